@@ -228,8 +228,10 @@ fn tag_with(key: &[u8; 16], purpose: Purpose, body: &[u8], context: &[&[u8]]) ->
     tag
 }
 
-fn base32(mut value: u128) -> String {
-    const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// 26 letters and digits of one case.
+pub(super) fn base32(mut value: u128) -> String {
     (0..26)
         .map(|_| {
             let digit = DIGITS[(value & 31) as usize];
@@ -237,6 +239,17 @@ fn base32(mut value: u128) -> String {
             char::from(digit)
         })
         .collect()
+}
+
+/// Reads what [`base32`] wrote.
+pub(super) fn read_base32(word: &str) -> Option<u128> {
+    if word.len() != 26 {
+        return None;
+    }
+    word.bytes().rev().try_fold(0u128, |value, byte| {
+        let digit = DIGITS.iter().position(|known| *known == byte)?;
+        Some(value << 5 | digit as u128)
+    })
 }
 
 fn put_flow(body: &mut Vec<u8>, flow: &Flow, epoch: u32) {
@@ -374,6 +387,15 @@ mod tests {
         assert_eq!(keys().open_via(&sealed, "z9hG4bKabd"), None);
         assert_eq!(other.open_via(&sealed, "z9hG4bKabc"), None);
         assert!(keys().open_via("", "z9hG4bKabc").is_none());
+    }
+
+    #[test]
+    fn a_word_reads_back() {
+        for value in [0, 1, u128::MAX, 0x1234_5678_9abc_def0_1122_3344_5566_7788] {
+            assert_eq!(read_base32(&base32(value)), Some(value));
+        }
+        assert_eq!(read_base32("short"), None);
+        assert_eq!(read_base32(&"!".repeat(26)), None);
     }
 
     #[test]
