@@ -4,8 +4,7 @@
 use std::fmt;
 
 use super::sync::{AtomicI64, AtomicU64, Mutex, Ordering};
-use super::step::{Cause, GateStatus, Step};
-use crate::license::{Feature, FeatureSet, Holder, Moment};
+use crate::license::{Cause, Feature, FeatureSet, GateStatus, Holder, Moment, Step};
 
 /// How many of each resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use super::gate::{Ask, Gate, GateView, Units};
-use super::step::Cause;
-use crate::license::{FeatureSet, Holder, Moment};
+use crate::license::{Cause, FeatureSet, Holder, Moment};
 
 /// One gate of a path.
 #[derive(Clone, Debug)]

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::gate::{Ask, Units};
 use super::path::{Path, Refusal, Stop};
-use super::step::Cause;
-use crate::license::Moment;
+use crate::license::{Cause, Moment};
 
 /// How often a take that met another starts again from the reading.
 const ATTEMPTS: usize = 4;
