@@ -85,11 +85,8 @@ mod tests {
         let user = Holder::User(UserId(9));
         let (near, far) = (Holder::Group(GroupId(3)), Holder::Group(GroupId(2)));
 
-        let bound = Cause::bound([
-            (user, Cause::SipLimit),
-            (near, Cause::Expired),
-            (far, Cause::Expired),
-        ]);
+        let bound =
+            Cause::bound([(user, Cause::SipLimit), (near, Cause::Expired), (far, Cause::Expired)]);
 
         assert_eq!(bound, Some((near, Cause::Expired)));
         assert_eq!(Cause::bound([]), None);

@@ -3,6 +3,9 @@
 
 mod allowance;
 mod cause;
+mod claims;
+mod dates;
+mod directory;
 mod feature;
 mod items;
 mod model;
@@ -14,6 +17,7 @@ mod tree;
 
 pub use allowance::{Allowance, GateStatus, Step};
 pub use cause::Cause;
+pub use directory::{Directory, Entry, Owned};
 pub use feature::{Feature, FeatureSet};
 pub use items::Items;
 pub use model::{

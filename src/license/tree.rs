@@ -228,9 +228,9 @@ impl Tree {
     pub fn name_of(&self, holder: Holder) -> String {
         match holder {
             Holder::Group(id) => self.path_name(id),
-            Holder::User(id) => {
-                self.user(id).map_or_else(|| format!("user:{id}"), |user| format!("user:{}", user.name))
-            }
+            Holder::User(id) => self
+                .user(id)
+                .map_or_else(|| format!("user:{id}"), |user| format!("user:{}", user.name)),
         }
     }
 
@@ -240,9 +240,8 @@ impl Tree {
         if path.is_empty() {
             return Some(SERVER);
         }
-        path.split('/').try_fold(SERVER, |at, name| {
-            self.groups.get(&at)?.children.get(name).copied()
-        })
+        path.split('/')
+            .try_fold(SERVER, |at, name| self.groups.get(&at)?.children.get(name).copied())
     }
 
     /// The group's time zone: its own, else inherited, else the default.
