@@ -26,25 +26,36 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Takes over what `newer` shows, keeping what was known.
-    pub fn merge(&mut self, newer: Ids) {
-        keep(&mut self.instances, newer.instances);
-        keep(&mut self.pushes, newer.pushes);
-        keep(&mut self.contacts, newer.contacts);
-        if !newer.user_agent.is_empty() {
-            self.user_agent = newer.user_agent;
+    /// Takes over what `newer` shows, keeping what was known. Returns whether any of it is new.
+    pub fn merge(&mut self, newer: &Ids) -> bool {
+        let mut changed = keep(&mut self.instances, &newer.instances);
+        changed |= keep(&mut self.pushes, &newer.pushes);
+        changed |= keep(&mut self.contacts, &newer.contacts);
+        if !newer.user_agent.is_empty() && self.user_agent != newer.user_agent {
+            self.user_agent = newer.user_agent.clone();
+            changed = true;
         }
-        self.source = newer.source.or(self.source);
+        if newer.source.is_some() && self.source != newer.source {
+            self.source = newer.source;
+            changed = true;
+        }
+        changed
     }
 }
 
-fn keep(known: &mut Vec<Box<[u8]>>, newer: Vec<Box<[u8]>>) {
+/// Most recent last, so that what goes is what was not seen for longest.
+fn keep(known: &mut Vec<Box<[u8]>>, newer: &[Box<[u8]>]) -> bool {
+    let mut changed = false;
     for id in newer {
-        // Most recent last, so that what goes is what was not seen for longest.
-        known.retain(|other| *other != id);
-        known.push(id);
+        if known.last() == Some(id) {
+            continue;
+        }
+        known.retain(|other| other != id);
+        known.push(id.clone());
+        changed = true;
     }
     known.drain(..known.len().saturating_sub(IDS_MAX));
+    changed
 }
 
 /// How a device is reached: where packets to it go out, and by what.
@@ -74,6 +85,12 @@ pub struct Binding {
     pub upstream_until_mono_ms: u64,
     /// For how long it was granted.
     pub granted_ms: u64,
+}
+
+impl Binding {
+    fn is_same_place(&self, other: &Self) -> bool {
+        self.contact == other.contact && self.reach == other.reach
+    }
 }
 
 /// Where a device's seat stands.
@@ -155,12 +172,15 @@ impl Device {
         self.push && now.mono_ms < self.upstream_until_mono_ms()
     }
 
-    /// Adds a binding, or replaces the one that it refreshes.
-    pub fn bind(&mut self, binding: Binding) {
-        let same = |other: &Binding| other.reg_id == binding.reg_id;
-        match self.bindings.iter_mut().find(|other| same(other)) {
+    /// Adds a binding, or replaces the one that it refreshes. Returns whether more than its times
+    /// is new.
+    pub fn bind(&mut self, binding: Binding, now: Now) -> bool {
+        let old = self.bindings.iter_mut().find(|old| old.reg_id == binding.reg_id);
+        let changed = old.as_ref().is_none_or(|old| !old.is_same_place(&binding));
+        match old {
             Some(old) => *old = binding,
             None => {
+                self.bindings.retain(|old| now.mono_ms < old.upstream_until_mono_ms);
                 if self.bindings.len() >= BINDINGS_MAX {
                     let ends = |at: &(usize, &Binding)| at.1.until_mono_ms;
                     let first = self.bindings.iter().enumerate().min_by_key(ends);
@@ -171,6 +191,14 @@ impl Device {
                 self.bindings.push(binding);
             }
         }
+        changed
+    }
+
+    /// Whether its seat lasts longer than the ledger knows, by more than a tenth of what was granted.
+    pub(super) fn outlives_record(&self) -> bool {
+        let granted_ms = self.bindings.iter().map(|binding| binding.granted_ms).max().unwrap_or(0);
+        self.until_mono_ms() > self.stored_until_mono_ms.saturating_add(granted_ms / 10)
+            || self.until_mono_ms() < self.stored_until_mono_ms
     }
 
     /// Lets the seat last as long as the registrar's binding, but not beyond `clamp_mono_ms`.

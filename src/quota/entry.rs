@@ -58,6 +58,8 @@ pub struct Entry {
     /// The last reservation ended without a 2xx; forgotten at this time. 0: it did not.
     failed_until_mono_ms: u64,
     pub(super) unchallenged: bool,
+    /// The ledger must hear of what was done since the entry was last finished.
+    pub(super) changed: bool,
     /// In the ledger's queue.
     pub(super) dirty: bool,
     /// In the shard's list of those that wait for allowance.
@@ -86,6 +88,7 @@ impl Entry {
             next_ticket: 1,
             failed_until_mono_ms: 0,
             unchallenged: false,
+            changed: false,
             dirty: false,
             dormant_listed: false,
             stored: false,
@@ -216,6 +219,28 @@ impl Entry {
         Some(self.unsettled.swap_remove(index))
     }
 
+    /// The counted app device that was silent longest, if for longer than `after_ms`; none of `kept`.
+    pub(super) fn silent_app(&self, after_ms: u64, kept: &[u32], now: Now) -> Option<u32> {
+        let silent = |device: &&Device| {
+            device.app
+                && device.counts()
+                && !kept.contains(&device.no)
+                && device.heard_mono_ms.saturating_add(after_ms) <= now.mono_ms
+        };
+        let devices = self.devices.iter().filter(silent);
+        devices.min_by_key(|device| device.heard_mono_ms).map(|device| device.no)
+    }
+
+    /// Takes a device out of whatever reservation holds it, with its app seat: that is free then for
+    /// the device itself.
+    pub(super) fn release_reserved(&mut self, matcher: Matcher) {
+        for one in &mut self.unsettled {
+            let held = one.devices.iter().position(|device| matcher(device).is_some());
+            let Some(device) = held.map(|index| one.devices.swap_remove(index)) else { continue };
+            one.apps = one.apps.saturating_sub(u32::from(device.app));
+        }
+    }
+
     /// Whether a reservation of another request is for this device.
     pub(super) fn is_reserved(&self, matcher: Matcher) -> bool {
         self.unsettled.iter().flat_map(|one| &one.devices).any(|device| matcher(device).is_some())
@@ -225,6 +250,7 @@ impl Entry {
     pub(super) fn remove(&mut self, no: u32, order: Option<u64>, now: Now) -> Option<Device> {
         let index = self.devices.iter().position(|device| device.no == no)?;
         let device = self.devices.remove(index);
+        self.changed = true;
         if let Some(order) = order {
             self.removed.retain(|old| now.mono_ms < old.until_mono_ms);
             self.removed.drain(..self.removed.len().saturating_sub(REMOVED_MAX - 1));
@@ -280,7 +306,9 @@ impl Entry {
 
     pub(super) fn forget_past(&mut self, now: Now) {
         self.removed.retain(|old| now.mono_ms < old.until_mono_ms);
+        let calls = self.calls.len();
         self.calls.retain(|call| now.mono_ms < call.until_mono_ms);
+        self.changed |= self.calls.len() != calls;
         if !self.failed(now) {
             self.failed_until_mono_ms = 0;
         }

@@ -109,9 +109,9 @@ impl Reservation {
             return;
         }
         let keeps = |stops: &[Stop], claims: bool, stop: &Stop, binds: bool| {
-            stops
-                .iter()
-                .any(|other| Arc::ptr_eq(&other.gate, &stop.gate) && (claims && other.promises) == binds)
+            stops.iter().any(|other| {
+                Arc::ptr_eq(&other.gate, &stop.gate) && (claims && other.promises) == binds
+            })
         };
         for stop in old.stops() {
             let binds = was_claimed && stop.promises;

@@ -158,6 +158,21 @@ impl Seats {
         shard.get(shard.find(aor, hash)?).map(f)
     }
 
+    /// Changes a number's entry, if there is one, and sees to what follows from it.
+    pub(super) fn alter<R>(
+        &self,
+        aor: &str,
+        now: Now,
+        f: impl FnOnce(&mut Entry) -> R,
+    ) -> Option<R> {
+        let hash = self.hash(aor);
+        let mut shard = self.shard(hash).lock();
+        let slot = shard.find(aor, hash)?;
+        let done = shard.get_mut(slot).map(f);
+        shard.finish(slot, self.limits.late_margin_ms, now);
+        done
+    }
+
     /// Decides a REGISTER. All its new devices get their seats reserved, or none does.
     pub fn reserve(
         self: &Arc<Self>,
@@ -207,7 +222,10 @@ impl Seats {
         };
         let devices = newcomers(entry, request, now);
         let reserving = Reserving { units, devices, needs: needs(request) };
-        self.hold(&mut shard, found, (aor, hash), &owned, reserving, now)
+        match self.hold(&mut shard, found, (aor, hash), &owned, reserving, now) {
+            Ok(ticket) => Decision::Take(ticket),
+            Err(refusal) => Decision::Refuse(refusal),
+        }
     }
 
     /// Takes units for a reservation and notes it in the number's entry.
@@ -219,16 +237,16 @@ impl Seats {
         owned: &Owned,
         reserving: Reserving,
         now: Now,
-    ) -> Decision {
+    ) -> Result<Ticket, Refusal> {
         let slot = found.unwrap_or_else(|| shard.insert(Entry::new(aor, hash, owned)));
         let Some(entry) = shard.get_mut(slot) else {
-            return Decision::Refuse(Refusal::without_gate(Cause::OverCapacity));
+            return Err(Refusal::without_gate(Cause::OverCapacity));
         };
         let Reserving { units, devices, needs } = reserving;
         let ask = Ask { units, claimed: !owned.created, needs };
         if let Err(refusal) = entry.held.take(now.moment(), ask) {
             shard.finish(slot, self.limits.late_margin_ms, now);
-            return Decision::Refuse(refusal);
+            return Err(refusal);
         }
         if units.sip > 0 {
             entry.since_ms = now.wall_ms;
@@ -242,11 +260,11 @@ impl Seats {
             None => {
                 entry.take_unsettled(ticket);
                 shard.finish(slot, self.limits.late_margin_ms, now);
-                return Decision::Refuse(Refusal::without_gate(Cause::UnknownNumber));
+                return Err(Refusal::without_gate(Cause::UnknownNumber));
             }
         }
         let aor = Arc::clone(&entry.aor);
-        Decision::Take(Ticket::new(Arc::clone(self), aor, ticket, now))
+        Ok(Ticket::new(Arc::clone(self), aor, ticket, now))
     }
 
     /// Counts an entry where its owner stands now; a limit that this passes is seen to at the next

@@ -89,10 +89,15 @@ impl Shard {
     pub fn finish(&mut self, slot: u32, late_margin_ms: u64, now: Now) {
         let Some(entry) = self.get_mut(slot) else { return };
         entry.give_surplus();
+        let changed = std::mem::take(&mut entry.changed);
         if entry.is_empty(now) {
             self.remove(slot);
             return;
         }
+        if changed {
+            self.mark_dirty(slot);
+        }
+        let Some(entry) = self.get_mut(slot) else { return };
         let dormant = entry.devices.iter().any(|device| device.dormant);
         if let Some(due) = entry.due_mono_ms(late_margin_ms, now) {
             let filed = entry.filed;
