@@ -4,3 +4,4 @@
 pub mod clock;
 pub mod license;
 pub mod transport;
+pub mod sip;
