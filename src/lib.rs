@@ -1,6 +1,10 @@
 //! admitd: REGISTER and INVITE pass to a SIP registrar while the groups of the number have license
 //! left, and are answered 403 when a limit or a validity has run out.
 
+pub mod admission;
 pub mod clock;
 pub mod license;
+pub mod proxy;
+pub mod quota;
 pub mod sip;
+pub mod transport;
