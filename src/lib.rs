@@ -2,4 +2,5 @@
 //! left, and are answered 403 when a limit or a validity has run out.
 
 pub mod clock;
+pub mod config;
 pub mod license;
