@@ -7,6 +7,8 @@ use std::time::Duration;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnection;
 
+use crate::license::{ClaimId, GroupId, LicenseId, UserId};
+
 use super::open::options;
 use super::{Result, Store};
 
@@ -19,21 +21,23 @@ const KEPT: i64 = 10_000;
 /// Deleting in steps keeps the writer's lock short.
 const PRUNED_AT_ONCE: i64 = 5_000;
 
-/// Whose row changed. Members and addresses count as their user's and their group's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Entity {
-    Group,
-    User,
-    License,
-    Number,
-    Claim,
+/// Which record changed. Members and addresses count as their user's and their group's. In this
+/// order records can be read again: whoever is referred to comes first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    Group(GroupId),
+    User(UserId),
+    License(LicenseId),
+    Claim(ClaimId),
+    /// By address, so that one that is gone can still be found where it was.
+    Number(String),
 }
 
 /// What to read again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed {
     /// The rows with these keys were written or removed.
-    Keys(BTreeSet<(Entity, i64)>),
+    Keys(BTreeSet<Key>),
     /// The feed has a hole (rows were removed by hand, an older file was put back): everything.
     Everything,
 }
@@ -88,7 +92,7 @@ impl Feed {
     }
 
     async fn read(&mut self) -> Result<Option<Changed>> {
-        let found: Vec<(i64, String, i64)> = sqlx::query_as(
+        let found: Vec<(i64, String, String)> = sqlx::query_as(
             "select seq, entity, key from changes where seq > ? order by seq limit ?",
         )
         .bind(self.position)
@@ -104,7 +108,7 @@ impl Feed {
             return Ok(Some(Changed::Everything));
         }
         self.position = last;
-        let keys = found.iter().filter_map(|(_, name, key)| Some((entity(name)?, *key))).collect();
+        let keys = found.into_iter().filter_map(|(_, entity, key)| key_of(&entity, key)).collect();
         Ok(Some(Changed::Keys(keys)))
     }
 }
@@ -140,13 +144,16 @@ pub(super) async fn position(conn: &mut SqliteConnection) -> Result<i64> {
     Ok(last.unwrap_or_default())
 }
 
-fn entity(name: &str) -> Option<Entity> {
-    Some(match name {
-        "groups" => Entity::Group,
-        "users" => Entity::User,
-        "licenses" => Entity::License,
-        "numbers" => Entity::Number,
-        "claims" => Entity::Claim,
+fn key_of(entity: &str, key: String) -> Option<Key> {
+    if entity == "numbers" {
+        return Some(Key::Number(key));
+    }
+    let id = key.parse().ok()?;
+    Some(match entity {
+        "groups" => Key::Group(GroupId(id)),
+        "users" => Key::User(UserId(id)),
+        "licenses" => Key::License(LicenseId(id)),
+        "claims" => Key::Claim(ClaimId(id)),
         _ => return None,
     })
 }
@@ -165,7 +172,7 @@ mod tests {
             .unwrap()
     }
 
-    async fn changed_by(sql: &'static str) -> Vec<(Entity, i64)> {
+    async fn changed_by(sql: &'static str) -> Vec<Key> {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open("sqlite:a.db", folder.path()).await.unwrap();
         let mut hand = by_hand(&store).await;
@@ -189,6 +196,10 @@ mod tests {
         keys.into_iter().collect()
     }
 
+    fn number(user: u8) -> Key {
+        Key::Number(format!("sip:{user}@e.com"))
+    }
+
     #[tokio::test]
     async fn a_row_that_is_pushed_out_is_named() {
         let by_replace = changed_by(
@@ -197,16 +208,21 @@ mod tests {
         .await;
         let by_update =
             changed_by("update or replace numbers set aor = 'sip:1@e.com' where id = 6").await;
+        let by_id = changed_by(
+            "insert or replace into numbers (id, aor, group_id) values (5, 'sip:3@e.com', 3)",
+        )
+        .await;
         let group =
             changed_by("insert or replace into groups (parent_id, name) values (1, 'A')").await;
         let claim =
             changed_by("insert or replace into claims (group_id, domain) values (3, 'e.com')")
                 .await;
 
-        assert_eq!(by_replace, [(Entity::Number, 5), (Entity::Number, 9)]);
-        assert_eq!(by_update, [(Entity::Number, 5), (Entity::Number, 6)]);
-        assert_eq!(group, [(Entity::Group, 2), (Entity::Group, 4)]);
-        assert_eq!(claim, [(Entity::Claim, 1), (Entity::Claim, 2)]);
+        assert_eq!(by_replace, [number(1)]);
+        assert_eq!(by_update, [number(1), number(2)]);
+        assert_eq!(by_id, [number(1), number(3)]);
+        assert_eq!(group, [Key::Group(GroupId(2)), Key::Group(GroupId(4))]);
+        assert_eq!(claim, [Key::Claim(ClaimId(1)), Key::Claim(ClaimId(2))]);
     }
 
     #[tokio::test]
@@ -216,10 +232,10 @@ mod tests {
         let moved = changed_by("update numbers set id = 70 where id = 5").await;
         let gone = changed_by("delete from groups where id = 2").await;
 
-        assert_eq!(member, [(Entity::User, 2)]);
-        assert_eq!(address, [(Entity::Group, 3)]);
-        assert_eq!(moved, [(Entity::Number, 5), (Entity::Number, 70)]);
-        assert_eq!(gone, [(Entity::Group, 2)]);
+        assert_eq!(member, [Key::User(UserId(2))]);
+        assert_eq!(address, [Key::Group(GroupId(3))]);
+        assert_eq!(moved, [number(1)]);
+        assert_eq!(gone, [Key::Group(GroupId(2))]);
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ mod feed;
 mod open;
 mod packed;
 mod read;
+mod record;
 mod records;
 mod rows;
 mod secrets;
@@ -15,9 +16,8 @@ mod write;
 
 pub use bulk::{Everything, NumberRow};
 pub use error::{Error, Result};
-pub use feed::{Changed, Entity, Feed};
+pub use feed::{Changed, Feed, Key};
 pub use open::Store;
-pub use read::Created;
 pub use rows::Findings;
 pub use secrets::Secret;
 pub use write::{Terms, Written};

@@ -1,20 +1,12 @@
 //! Reads of what is named: by key, by path, by name.
 
 use crate::license::{
-    Claim, ClaimId, Group, GroupId, Holder, License, LicenseId, Number, NumberId, NumberKind,
-    SERVER, User, UserId,
+    Claim, ClaimId, Group, GroupId, Holder, License, LicenseId, Number, NumberId, SERVER, User,
+    UserId,
 };
 
 use super::packed::Packed;
 use super::{Error, Findings, Result, Store, packed, rows};
-
-/// The created numbers of one owner and kind, counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Created {
-    pub owner: Holder,
-    pub kind: NumberKind,
-    pub count: u32,
-}
 
 impl Store {
     /// The group at `path` (`SmartHome/A Residence/12`; `/` is the server).

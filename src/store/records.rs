@@ -4,7 +4,7 @@
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
 
 use crate::license::{
-    Claim, ClaimRule, Group, GroupId, Holder, License, Moment, Number, SERVER, User,
+    Claim, ClaimRule, Group, GroupId, License, Moment, Number, SERVER, User, UserId,
 };
 
 use super::rows::{features_text, holder_columns};
@@ -178,7 +178,7 @@ pub(super) async fn delete_subtree(conn: &mut SqliteConnection, group: GroupId) 
                     .fetch_one(&mut *conn)
                     .await?;
             if !elsewhere {
-                delete_holder(conn, Holder::User(crate::license::UserId(user))).await?;
+                delete_user(conn, UserId(user)).await?;
             }
         }
         delete(conn, "delete from groups where id = ?", id, "group").await?;
@@ -186,19 +186,12 @@ pub(super) async fn delete_subtree(conn: &mut SqliteConnection, group: GroupId) 
     Ok(())
 }
 
-/// Removes a holder with its own licenses and numbers; a group must have nothing else under it.
-pub(super) async fn delete_holder(conn: &mut SqliteConnection, holder: Holder) -> Result<()> {
-    let (group, user) = holder_columns(holder);
-    for sql in [
-        "delete from licenses where group_id is ? and user_id is ?",
-        "delete from numbers where group_id is ? and user_id is ?",
-    ] {
-        sqlx::query(sql).bind(group).bind(user).execute(&mut *conn).await?;
+/// Removes a user with the licenses and numbers.
+pub(super) async fn delete_user(conn: &mut SqliteConnection, user: UserId) -> Result<()> {
+    for sql in ["delete from licenses where user_id = ?", "delete from numbers where user_id = ?"] {
+        sqlx::query(sql).bind(user.0).execute(&mut *conn).await?;
     }
-    match holder {
-        Holder::Group(id) => delete(conn, "delete from groups where id = ?", id.0, "group").await,
-        Holder::User(id) => delete(conn, "delete from users where id = ?", id.0, "user").await,
-    }
+    delete(conn, "delete from users where id = ?", user.0, "user").await
 }
 
 /// Removes one row by id.

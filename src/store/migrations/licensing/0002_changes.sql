@@ -1,11 +1,11 @@
 -- The change feed: each row says *read this key again*. Triggers write it, so that any writer is heard.
--- `insert or replace` and `update or replace` push rows out without a delete trigger: the `before` triggers
--- name the rows that a unique key could push out.
+-- A number is named by its address, everything else by its id. `insert or replace` and `update or
+-- replace` push rows out without a delete trigger: `before` triggers name what could be pushed out.
 
 create table changes (
     seq integer primary key autoincrement,
     entity text not null,
-    key integer not null
+    key text not null
 ) strict;
 
 create trigger groups_before_insert before insert on groups begin
@@ -57,25 +57,6 @@ create trigger licenses_deleted after delete on licenses begin
     insert into changes (entity, key) values ('licenses', old.id);
 end;
 
-create trigger numbers_before_insert before insert on numbers begin
-    insert into changes (entity, key) select 'numbers', id from numbers
-        where aor = new.aor;
-end;
-create trigger numbers_before_update before update on numbers begin
-    insert into changes (entity, key) select 'numbers', id from numbers
-        where aor = new.aor and id <> old.id;
-end;
-create trigger numbers_inserted after insert on numbers begin
-    insert into changes (entity, key) values ('numbers', new.id);
-end;
-create trigger numbers_updated after update on numbers begin
-    insert into changes (entity, key) values ('numbers', new.id);
-    insert into changes (entity, key) select 'numbers', old.id where old.id <> new.id;
-end;
-create trigger numbers_deleted after delete on numbers begin
-    insert into changes (entity, key) values ('numbers', old.id);
-end;
-
 create trigger claims_before_insert before insert on claims begin
     insert into changes (entity, key) select 'claims', id from claims
         where address = new.address;
@@ -99,6 +80,25 @@ create trigger claims_updated after update on claims begin
 end;
 create trigger claims_deleted after delete on claims begin
     insert into changes (entity, key) values ('claims', old.id);
+end;
+
+create trigger numbers_before_insert before insert on numbers begin
+    insert into changes (entity, key) select 'numbers', aor from numbers
+        where id = new.id and aor <> new.aor;
+end;
+create trigger numbers_before_update before update on numbers begin
+    insert into changes (entity, key) select 'numbers', aor from numbers
+        where id = new.id and aor <> new.aor and id <> old.id;
+end;
+create trigger numbers_inserted after insert on numbers begin
+    insert into changes (entity, key) values ('numbers', new.aor);
+end;
+create trigger numbers_updated after update on numbers begin
+    insert into changes (entity, key) values ('numbers', new.aor);
+    insert into changes (entity, key) select 'numbers', old.aor where old.aor <> new.aor;
+end;
+create trigger numbers_deleted after delete on numbers begin
+    insert into changes (entity, key) values ('numbers', old.aor);
 end;
 
 create trigger group_admin_emails_inserted after insert on group_admin_emails begin
