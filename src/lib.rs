@@ -5,4 +5,5 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod license;
+pub mod store;
 pub mod view;

@@ -1,6 +1,2 @@
 //! What is shown of licenses and seats: the same shapes for the daemon's answers and for the command
 //! line without one. It knows the domain, not where the figures come from.
-
-mod time;
-
-pub use time::{in_zone, rfc3339, until};
