@@ -6,4 +6,6 @@ pub mod clock;
 pub mod config;
 pub mod license;
 pub mod store;
+pub mod systemd;
+pub mod telemetry;
 pub mod view;

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use toml_span::value::{Table, ValueInner};
 
+use crate::license::Cause;
+
 use super::fault::Fault;
-use super::read::{Host, Read, Reader, Section, text};
+use super::read::{Host, Read, Reader, Section, Wrong, text};
 use super::values::{
     Answer, Database, Domain, Hop, LogFormat, PathMode, Refusals, Upstream, UpstreamUri,
     UserAgentRule, host_port,
@@ -17,19 +19,22 @@ use super::{Admin, Admission, Config, Ledger, Listen, Log, Metrics, Registrar};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Causes of a refusal, each with the answer that is usual.
-const CAUSES: [(&str, u16, &str); 10] = [
-    ("suspended", 403, "License suspended"),
-    ("not_yet_valid", 403, "License not yet valid"),
-    ("expired", 403, "License expired"),
-    ("no_license", 403, "No license"),
-    ("feature_off", 403, "Feature not licensed"),
-    ("sip_limit", 403, "SIP license limit reached"),
-    ("app_limit", 403, "Mobile app license limit reached"),
-    ("unknown_number", 403, "Forbidden"),
-    ("not_registered", 403, "Not registered"),
-    ("over_capacity", 503, "Over capacity"),
-];
+/// The usual answer: a phrase that says what to ask the administrator for, and no count.
+fn usual(cause: Cause) -> Answer {
+    let (status, phrase) = match cause {
+        Cause::Suspended => (403, "License suspended"),
+        Cause::NotYetValid => (403, "License not yet valid"),
+        Cause::Expired => (403, "License expired"),
+        Cause::NoLicense => (403, "No license"),
+        Cause::FeatureOff => (403, "Feature not licensed"),
+        Cause::SipLimit => (403, "SIP license limit reached"),
+        Cause::AppLimit => (403, "Mobile app license limit reached"),
+        Cause::UnknownNumber => (403, "Forbidden"),
+        Cause::NotRegistered => (403, "Not registered"),
+        Cause::OverCapacity => (503, "Over capacity"),
+    };
+    Answer { status, phrase: phrase.to_owned() }
+}
 
 /// What runs without a file.
 pub(super) fn defaults() -> Config {
@@ -220,22 +225,22 @@ fn admission(mut section: Section<'_, '_>) -> Admission {
 fn refusals(reader: &mut Reader, root: &mut Table<'_>) -> Refusals {
     let mut section = reader.section(root, "refusals");
     let mut tables = Vec::new();
-    for (cause, status, phrase) in CAUSES {
-        tables.push((cause, status, phrase, section.value(cause)));
+    for cause in Cause::ALL {
+        tables.push((*cause, section.value(cause.name())));
     }
     let rules = section.value("by_user_agent");
     section.finish();
     let mut by_cause = BTreeMap::new();
-    for (cause, status, phrase, value) in tables {
-        let usual = Answer { status, phrase: phrase.to_owned() };
+    for (cause, value) in tables {
         let name = format!("refusals.{cause}");
         let table = inner(reader, &name, value);
         let mut section = reader.table(name, table);
-        let answer = answer(&mut section, usual);
+        let answer = answer(&mut section, usual(cause));
         section.finish();
         by_cause.insert(cause, answer);
     }
-    Refusals { by_cause, by_user_agent: user_agent_rules(reader, rules) }
+    let otherwise = usual(Cause::UnknownNumber);
+    Refusals { by_cause, by_user_agent: user_agent_rules(reader, rules), otherwise }
 }
 
 fn user_agent_rules(
@@ -266,13 +271,12 @@ fn user_agent_rule(
     let mut section = reader.table(name.to_owned(), table);
     let pattern = section.optional("pattern");
     let causes = section.get("causes", Vec::new());
-    let usual = Answer { status: 403, phrase: "Forbidden".to_owned() };
-    let answer = answer(&mut section, usual);
+    let answer = answer(&mut section, usual(Cause::UnknownNumber));
     if pattern.is_none() {
         let () = section.missing("pattern", "a rule needs a pattern").unwrap_or(());
     }
     section.finish();
-    let causes = causes.into_iter().map(|Cause(name)| name).collect();
+    let causes = causes.into_iter().map(|Named(cause)| cause).collect();
     Some(UserAgentRule { pattern: pattern?, causes, answer })
 }
 
@@ -301,14 +305,16 @@ fn answer(section: &mut Section<'_, '_>, usual: Answer) -> Answer {
     Answer { status, phrase: phrase.unwrap_or(usual.phrase) }
 }
 
-/// The name of a cause, as it stands in the table above.
-struct Cause(&'static str);
+/// A cause by its name.
+struct Named(Cause);
 
-impl Read for Cause {
-    fn read(value: &toml_span::Value<'_>, wrong: &mut super::read::Wrong<'_>) -> Option<Self> {
-        let names = CAUSES.map(|(name, ..)| name);
+impl Read for Named {
+    fn read(value: &toml_span::Value<'_>, wrong: &mut Wrong<'_>) -> Option<Self> {
+        let names: Vec<_> = Cause::ALL.iter().map(|cause| cause.name()).collect();
         let wanted = format!("a cause: {}", names.join(", "));
-        text(value, wrong, &wanted, |text| names.into_iter().find(|name| *name == text).map(Self))
+        text(value, wrong, &wanted, |text| {
+            Cause::ALL.iter().find(|cause| cause.name() == text).copied().map(Self)
+        })
     }
 }
 

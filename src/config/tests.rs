@@ -1,4 +1,5 @@
 use super::*;
+use crate::license::Cause;
 
 fn parse(text: &str) -> Result<Config, Report> {
     Config::parse(text, Path::new("/etc/admitd/admitd.toml"))
@@ -197,9 +198,9 @@ fn an_answer_follows_user_agent_then_cause() {
     )
     .unwrap();
 
-    let usual = config.refusals.answer("sip_limit", b"baresip").unwrap();
-    let other = config.refusals.answer("sip_limit", b"Linphone/4.2").unwrap();
-    let cause = config.refusals.answer("expired", b"Linphone/4.2").unwrap();
+    let usual = config.refusals.answer(Cause::SipLimit, b"baresip");
+    let other = config.refusals.answer(Cause::SipLimit, b"Linphone/4.2");
+    let cause = config.refusals.answer(Cause::Expired, b"Linphone/4.2");
 
     assert_eq!((usual.status, usual.phrase.as_str()), (403, "Full"));
     assert_eq!(other.status, 480);

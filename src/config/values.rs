@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::license::Cause;
+
 /// Where the license tree is kept. Prints its password as `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Database {
@@ -97,18 +99,20 @@ pub struct Answer {
 /// `[refusals]`: what a refused device is told, by cause and by User-Agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusals {
-    /// By the name of the cause; every cause is present.
-    pub by_cause: BTreeMap<&'static str, Answer>,
+    /// One for each cause.
+    pub by_cause: BTreeMap<Cause, Answer>,
     /// The first that matches wins over `by_cause`.
     pub by_user_agent: Vec<UserAgentRule>,
+    /// For a cause that `by_cause` does not hold.
+    pub otherwise: Answer,
 }
 
 /// Another answer for clients that misread the usual one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserAgentRule {
     pub pattern: Pattern,
-    /// Names of causes; empty: all.
-    pub causes: Vec<&'static str>,
+    /// Empty: all.
+    pub causes: Vec<Cause>,
     pub answer: Answer,
 }
 
@@ -315,14 +319,14 @@ fn position(text: &[u8], lower: &[u8]) -> Option<usize> {
 
 impl Refusals {
     /// The answer for a cause and the client that is told.
-    pub fn answer(&self, cause: &str, user_agent: &[u8]) -> Option<&Answer> {
-        self.by_user_agent
-            .iter()
-            .find(|rule| {
-                (rule.causes.is_empty() || rule.causes.contains(&cause))
-                    && rule.pattern.matches(user_agent)
-            })
-            .map(|rule| &rule.answer)
-            .or_else(|| self.by_cause.get(cause))
+    pub fn answer(&self, cause: Cause, user_agent: &[u8]) -> &Answer {
+        let meant = |rule: &&UserAgentRule| {
+            (rule.causes.is_empty() || rule.causes.contains(&cause))
+                && rule.pattern.matches(user_agent)
+        };
+        match self.by_user_agent.iter().find(meant) {
+            Some(rule) => &rule.answer,
+            None => self.by_cause.get(&cause).unwrap_or(&self.otherwise),
+        }
     }
 }
