@@ -3,6 +3,7 @@
 use crate::license::{Holder, License, Moment, Tree};
 
 use super::LicenseRow;
+use super::state::names;
 
 /// One license.
 pub fn license(tree: &Tree, license: &License, at: Moment) -> LicenseRow {
@@ -12,7 +13,7 @@ pub fn license(tree: &Tree, license: &License, at: Moment) -> LicenseRow {
         license_type: license.license_type.clone(),
         sip_numbers: license.sip_numbers,
         mobile_apps: license.mobile_apps,
-        features: license.features.iter().map(|feature| feature.name().to_owned()).collect(),
+        features: names(license.features),
         valid_from: license.validity.from.map(Moment::rfc3339),
         valid_until: license.validity.until.map(Moment::rfc3339),
         status: license_status(tree, license, at).to_owned(),

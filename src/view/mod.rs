@@ -5,15 +5,17 @@ mod explain;
 mod license;
 mod seats;
 mod shapes;
+mod state;
 mod tree;
 
 pub use explain::explain;
 pub use license::{license, license_status, licenses};
 pub use seats::{Seat, Tally, seat};
 pub use shapes::{
-    Count, Explain, Freed, Gate, LicenseRow, NumberUse, SeatKind, SeatRow, SeatState, TreeNode,
-    TreeUser, Verdict,
+    Allowance, Explain, Feature, Figures, Freed, Gate, LicenseRow, NextChange, NumberUse, SeatKind,
+    SeatRow, SeatState, State, TreeNode, TreeUser, Verdict,
 };
+pub use state::state;
 pub use tree::tree;
 
 use crate::license::{GateStatus, Holder, Moment, Tree};

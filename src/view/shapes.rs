@@ -1,6 +1,77 @@
 //! The shapes themselves. Field names are what programs read; unlimited is `null`, times are RFC 3339.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+/// The license state of a group or a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// A group's path, `/` or `user:NAME`.
+    pub group: String,
+    pub restricted: bool,
+    pub sip_numbers: Figures,
+    pub mobile_apps: Figures,
+    pub features: BTreeMap<String, Feature>,
+    pub valid_until: Option<String>,
+    pub next_change: Option<NextChange>,
+    /// Over the path: `valid`, or why not.
+    pub status: String,
+    /// The gate that stops it, where it is not valid.
+    pub stopped_by: Option<String>,
+    /// The gate that ends at `valid_until`.
+    pub ends_with: Option<String>,
+    /// The zone in which its times are to be shown.
+    pub time_zone: String,
+}
+
+/// The figures of one resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Maximum; for a group that is off the nearest gate's.
+    pub limit: Option<i64>,
+    pub used: i64,
+    pub in_use: i64,
+    pub handed_out: i64,
+    /// Never below 0, see `left_over_by`.
+    pub left: Option<i64>,
+    pub available: Option<i64>,
+    /// The nearest gate with the smallest room.
+    pub bound_by: Option<String>,
+    /// Whose maximum `limit` is.
+    pub limit_of: Option<String>,
+    /// By how much `used` is above `limit`.
+    pub over_by: i64,
+    /// By how much more is handed out than there is.
+    pub left_over_by: i64,
+}
+
+/// One feature over the path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feature {
+    pub enabled: bool,
+    pub until: Option<String>,
+    /// enabled, off, suspended, from or ended.
+    pub status: String,
+    /// When it comes, where it does.
+    pub from: Option<String>,
+}
+
+/// The next instant at which the allowance over the path changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextChange {
+    pub at: String,
+    pub from: Allowance,
+    pub to: Allowance,
+}
+
+/// The strictest allowance over a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowance {
+    pub sip_numbers: Option<u32>,
+    pub mobile_apps: Option<u32>,
+    pub features: Vec<String>,
+}
 
 /// Limit and use of one resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -8,9 +79,6 @@ pub struct NumberUse {
     pub limit: Option<i64>,
     pub in_use: i64,
 }
-
-/// A number that is counted and its name.
-pub type Count = i64;
 
 /// Whether a number would be admitted, and what each gate above it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +160,7 @@ pub enum SeatState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Freed {
     pub number: String,
-    pub freed: Count,
+    pub freed: i64,
 }
 
 /// One license.
@@ -124,8 +192,10 @@ pub struct TreeNode {
     pub sip_numbers: NumberUse,
     pub mobile_apps: NumberUse,
     /// Numbers that somebody created straight in it.
-    pub numbers: Count,
+    pub numbers: i64,
     pub claims: Vec<String>,
+    /// The zone in which its times are to be shown.
+    pub time_zone: String,
     pub users: Vec<TreeUser>,
     pub groups: Vec<TreeNode>,
 }
@@ -139,5 +209,5 @@ pub struct TreeUser {
     pub valid_until: Option<String>,
     pub sip_numbers: NumberUse,
     pub mobile_apps: NumberUse,
-    pub numbers: Count,
+    pub numbers: i64,
 }

@@ -45,6 +45,7 @@ fn node(
         mobile_apps,
         numbers: created(tree, holder),
         claims: claims.into_iter().map(|claim| claim.rule.to_string()).collect(),
+        time_zone: tree.zone_of(id).name().to_owned(),
         users: tree.members(id).filter_map(|user| member(tree, user, at, usage)).collect(),
         groups: Vec::new(),
     }
