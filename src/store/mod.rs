@@ -1,0 +1,23 @@
+//! The database of record: SQLite in a file that is created on first use. It turns rows into the
+//! types of `license` and back, checks each write inside its own transaction and tells readers which
+//! keys changed. It knows neither SIP nor gates; time comes in as an argument.
+
+mod bulk;
+mod error;
+mod feed;
+mod open;
+mod packed;
+mod read;
+mod record;
+mod records;
+mod rows;
+mod secrets;
+mod write;
+
+pub use bulk::{Everything, NumberRow};
+pub use error::{Error, Result};
+pub use feed::{Changed, Feed, Key};
+pub use open::Store;
+pub use rows::Findings;
+pub use secrets::Secret;
+pub use write::{Terms, Written};
