@@ -55,7 +55,8 @@ pub fn reply(request: &Message<'_>, reply: &Reply<'_>, out: &mut Vec<u8>) {
     if let Some(sent) = request.first(Name::Timestamp).filter(|_| reply.status == 100) {
         put(out, Name::Timestamp.text(), &[sent.text]);
     }
-    let own = reply.headers.iter().map(|(name, value)| Header::Other(one_line(name), one_line(value)));
+    let own =
+        reply.headers.iter().map(|(name, value)| Header::Other(one_line(name), one_line(value)));
     finish(out, own.collect(), reply.body);
 }
 
@@ -180,7 +181,9 @@ mod tests {
         let mut text = b"INVITE sip:102@example.com SIP/2.0\r\nv: SIP/2.0/UDP a.b:5062;branch=z9hG4bK1;rport,\
             SIP/2.0/TCP c.d;branch=z9hG4bK2\r\nRoute: <sip:r;lr>\r\nf: \"J\xfcrg\" <sip:101@example.com>;tag=1\r\n"
             .to_vec();
-        text.extend_from_slice(b"t:\r\n <sip:102@example.com>\r\ni: c\xff@h\r\nCSeq: 0007 INVITE\r\nl: 0\r\n\r\n");
+        text.extend_from_slice(
+            b"t:\r\n <sip:102@example.com>\r\ni: c\xff@h\r\nCSeq: 0007 INVITE\r\nl: 0\r\n\r\n",
+        );
         text
     }
 
@@ -206,9 +209,13 @@ mod tests {
         });
 
         let mut wanted = format!("SIP/2.0 403 Licence  Full\r\n{VIAS}From: \"J").into_bytes();
-        wanted.extend_from_slice(b"\xfcrg\" <sip:101@example.com>;tag=1\r\nTo: <sip:102@example.com>;tag=us\r\n");
+        wanted.extend_from_slice(
+            b"\xfcrg\" <sip:101@example.com>;tag=1\r\nTo: <sip:102@example.com>;tag=us\r\n",
+        );
         wanted.extend_from_slice(b"Call-ID: c\xff@h\r\nCSeq: 0007 INVITE\r\n");
-        wanted.extend_from_slice(b"Retry-After: 60\r\nWarning: 399 us \"full\"  X: y\r\nContent-Length: 0\r\n\r\n");
+        wanted.extend_from_slice(
+            b"Retry-After: 60\r\nWarning: 399 us \"full\"  X: y\r\nContent-Length: 0\r\n\r\n",
+        );
         assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&wanted));
         assert_eq!(out, wanted);
     }
@@ -227,7 +234,11 @@ mod tests {
         });
 
         let text = String::from_utf8_lossy(&out);
-        assert!(text.contains("Via: SIP/2.0/UDP a.b:5062;branch=z9hG4bK1;rport=77;received=192.0.2.9\r\n"));
+        assert!(
+            text.contains(
+                "Via: SIP/2.0/UDP a.b:5062;branch=z9hG4bK1;rport=77;received=192.0.2.9\r\n"
+            )
+        );
         assert!(text.contains("Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n"));
         assert!(out.ends_with(b"\xff\0"));
     }
@@ -235,7 +246,11 @@ mod tests {
     #[test]
     fn a_provisional_100_gets_no_tag() {
         let out = written(|message, out| {
-            super::reply(message, &Reply { status: 100, phrase: "Trying", to_tag: "us", ..Reply::default() }, out);
+            super::reply(
+                message,
+                &Reply { status: 100, phrase: "Trying", to_tag: "us", ..Reply::default() },
+                out,
+            );
         });
 
         assert!(!String::from_utf8_lossy(&out).contains("tag=us"));
@@ -264,10 +279,21 @@ mod tests {
     #[test]
     fn a_request_of_ours_keeps_its_values_byte_exact() {
         let mut out = Vec::new();
-        let headers: &[(&str, &[u8])] =
-            &[("Contact", b"\"\xff\"\r\n <sip:john.doe@h>;x"), ("X", b"a\r\nVia: b"), ("Call-ID", b"c")];
+        let headers: &[(&str, &[u8])] = &[
+            ("Contact", b"\"\xff\"\r\n <sip:john.doe@h>;x"),
+            ("X", b"a\r\nVia: b"),
+            ("Call-ID", b"c"),
+        ];
 
-        request(&Outgoing { method: "OPTIONS", uri: b"sip:john.doe@[::1]:5;x\r\nY", headers, body: None }, &mut out);
+        request(
+            &Outgoing {
+                method: "OPTIONS",
+                uri: b"sip:john.doe@[::1]:5;x\r\nY",
+                headers,
+                body: None,
+            },
+            &mut out,
+        );
 
         let wanted = b"OPTIONS sip:john.doe@[::1]:5;x  Y SIP/2.0\r\nContact: \"\xff\"\r\n <sip:john.doe@h>;x\r\n\
             X: a  Via: b\r\nCall-ID: c\r\nContent-Length: 0\r\n\r\n";

@@ -99,7 +99,8 @@ impl<'a> Credentials<'a> {
     /// repeated part.
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         let params = digest_params(value)?;
-        let names = ["username", "realm", "nonce", "uri", "response", "qop", "nc", "cnonce", "algorithm"];
+        let names =
+            ["username", "realm", "nonce", "uri", "response", "qop", "nc", "cnonce", "algorithm"];
         if names.iter().any(|name| params.repeats(name)) {
             return None;
         }
@@ -186,8 +187,10 @@ impl<'a> Challenge<'a> {
 
     /// The header value of a challenge of our own.
     pub fn to_value(&self) -> String {
-        let quoted = |text: &[u8]| String::from_utf8_lossy(text).replace(['"', '\\', '\r', '\n'], "");
-        let mut value = format!("Digest realm=\"{}\", nonce=\"{}\"", quoted(&self.realm), quoted(&self.nonce));
+        let quoted =
+            |text: &[u8]| String::from_utf8_lossy(text).replace(['"', '\\', '\r', '\n'], "");
+        let mut value =
+            format!("Digest realm=\"{}\", nonce=\"{}\"", quoted(&self.realm), quoted(&self.nonce));
         if let Some(opaque) = &self.opaque {
             value.push_str(&format!(", opaque=\"{}\"", quoted(opaque)));
         }
@@ -275,7 +278,8 @@ mod tests {
     fn what_cannot_be_checked_does_not_match() {
         let text = |from: &str, to: &str| String::from_utf8_lossy(WITH_QOP).replace(from, to);
         let matches = |text: String| {
-            Credentials::parse(text.as_bytes()).map(|one| one.matches(Secret::Password(b"Circle of Life"), b"GET"))
+            Credentials::parse(text.as_bytes())
+                .map(|one| one.matches(Secret::Password(b"Circle of Life"), b"GET"))
         };
 
         assert_eq!(matches(text("qop=auth", "qop=auth-int")), Some(false));
@@ -288,8 +292,10 @@ mod tests {
 
     #[test]
     fn quoted_text_loses_its_escapes() {
-        let credentials =
-            Credentials::parse(br#"digest username="a\"b, c",realm=x,nonce=y,uri="sip:a",response=z"#).unwrap();
+        let credentials = Credentials::parse(
+            br#"digest username="a\"b, c",realm=x,nonce=y,uri="sip:a",response=z"#,
+        )
+        .unwrap();
 
         assert_eq!(credentials.username.as_ref(), br#"a"b, c"#);
     }
@@ -308,6 +314,10 @@ mod tests {
         let text = challenge.to_value();
 
         assert_eq!(Challenge::parse(text.as_bytes()), Some(challenge));
-        assert!(Challenge::parse(br#"Digest realm="a", nonce="b", qop="auth-int, auth""#).unwrap().qop_auth);
+        assert!(
+            Challenge::parse(br#"Digest realm="a", nonce="b", qop="auth-int, auth""#)
+                .unwrap()
+                .qop_auth
+        );
     }
 }

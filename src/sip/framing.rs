@@ -41,9 +41,13 @@ pub struct Framer {
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// No empty line before this offset.
-    Head { searched: usize },
+    Head {
+        searched: usize,
+    },
     /// The message ends here.
-    Body { end: usize },
+    Body {
+        end: usize,
+    },
     Failed(Fault),
 }
 
@@ -68,7 +72,8 @@ impl Framer {
 
     /// Whether the stream may end after `buffer` without a message being cut.
     pub fn may_end(&self, buffer: &[u8]) -> bool {
-        !matches!(self.state, State::Failed(_)) && buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
+        !matches!(self.state, State::Failed(_))
+            && buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
     /// How long a buffer can get before `next` gives a frame or an error.
@@ -80,13 +85,17 @@ impl Framer {
         loop {
             match self.state {
                 State::Failed(fault) => return Err(fault),
-                State::Body { end } => return Ok((buffer.len() >= end).then_some(Frame::Message(0..end))),
+                State::Body { end } => {
+                    return Ok((buffer.len() >= end).then_some(Frame::Message(0..end)));
+                }
                 State::Head { searched } => {
                     match buffer {
                         [b'\r', b'\n', b'\r', b'\n', ..] => return Ok(Some(Frame::Ping(0..4))),
                         [] | [b'\r'] | [b'\r', b'\n'] | [b'\r', b'\n', b'\r'] => return Ok(None),
                         [b'\r', b'\n', ..] => return Ok(Some(Frame::Blank(0..2))),
-                        [first, ..] if !grammar::is_token_byte(*first) => return Err(Fault::BadStartLine),
+                        [first, ..] if !grammar::is_token_byte(*first) => {
+                            return Err(Fault::BadStartLine);
+                        }
                         _ => {}
                     }
                     let Some(end) = self.head_end(buffer, searched)? else { return Ok(None) };
@@ -157,7 +166,9 @@ mod tests {
             buffer.extend_from_slice(piece);
             while let Some(frame) = framer.next(&buffer)? {
                 match &frame {
-                    Frame::Message(range) => out.push(String::from_utf8_lossy(&buffer[range.clone()]).into_owned()),
+                    Frame::Message(range) => {
+                        out.push(String::from_utf8_lossy(&buffer[range.clone()]).into_owned())
+                    }
                     Frame::Ping(_) => out.push("ping".into()),
                     Frame::Blank(_) => {}
                 }
@@ -198,7 +209,10 @@ mod tests {
         let limits = Limits { max_head: 100, max_body: 10, max_headers: 5 };
 
         assert_eq!(fed(&"X".repeat(200), 1, limits), Err(Fault::TooLarge));
-        assert_eq!(fed(&MESSAGE.replace("To: x\r\n", &"a:b\r\n".repeat(9)), 9, limits), Err(Fault::TooManyHeaders));
+        assert_eq!(
+            fed(&MESSAGE.replace("To: x\r\n", &"a:b\r\n".repeat(9)), 9, limits),
+            Err(Fault::TooManyHeaders)
+        );
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! once and refuses what two readers could take for two different things.
 
 use super::head::{self, Line, Step};
-use super::{Fault, Message, Method, Name, Rejected, Uri, grammar};
+use super::start_line::{StartLine, start_line};
+use super::{Fault, Message, Name, Rejected, grammar};
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -21,13 +22,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self { max_head: 65_536, max_body: 65_536, max_headers: 256 }
     }
-}
-
-/// The first line of a message, as ranges over it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StartLine {
-    Request { method: Method, method_at: Range<usize>, uri: Range<usize> },
-    Response { code: u16, reason: Range<usize> },
 }
 
 /// A header that was found: its name and where it stands.
@@ -188,79 +182,9 @@ fn stray_nul(bytes: &[u8], head: Range<usize>) -> Result<(), Fault> {
     if stray { Err(Fault::Nul) } else { Ok(()) }
 }
 
-/// Reads the start line; a fault that still lets a reply be composed goes into `fault`.
-fn start_line(
-    bytes: &[u8],
-    at: usize,
-    fault: &mut Option<Fault>,
-) -> Result<(StartLine, Range<usize>), Fault> {
-    let end = head::line_end(bytes, at)?;
-    let line = bytes.get(at..end).unwrap_or_default();
-    let whole = at..end + 2;
-    if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
-        return status_line(line, at).map(|start| (start, whole));
-    }
-    let method_len = memchr::memchr(b' ', line).ok_or(Fault::BadStartLine)?;
-    let method_text = line.get(..method_len).unwrap_or_default();
-    if !grammar::is_token(method_text) {
-        return Err(Fault::BadStartLine);
-    }
-    let rest = line.get(method_len + 1..).unwrap_or_default();
-    let uri_len = match request_line(rest) {
-        Ok(uri_len) => uri_len,
-        Err(found) => {
-            *fault = Some(found);
-            0
-        }
-    };
-    let uri_at = at + method_len + 1;
-    let method = Method::parse(method_text);
-    let start = StartLine::Request {
-        method,
-        method_at: at..at + method_len,
-        uri: uri_at..uri_at + uri_len,
-    };
-    Ok((start, whole))
-}
-
-/// `Request-URI SP SIP-Version` and nothing else; gives the length of the URI.
-fn request_line(rest: &[u8]) -> Result<usize, Fault> {
-    let uri_len = memchr::memchr(b' ', rest).ok_or(Fault::BadStartLine)?;
-    let (uri, version) = rest.split_at_checked(uri_len).ok_or(Fault::BadStartLine)?;
-    let version = version.get(1..).unwrap_or_default();
-    let is_version = version.get(..4).is_some_and(|text| text.eq_ignore_ascii_case(b"SIP/"))
-        && version.iter().all(|byte| byte.is_ascii_graphic());
-    if !is_version {
-        return Err(Fault::BadStartLine);
-    }
-    if version.get(4..) != Some(b"2.0") {
-        return Err(Fault::BadVersion);
-    }
-    Uri::parse(uri).map(|_| uri_len).ok_or(Fault::BadRequestUri)
-}
-
-fn status_line(line: &[u8], at: usize) -> Result<StartLine, Fault> {
-    let (version, rest) = grammar::split_once(line, b' ');
-    if version.get(4..) != Some(b"2.0") {
-        return Err(Fault::BadVersion);
-    }
-    let (code, reason) = grammar::split_once(rest.ok_or(Fault::BadStartLine)?, b' ');
-    let code = (code.len() == 3).then(|| grammar::number(code)).flatten();
-    let code =
-        code.and_then(|code| u16::try_from(code).ok()).filter(|code| (100..700).contains(code));
-    let reason = reason.unwrap_or_default();
-    if reason.iter().any(|&byte| (byte < b' ' && byte != b'\t') || byte == 0x7f) {
-        return Err(Fault::BadStartLine);
-    }
-    let end = at + line.len();
-    Ok(StartLine::Response {
-        code: code.ok_or(Fault::BadStartLine)?,
-        reason: end - reason.len()..end,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Method;
     use super::*;
 
     const REGISTER: &str = "REGISTER sip:example.com SIP/2.0\r\nv: SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bK1;rport\r\n\
@@ -368,6 +292,8 @@ mod tests {
             ("v: SIP/2.0/UDP", "v: UDP", Name::Via),
             (";branch=z9hG4bK1", ";branch=z9hG4bK1;branch=2", Name::Via),
             (";tag=1", ";tag=1;tag=2", Name::From),
+            (";tag=1", ";tag=", Name::From),
+            ("t: sip:101@example.com", "t: sip:101@example.com;tag", Name::To),
             ("t: sip:101", "t: 101", Name::To),
             ("i: abc@h", "i: abc h", Name::CallId),
             ("CSeq: 7", "CSeq: 2147483648", Name::CSeq),

@@ -62,22 +62,73 @@ impl Patch {
 
     /// Writes the message with all edits to the end of `out`.
     pub fn apply(&self, message: &Message<'_>, out: &mut Vec<u8>) {
-        let whole = message.whole_range();
+        self.apply_to(message, message.whole_range(), out);
+    }
+
+    /// Writes a part of the message with the edits inside it to the end of `out`.
+    pub(super) fn apply_to(&self, message: &Message<'_>, part: Range<usize>, out: &mut Vec<u8>) {
         let bytes = message.bytes();
         let mut order: SmallVec<[&Edit; 12]> = self.edits.iter().collect();
         // Stable: what was inserted first at a place stands first, and before what replaces it.
         order.sort_by_key(|edit| (edit.at.start, !edit.at.is_empty()));
-        out.reserve(whole.len() + self.text.len());
-        let mut done = whole.start;
+        out.reserve(part.len() + self.text.len());
+        let mut done = part.start;
         for edit in order {
-            if edit.at.start < done || edit.at.end > whole.end {
-                done = done.max(edit.at.end.min(whole.end));
+            if edit.at.start < done || edit.at.end > part.end {
+                done = done.max(edit.at.end.min(part.end));
                 continue;
             }
             out.extend_from_slice(bytes.get(done..edit.at.start).unwrap_or_default());
             out.extend_from_slice(self.text.get(edit.text.clone()).unwrap_or_default());
             done = edit.at.end;
         }
-        out.extend_from_slice(bytes.get(done..whole.end).unwrap_or_default());
+        out.extend_from_slice(bytes.get(done..part.end).unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::{Index, Limits, Name};
+    use super::*;
+
+    pub const HEAD: &str = "INVITE sip:102@example.com SIP/2.0\r\n";
+    pub const BASE: &str = "From: sip:101@example.com;tag=1\r\nTo: sip:102@example.com\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n";
+    pub const VIA: &str = "Via: SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bK1\r\n";
+
+    /// Patches a request made of these headers; gives its headers besides `BASE`, and the body.
+    pub fn patched(headers: &str, edit: impl Fn(&mut Patch, &Message<'_>)) -> String {
+        let text = format!("{HEAD}{headers}{BASE}\r\nbody");
+        let index = Index::parse(text.as_bytes(), &Limits::default()).unwrap();
+        let message = index.message(text.as_bytes());
+        let (mut patch, mut out) = (Patch::new(), Vec::new());
+        edit(&mut patch, &message);
+        patch.apply(&message, &mut out);
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.ends_with("\r\n\r\nbody"));
+        assert!(
+            Index::parse(out.as_bytes(), &Limits::default())
+                .is_ok_and(|index| index.body.len() == 4)
+        );
+        out.trim_start_matches(HEAD).replacen(BASE, "", 1).trim_end_matches("\r\nbody").to_string()
+    }
+
+    #[test]
+    fn a_patch_of_nothing_is_identity() {
+        let headers = format!("{VIA}X:  odd \r\n\tfold\r\nroute: <sip:a>,<sip:b>\r\n");
+
+        assert_eq!(patched(&headers, |_, _| ()), headers);
+    }
+
+    #[test]
+    fn an_edit_inside_what_is_removed_goes_with_it() {
+        let headers = format!("{VIA}m: <sip:a@b>\r\n");
+
+        let out = patched(&headers, |patch, message| {
+            let contact = message.contacts().next().unwrap();
+            patch.set_contact_expires(message, &contact, 30);
+            patch.remove_value(message, Name::Contact, &contact.value);
+        });
+
+        assert_eq!(out, VIA);
     }
 }

@@ -94,10 +94,21 @@ mod tests {
 
     #[test]
     fn status_lines_need_three_digits_and_no_phrase() {
-        for (line, code) in [("SIP/2.0 100 ", 100), ("SIP/2.0 200", 200), ("sip/2.0 699 = 2**3 \u{43d}\t", 699)] {
-            assert!(matches!(read(line), Ok((StartLine::Response { code: found, .. }, _)) if found == code), "{line}");
+        for (line, code) in
+            [("SIP/2.0 100 ", 100), ("SIP/2.0 200", 200), ("sip/2.0 699 = 2**3 \u{43d}\t", 699)]
+        {
+            assert!(
+                matches!(read(line), Ok((StartLine::Response { code: found, .. }, _)) if found == code),
+                "{line}"
+            );
         }
-        for line in ["SIP/2.0 4294967301 x", "SIP/2.0 099 x", "SIP/2.0 700 x", "SIP/2.0  200 x", "SIP/2.0 200 a\u{7}"] {
+        for line in [
+            "SIP/2.0 4294967301 x",
+            "SIP/2.0 099 x",
+            "SIP/2.0 700 x",
+            "SIP/2.0  200 x",
+            "SIP/2.0 200 a\u{7}",
+        ] {
             assert_eq!(read(line), Err(Fault::BadStartLine), "{line}");
         }
         assert_eq!(read("SIP/3.0 200 OK"), Err(Fault::BadVersion));

@@ -32,7 +32,7 @@ impl<'a> Uri<'a> {
     /// Reads a URI that stands alone; `None` for what is none.
     pub fn parse(raw: &'a [u8]) -> Option<Self> {
         let stray = |byte: &u8| *byte <= b' ' || *byte == 0x7f || b"<>\"".contains(byte);
-        if raw.iter().any(|byte| stray(byte)) {
+        if raw.iter().any(stray) {
             return None;
         }
         let (scheme, rest) = grammar::split_once(raw, b':');
