@@ -3,5 +3,5 @@
 
 pub mod clock;
 pub mod license;
-pub mod transport;
 pub mod sip;
+pub mod transport;
