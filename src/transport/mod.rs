@@ -5,11 +5,16 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::clock::Now;
+use crate::sip;
 
 mod bind;
+mod codec;
+mod connections;
 mod discard;
+mod link;
 mod outbox;
 mod settings;
+mod tcp;
 mod udp;
 mod worker;
 
@@ -93,28 +98,6 @@ pub enum Destination {
     },
 }
 
-/// Why bytes from the network never became a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// The headers of a message on a stream are larger than the limit.
-    HeadTooLarge,
-    /// A message on a stream is larger than the limit.
-    MessageTooLarge,
-    /// A stream whose messages can't be told apart: no or contradictory Content-Length.
-    Framing,
-}
-
-impl Fault {
-    /// The counter label.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::HeadTooLarge => "head_too_large",
-            Self::MessageTooLarge => "message_too_large",
-            Self::Framing => "framing",
-        }
-    }
-}
-
 /// What the owner of the sockets is told. Every method is called on a worker's thread and must
 /// never block; what it pushes into the [`Outbox`] is sent when it returns.
 pub trait Handler: Send + Sync + 'static {
@@ -123,7 +106,7 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Bytes on a stream that can't become a message; the connection is closed after the outbox
     /// has been written. `bytes` begins where the message would have begun and may be cut.
-    fn fault(&self, bytes: &[u8], fault: Fault, source: &Source, now: Now, out: &mut Outbox);
+    fn fault(&self, bytes: &[u8], fault: sip::Fault, source: &Source, now: Now, out: &mut Outbox);
 
     /// A connection ended, whoever ended it.
     fn closed(&self, connection: ConnectionId, side: Side, now: Now);

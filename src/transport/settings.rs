@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::sip;
+
 /// Everything [`super::bind`] needs.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -38,10 +40,8 @@ pub struct Limits {
     pub connections: usize,
     /// TCP connections of one source address.
     pub connections_per_source: usize,
-    /// Bytes of one message on a stream, headers and body.
-    pub message_bytes: usize,
-    /// Bytes of the headers of one message on a stream.
-    pub head_bytes: usize,
+    /// One message on a stream.
+    pub message: sip::Limits,
     /// A TCP connection on which nothing, not even a keep-alive, came for so long is closed.
     pub idle: Duration,
     /// A message on a stream is whole within this time of its first byte, or the connection is
@@ -62,8 +62,7 @@ impl Default for Limits {
         Self {
             connections: 20_000,
             connections_per_source: 2_000,
-            message_bytes: 65_535,
-            head_bytes: 32_768,
+            message: sip::Limits::default(),
             idle: Duration::from_secs(3600),
             partial: Duration::from_secs(30),
             queue_messages: 256,

@@ -1,7 +1,7 @@
 //! One worker: its sockets, its runtime, the calls into the handler, and the delivery of what the
 //! handler wants sent. Nothing here waits for another worker. It refuses to know messages.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
@@ -12,12 +12,15 @@ use std::time::Duration;
 use quinn_udp::UdpSocketState;
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use super::connections::Connections;
+use super::link::{self, Link};
 use super::udp::{Batch, Datagrams, is_keep_alive};
 use super::{
-    Destination, Discard, Discards, Handler, Outbox, Settings, Side, Source, UpstreamTarget,
+    Destination, Discard, Discards, Handler, Outbox, Settings, Side, Source, UpstreamTarget, tcp,
 };
 use crate::clock::{Clock, Now};
 
@@ -27,6 +30,7 @@ pub(super) struct Shared {
     pub(super) discards: Arc<Discards>,
     pub(super) handler: Arc<dyn Handler>,
     pub(super) clock: Clock,
+    pub(super) connections: Arc<Connections>,
 }
 
 impl Shared {
@@ -36,7 +40,8 @@ impl Shared {
         handler: Arc<dyn Handler>,
         clock: Clock,
     ) -> Self {
-        Self { settings, discards, handler, clock }
+        let connections = Arc::new(Connections::new(settings.limits.clone()));
+        Self { settings, discards, handler, clock, connections }
     }
 }
 
@@ -82,6 +87,10 @@ pub(super) struct Worker {
     pub(super) index: usize,
     pub(super) shared: Arc<Shared>,
     pub(super) shutdown: CancellationToken,
+    /// The tasks of its connections.
+    pub(super) tasks: TaskTracker,
+    /// Its connection to the upstream.
+    pub(super) link: RefCell<Link>,
     sockets: Sockets,
     io: UdpSocketState,
     outbox: Cell<Option<Outbox>>,
@@ -99,18 +108,35 @@ pub(super) fn run(
         index,
         shared,
         shutdown,
+        tasks: TaskTracker::new(),
+        link: RefCell::new(Link::Idle),
         sockets,
         io: plain_io()?,
         outbox: Cell::new(None),
     });
-    LocalSet::new().block_on(runtime, async move {
-        tokio::select! {
-            () = worker.serve_datagrams() => {}
-            () = worker.tick() => {}
-            () = worker.shutdown.cancelled() => {}
-        }
-    });
+    LocalSet::new().block_on(runtime, serve(worker));
     Ok(())
+}
+
+async fn serve(worker: Rc<Worker>) {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let device = (0u16..).zip(&worker.sockets.tcp).map(|(index, _)| (Side::Device, index));
+    let upstream = worker.sockets.bind_tcp.iter().map(|_| (Side::Upstream, 0));
+    let listeners: Vec<_> = device
+        .chain(upstream)
+        .map(|(side, index)| tokio::task::spawn_local(tcp::accept(Rc::clone(&worker), side, index)))
+        .collect();
+    tokio::select! {
+        () = worker.serve_datagrams() => {}
+        () = worker.tick() => {}
+        () = worker.shutdown.cancelled() => {}
+    }
+    for listener in listeners {
+        listener.abort();
+    }
+    worker.tasks.close();
+    // Each connection gives its peer a moment of its own; this is for one that does not end.
+    let _ = timeout(PATIENCE, worker.tasks.wait()).await;
 }
 
 /// The batching calls of quinn-udp without the options that it sets for QUIC. It forbids the IP
@@ -134,9 +160,17 @@ impl Worker {
         self.shared.clock.now()
     }
 
+    /// A listening socket, by its place in the list of its side.
+    pub(super) fn listener(&self, side: Side, index: u16) -> Option<&TcpListener> {
+        match side {
+            Side::Device => self.sockets.tcp.get(usize::from(index)),
+            Side::Upstream => self.sockets.bind_tcp.as_ref(),
+        }
+    }
+
     /// Receives for ever. Upstream sockets are drained first: an answer frees what new requests
     /// would take.
-    async fn serve_datagrams(&self) {
+    async fn serve_datagrams(self: &Rc<Self>) {
         const UPSTREAM_BATCHES: usize = 8;
         const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
         let mut batch = Batch::new();
@@ -175,7 +209,7 @@ impl Worker {
         .await;
     }
 
-    fn receive(&self, socket: &Datagrams, batch: &mut Batch) -> Found {
+    fn receive(self: &Rc<Self>, socket: &Datagrams, batch: &mut Batch) -> Found {
         match batch.receive(socket, &self.io) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Found::Nothing,
@@ -194,27 +228,32 @@ impl Worker {
     }
 
     /// Hands over one message and sends what comes of it.
-    pub(super) fn message(&self, bytes: &[u8], source: &Source, now: Now) {
+    pub(super) fn message(self: &Rc<Self>, bytes: &[u8], source: &Source, now: Now) {
         self.call(now, |handler, out| handler.message(bytes, source, now, out));
     }
 
     /// Calls the handler and sends what it pushed.
-    pub(super) fn call(&self, now: Now, ask: impl FnOnce(&dyn Handler, &mut Outbox)) {
+    pub(super) fn call(self: &Rc<Self>, now: Now, ask: impl FnOnce(&dyn Handler, &mut Outbox)) {
         let mut out = self.outbox.take().unwrap_or_else(|| Outbox::new(self.index));
         ask(&*self.shared.handler, &mut out);
         for (to, bytes) in out.iter() {
-            if let Err(reason) = self.send(to, bytes) {
-                self.shared.discards.count(reason);
-                self.undelivered(bytes, to, now);
-            }
+            self.send_or_report(bytes, to, now);
         }
         out.clear();
         self.outbox.set(Some(out));
     }
 
+    /// Sends one message; what can't be sent is counted and the handler told.
+    pub(super) fn send_or_report(self: &Rc<Self>, bytes: &[u8], to: &Destination, now: Now) {
+        if let Err(reason) = self.send(to, bytes) {
+            self.shared.discards.count(reason);
+            self.undelivered(bytes, to, now);
+        }
+    }
+
     /// Tells the handler, and sends what it wants instead; a second failure is only counted, or two
     /// dead destinations would go round for ever.
-    pub(super) fn undelivered(&self, bytes: &[u8], to: &Destination, now: Now) {
+    pub(super) fn undelivered(self: &Rc<Self>, bytes: &[u8], to: &Destination, now: Now) {
         let mut instead = Outbox::new(self.index);
         self.shared.handler.undelivered(bytes, to, now, &mut instead);
         for (to, bytes) in instead.iter() {
@@ -224,7 +263,7 @@ impl Worker {
         }
     }
 
-    fn send(&self, to: &Destination, bytes: &[u8]) -> Result<(), Discard> {
+    fn send(self: &Rc<Self>, to: &Destination, bytes: &[u8]) -> Result<(), Discard> {
         let sockets = &self.sockets;
         let bound = || sockets.bind_udp.as_ref().ok_or(Discard::NoSocket);
         let sent = match *to {
@@ -240,15 +279,13 @@ impl Worker {
                 let upstream = self.shared.settings.upstream.as_ref().ok_or(Discard::NoSocket)?;
                 bound()?.send(&self.io, bytes, upstream.address, None)
             }
-            Destination::Connection(_) => return Err(Discard::ConnectionGone),
-            Destination::Upstream(UpstreamTarget::Tcp) => {
-                return Err(Discard::UpstreamUnreachable);
-            }
+            Destination::Connection(id) => return self.shared.connections.send(id, *to, bytes),
+            Destination::Upstream(UpstreamTarget::Tcp) => return link::send(self, bytes),
         };
         sent.map_err(|_| Discard::SendFailed)
     }
 
-    async fn tick(&self) {
+    async fn tick(self: &Rc<Self>) {
         let period = if self.index == 0 { 20 } else { 1000 };
         let mut interval = tokio::time::interval(Duration::from_millis(period));
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);

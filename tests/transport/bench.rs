@@ -1,13 +1,15 @@
 //! A daemon made of nothing but the transport, and a handler that records what it is told.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use admitd::clock::{Clock, Now};
+use admitd::sip::Fault;
 use admitd::transport::{
-    Addresses, ConnectionId, Destination, Discards, Fault, Handler, Outbox, Settings, Side, Source,
+    Addresses, ConnectionId, Destination, Discards, Handler, Outbox, Settings, Side, Source,
     UpstreamSettings, Workers, bind,
 };
 use tokio_util::sync::CancellationToken;
@@ -161,5 +163,39 @@ pub fn back(source: &Source) -> Destination {
             from: Some(source.local.ip()),
             to: source.remote,
         },
+    }
+}
+
+/// A device's TCP connection.
+pub fn tcp(to: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// A message that a stream can carry.
+pub fn message(body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("OPTIONS sip:a@b SIP/2.0\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+/// Reads exactly `expected`.
+pub fn expect(stream: &mut TcpStream, expected: &[u8]) {
+    let mut got = vec![0; expected.len()];
+    stream.read_exact(&mut got).expect("bytes in time");
+    assert_eq!(String::from_utf8_lossy(&got), String::from_utf8_lossy(expected));
+}
+
+/// Reads to the end of the stream; a reset ends it too.
+pub fn rest(stream: &mut TcpStream) -> Vec<u8> {
+    let (mut got, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        match stream.read(&mut piece) {
+            Ok(0) => return got,
+            Ok(len) => got.extend_from_slice(&piece[..len]),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return got,
+            Err(error) => panic!("the stream does not end: {error}"),
+        }
     }
 }

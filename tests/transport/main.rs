@@ -2,4 +2,6 @@
 //! it gives up on.
 
 mod bench;
+mod link;
+mod tcp;
 mod udp;

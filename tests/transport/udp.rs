@@ -173,7 +173,9 @@ fn an_upstream_that_was_down_is_reached_again_with_the_next_message() {
     registrar.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     device.send_to(b"found", daemon.addresses.udp[0]).unwrap();
 
-    assert_eq!(receive(&registrar).0, b"found");
+    // The last of the lost may have been sent after the registrar came back.
+    let found = (0..2).any(|_| receive(&registrar).0 == b"found");
+    assert!(found);
 }
 
 #[test]
