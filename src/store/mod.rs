@@ -11,6 +11,7 @@ mod read;
 mod record;
 mod records;
 mod rows;
+mod seats;
 mod secrets;
 mod write;
 
@@ -19,5 +20,6 @@ pub use error::{Error, Result};
 pub use feed::{Changed, Feed, Key};
 pub use open::Store;
 pub use rows::Findings;
+pub use seats::{Batch, BindingRow, SeatClass, SeatRow, SeatStore};
 pub use secrets::Secret;
 pub use write::{Terms, Written};
