@@ -13,6 +13,7 @@ mod records;
 mod rows;
 mod seats;
 mod secrets;
+mod tree;
 mod write;
 
 pub use bulk::{Everything, NumberRow};
@@ -22,4 +23,5 @@ pub use open::Store;
 pub use rows::Findings;
 pub use seats::{Batch, BindingRow, SeatClass, SeatRow, SeatStore};
 pub use secrets::Secret;
+pub use tree::{CreatedByOwner, placed_user};
 pub use write::{Terms, Written};
