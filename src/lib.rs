@@ -3,4 +3,5 @@
 
 pub mod clock;
 pub mod license;
+pub mod quota;
 pub mod store;
