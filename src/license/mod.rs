@@ -6,6 +6,7 @@ mod cause;
 mod claims;
 mod dates;
 mod directory;
+pub mod distribution;
 mod feature;
 mod items;
 mod model;
@@ -13,7 +14,12 @@ mod moment;
 mod path;
 mod revocation;
 mod shards;
+mod state;
 mod tree;
+mod usage;
+#[cfg(test)]
+mod worked_examples;
+mod world;
 
 pub use allowance::{Allowance, GateStatus, Step};
 pub use cause::Cause;
@@ -26,4 +32,7 @@ pub use model::{
 };
 pub use moment::{Moment, Validity};
 pub use revocation::{RevokeClass, RevokeOrder};
+pub use state::{Effective, FeatureState, FeatureStatus, Figures, NextChange, State};
 pub use tree::{Created, Tree};
+pub use usage::{NoSeats, Usage};
+pub use world::{Removal, World};
