@@ -2,6 +2,7 @@
 //! left, and are answered 403 when a limit or a validity has run out.
 
 pub mod clock;
+pub mod ledger;
 pub mod license;
 pub mod quota;
 pub mod store;
