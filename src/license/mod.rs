@@ -17,6 +17,8 @@ mod shards;
 mod state;
 mod tree;
 mod usage;
+#[cfg(test)]
+mod worked_examples;
 mod world;
 
 pub use allowance::{Allowance, GateStatus, Step};
