@@ -6,6 +6,7 @@ pub mod admission;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod ledger;
 pub mod license;
 pub mod proxy;
 pub mod quota;

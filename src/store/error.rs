@@ -1,11 +1,16 @@
 //! Why the store did not do what was asked: refused by a rule, not there, or the database failed.
 
+use crate::license::distribution::Refused;
+
 /// What a read or a write ends with.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a read or a write did not happen. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A rule of distribution forbids it; the obstacles are data.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// What is named does not exist.
     #[error("{0}")]
     NotFound(String),
@@ -26,10 +31,6 @@ pub enum Error {
 impl Error {
     pub(super) fn not_found(what: &str, name: impl std::fmt::Display) -> Self {
         Self::NotFound(format!("no {what} is called {name}"))
-    }
-
-    pub(super) fn invalid(text: impl Into<String>) -> Self {
-        Self::Invalid(text.into())
     }
 }
 

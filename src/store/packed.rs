@@ -1,8 +1,8 @@
 //! Rows in bulk: a thousand come as one text, because the cost of a row is in the row. Columns are
 //! parted by U+001F and rows by U+001E; the checks of the schema keep both out of what is stored.
 
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, SqlSafeStr};
+use sqlx::sqlite::{Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, QueryBuilder, SqlSafeStr};
 
 use super::Result;
 
@@ -20,7 +20,7 @@ pub(super) struct Packed {
 pub(super) struct Fields<'a>(std::str::Split<'a, char>);
 
 impl<'a> Fields<'a> {
-    fn of(row: &'a str) -> Self {
+    pub(super) fn of(row: &'a str) -> Self {
         Self(row.split('\u{1f}'))
     }
 
@@ -75,25 +75,61 @@ pub(super) async fn all(
     }
 }
 
-/// Hands the rows with these ids to `each`; those that are gone are left out.
+/// Which rows are wanted: by a column's numbers or by its names.
+pub(super) enum Wanted {
+    Ids(&'static str, Vec<i64>),
+    Names(&'static str, Vec<String>),
+}
+
+/// Hands the rows that are wanted to `each`; those that are gone are left out.
 pub(super) async fn some(
     conn: &mut SqliteConnection,
     what: &Packed,
-    ids: &[i64],
+    wanted: &Wanted,
     mut each: impl FnMut(Fields<'_>),
 ) -> Result<()> {
-    for ids in ids.chunks(KEYS_AT_ONCE) {
-        let ids: Vec<_> = ids.iter().map(i64::to_string).collect();
-        let sql = format!(
-            "select group_concat(concat_ws(char(31), {}), char(30)) from {} where id in ({})",
-            what.columns,
-            what.table,
-            ids.join(",")
-        );
-        let lines: Option<String> =
-            sqlx::query_scalar(AssertSqlSafe(sql)).persistent(false).fetch_one(&mut *conn).await?;
-        let Some(lines) = lines else { continue };
+    match wanted {
+        Wanted::Ids(column, ids) => {
+            for ids in ids.chunks(KEYS_AT_ONCE) {
+                matching(conn, what, |sql| one_of(sql, column, ids), &mut each).await?;
+            }
+        }
+        Wanted::Names(column, names) => {
+            for names in names.chunks(KEYS_AT_ONCE) {
+                matching(conn, what, |sql| one_of(sql, column, names), &mut each).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Hands the rows that match a condition to `each`.
+pub(super) async fn matching(
+    conn: &mut SqliteConnection,
+    what: &Packed,
+    condition: impl FnOnce(&mut QueryBuilder<Sqlite>),
+    each: &mut impl FnMut(Fields<'_>),
+) -> Result<()> {
+    let mut sql = QueryBuilder::<Sqlite>::new(format!(
+        "select group_concat(concat_ws(char(31), {}), char(30)) from {} where ",
+        what.columns, what.table
+    ));
+    condition(&mut sql);
+    let lines: Option<String> = sql.build_query_scalar().persistent(false).fetch_one(conn).await?;
+    if let Some(lines) = lines {
         lines.split('\u{1e}').for_each(|line| each(Fields::of(line)));
     }
     Ok(())
+}
+
+fn one_of<K>(sql: &mut QueryBuilder<Sqlite>, column: &str, keys: &[K])
+where
+    K: Clone + sqlx::Type<Sqlite> + for<'q> sqlx::Encode<'q, Sqlite>,
+{
+    sql.push(format!("{column} in ("));
+    let mut list = sql.separated(", ");
+    for key in keys {
+        list.push_bind(key.clone());
+    }
+    sql.push(")");
 }

@@ -5,10 +5,59 @@ use crate::license::{
     UserId,
 };
 
-use super::packed::Packed;
-use super::{Error, Findings, Result, Store, packed, rows};
+use std::collections::BTreeSet;
+
+use super::packed::{Packed, Wanted};
+use super::{Error, Findings, Key, Result, Store, packed, rows};
+
+/// What stands now at the keys that were asked for; what is gone is left out.
+#[derive(Debug, Default)]
+pub struct Records {
+    pub groups: Vec<Group>,
+    pub users: Vec<User>,
+    pub licenses: Vec<License>,
+    pub claims: Vec<Claim>,
+    pub numbers: Vec<Number>,
+    pub findings: Findings,
+}
 
 impl Store {
+    /// Reads what stands at `keys`, all at one instant.
+    pub async fn read_keys(&self, keys: &BTreeSet<Key>) -> Result<Records> {
+        let mut tx = self.pool.begin().await?;
+        let mut found = Records::default();
+        let findings = &mut found.findings;
+        let ids =
+            |of: fn(&Key) -> Option<i64>| Wanted::Ids("id", keys.iter().filter_map(of).collect());
+
+        let wanted = ids(|key| if let Key::Group(id) = key { Some(id.0) } else { None });
+        packed::some(&mut tx, &rows::GROUPS, &wanted, |row| {
+            found.groups.push(rows::group(row, findings));
+        })
+        .await?;
+        let wanted = ids(|key| if let Key::User(id) = key { Some(id.0) } else { None });
+        packed::some(&mut tx, &rows::USERS, &wanted, |row| found.users.push(rows::user(row)))
+            .await?;
+        let wanted = ids(|key| if let Key::License(id) = key { Some(id.0) } else { None });
+        packed::some(&mut tx, &rows::LICENSES, &wanted, |row| {
+            found.licenses.extend(rows::license(row, findings));
+        })
+        .await?;
+        let wanted = ids(|key| if let Key::Claim(id) = key { Some(id.0) } else { None });
+        packed::some(&mut tx, &rows::CLAIMS, &wanted, |row| {
+            found.claims.extend(rows::claim(row, findings));
+        })
+        .await?;
+        let aor = |key: &Key| if let Key::Number(aor) = key { Some(aor.clone()) } else { None };
+        let wanted = Wanted::Names("aor", keys.iter().filter_map(aor).collect());
+        packed::some(&mut tx, &rows::NUMBERS, &wanted, |row| {
+            found.numbers.extend(rows::number(row).map(Number::from));
+        })
+        .await?;
+        tx.commit().await?;
+        Ok(found)
+    }
+
     /// The group at `path` (`SmartHome/A Residence/12`; `/` is the server).
     pub async fn find_group(&self, path: &str) -> Result<GroupId> {
         let mut found = SERVER;
@@ -117,7 +166,7 @@ impl Store {
         ids: impl Iterator<Item = i64>,
         each: impl FnMut(packed::Fields<'_>),
     ) -> Result<()> {
-        let ids: Vec<_> = ids.collect();
-        packed::some(&mut *self.pool.acquire().await?, what, &ids, each).await
+        let wanted = Wanted::Ids("id", ids.collect());
+        packed::some(&mut *self.pool.acquire().await?, what, &wanted, each).await
     }
 }

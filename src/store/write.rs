@@ -1,98 +1,254 @@
 //! Writes. Each is one transaction that locks before it reads, so that two writers can't both take
-//! the last one.
+//! the last one: read, check, write, or nothing.
 
+use sqlx::sqlite::SqliteConnection;
+
+use crate::license::distribution::{self, Change, Warning};
 use crate::license::{
-    Claim, ClaimId, Group, GroupId, License, LicenseId, Moment, Number, NumberId, User, UserId,
+    Claim, ClaimId, Group, GroupId, License, LicenseId, Moment, NoSeats, Number, NumberId, Usage,
+    User, UserId,
 };
 
-use super::record::{self, Record};
-use super::{Error, Result, Store};
+use super::packed::{Fields, Packed, Wanted};
+use super::persist::{give_ids, persist};
+use super::{Error, Findings, Result, Store, check, packed, rows};
 
 /// Under what terms a write is checked.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms {
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
     /// The instant that counts as now.
     pub at: Moment,
     /// Write what would be refused, where the rules allow force.
     pub force: bool,
+    /// What the wire holds at the moment.
+    pub usage: &'a (dyn Usage + Sync),
 }
 
 /// What was written, and what still does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written<Id> {
     pub id: Id,
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
-/// Named for each kind of record, so that callers read as what they do.
-macro_rules! writes {
-    ($($type:ident, $id:ident: $add:ident, $edit:ident, $remove:ident;)+) => {$(
-        /// Adds a record; its id is given here.
-        pub async fn $add(&self, new: $type, terms: Terms) -> Result<Written<$id>> {
-            self.add(new, terms).await
-        }
-
-        /// Changes a record: `edit` gets it as it is stored.
-        pub async fn $edit(
-            &self,
-            id: $id,
-            edit: impl FnOnce(&mut $type),
-            terms: Terms,
-        ) -> Result<Written<$id>> {
-            self.edit(id, edit, terms).await
-        }
-
-        /// Removes a record.
-        pub async fn $remove(&self, id: $id, terms: Terms) -> Result<Written<$id>> {
-            self.remove::<$type>(id, terms).await
-        }
-    )+};
+impl Terms<'static> {
+    /// Unforced, and nothing in use.
+    pub fn at(at: Moment) -> Self {
+        Self { at, force: false, usage: &NoSeats }
+    }
 }
 
 impl Store {
-    writes! {
-        Group, GroupId: add_group, edit_group, remove_group;
-        User, UserId: add_user, edit_user, remove_user;
-        License, LicenseId: add_license, edit_license, remove_license;
-        Number, NumberId: add_number, edit_number, remove_number;
-        Claim, ClaimId: add_claim, edit_claim, remove_claim;
-    }
-
-    async fn add<R: Record>(&self, new: R, _terms: Terms) -> Result<Written<R::Id>> {
+    /// Checks a change and writes it. A new record comes with the id 0; the ids that were given come
+    /// back in order.
+    pub async fn write(&self, mut change: Change, terms: Terms<'_>) -> Result<Written<Vec<i64>>> {
         let mut writing = self.writing().await?;
-        let new = new.with_id(R::id_of(0));
-        let id = R::id_of(new.put(writing.conn()).await?);
+        let id = give_ids(writing.conn(), &mut change).await?;
+        let warnings = checked(writing.conn(), &change, terms).await?;
         writing.commit().await?;
-        Ok(Written { id, warnings: Vec::new() })
+        Ok(Written { id, warnings })
     }
 
-    async fn edit<R: Record>(
+    /// Says what `write` would say, and writes nothing.
+    pub async fn preview(&self, mut change: Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        let mut writing = self.writing().await?;
+        give_ids(writing.conn(), &mut change).await?;
+        checked(writing.conn(), &change, terms).await
+    }
+
+    /// Adds a group.
+    pub async fn add_group(&self, group: Group, terms: Terms<'_>) -> Result<Written<GroupId>> {
+        let group = Group { id: GroupId(0), ..group };
+        self.add(Change::AddGroup { group, licenses: Vec::new() }, GroupId, terms).await
+    }
+
+    /// Adds a user to the groups it names.
+    pub async fn add_user(&self, user: User, terms: Terms<'_>) -> Result<Written<UserId>> {
+        let user = User { id: UserId(0), ..user };
+        self.add(Change::AddUser { user, licenses: Vec::new() }, UserId, terms).await
+    }
+
+    /// Grants a license.
+    pub async fn add_license(
         &self,
-        id: R::Id,
-        edit: impl FnOnce(&mut R),
-        _terms: Terms,
-    ) -> Result<Written<R::Id>> {
-        let mut writing = self.writing().await?;
-        let old: R = existing(record::get(writing.conn(), id).await?, id)?;
-        let mut new = old.clone();
-        edit(&mut new);
-        let new = new.with_id(id);
-        new.put(writing.conn()).await?;
-        writing.commit().await?;
-        Ok(Written { id, warnings: Vec::new() })
+        license: License,
+        terms: Terms<'_>,
+    ) -> Result<Written<LicenseId>> {
+        let license = License { id: LicenseId(0), ..license };
+        self.add(Change::AddLicense(license), LicenseId, terms).await
     }
 
-    async fn remove<R: Record>(&self, id: R::Id, _terms: Terms) -> Result<Written<R::Id>> {
+    /// Creates a number.
+    pub async fn add_number(&self, number: Number, terms: Terms<'_>) -> Result<Written<NumberId>> {
+        let number = Number { id: NumberId(0), ..number };
+        self.add(Change::AddNumbers(vec![number]), NumberId, terms).await
+    }
+
+    /// Gives a group a claim.
+    pub async fn add_claim(&self, claim: Claim, terms: Terms<'_>) -> Result<Written<ClaimId>> {
+        let claim = Claim { id: ClaimId(0), ..claim };
+        self.add(Change::AddClaim(claim), ClaimId, terms).await
+    }
+
+    /// Edits a group as it is stored; another parent moves it.
+    pub async fn edit_group(
+        &self,
+        id: GroupId,
+        edit: impl FnOnce(&mut Group),
+        terms: Terms<'_>,
+    ) -> Result<Written<GroupId>> {
+        let change = |old: Group| {
+            let mut group = old.clone();
+            edit(&mut group);
+            let moved = group.parent.filter(|_| group.parent != old.parent);
+            let edited = Group { id, ..group };
+            let differs = Group { parent: old.parent, ..edited.clone() } != old;
+            let edited = differs.then_some(Change::EditGroup { group: edited, licenses: vec![] });
+            let moved = moved.map(|parent| Change::MoveGroup { group: id, parent });
+            // Moved first: the new name need not be free among the old siblings.
+            Change::All(moved.into_iter().chain(edited).collect())
+        };
+        let read = |row: Fields<'_>, findings: &mut Findings| Some(rows::group(row, findings));
+        self.edit((&rows::GROUPS, "group"), (id, id.0), read, change, terms).await
+    }
+
+    /// Edits a user as it is stored, memberships included.
+    pub async fn edit_user(
+        &self,
+        id: UserId,
+        edit: impl FnOnce(&mut User),
+        terms: Terms<'_>,
+    ) -> Result<Written<UserId>> {
+        let change = |mut user: User| {
+            edit(&mut user);
+            Change::EditUser { user: User { id, ..user } }
+        };
+        let read = |row: Fields<'_>, _: &mut Findings| Some(rows::user(row));
+        self.edit((&rows::USERS, "user"), (id, id.0), read, change, terms).await
+    }
+
+    /// Edits a license as it is stored. Suspending and resuming are never refused.
+    pub async fn edit_license(
+        &self,
+        id: LicenseId,
+        edit: impl FnOnce(&mut License),
+        terms: Terms<'_>,
+    ) -> Result<Written<LicenseId>> {
+        let change = |mut license: License| {
+            edit(&mut license);
+            Change::EditLicense(License { id, ..license })
+        };
+        self.edit((&rows::LICENSES, "license"), (id, id.0), rows::license, change, terms).await
+    }
+
+    /// Edits a number as it is stored; another owner moves it.
+    pub async fn edit_number(
+        &self,
+        id: NumberId,
+        edit: impl FnOnce(&mut Number),
+        terms: Terms<'_>,
+    ) -> Result<Written<NumberId>> {
+        let change = |mut number: Number| {
+            edit(&mut number);
+            Change::EditNumber(Number { id, ..number })
+        };
+        let read = |row: Fields<'_>, _: &mut Findings| rows::number(row).map(Number::from);
+        self.edit((&rows::NUMBERS, "number"), (id, id.0), read, change, terms).await
+    }
+
+    /// Edits a claim as it is stored.
+    pub async fn edit_claim(
+        &self,
+        id: ClaimId,
+        edit: impl FnOnce(&mut Claim),
+        terms: Terms<'_>,
+    ) -> Result<Written<ClaimId>> {
+        let change = |mut claim: Claim| {
+            edit(&mut claim);
+            Change::All(vec![Change::RemoveClaim(id), Change::AddClaim(Claim { id, ..claim })])
+        };
+        self.edit((&rows::CLAIMS, "claim"), (id, id.0), rows::claim, change, terms).await
+    }
+
+    /// Stops a license on the wire; its sums stay.
+    pub async fn suspend_license(&self, id: LicenseId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::SuspendLicense(id), terms).await
+    }
+
+    /// Ends a suspension.
+    pub async fn resume_license(&self, id: LicenseId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::ResumeLicense(id), terms).await
+    }
+
+    /// Removes a group; by force with all that stands under it.
+    pub async fn remove_group(&self, id: GroupId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::RemoveGroup { group: id }, terms).await
+    }
+
+    /// Removes a user; by force with its numbers.
+    pub async fn remove_user(&self, id: UserId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::RemoveUser { user: id }, terms).await
+    }
+
+    /// Removes a license.
+    pub async fn remove_license(&self, id: LicenseId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::RemoveLicense(id), terms).await
+    }
+
+    /// Removes a number.
+    pub async fn remove_number(&self, id: NumberId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::RemoveNumbers(vec![id]), terms).await
+    }
+
+    /// Removes a claim.
+    pub async fn remove_claim(&self, id: ClaimId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::RemoveClaim(id), terms).await
+    }
+
+    async fn add<Id>(
+        &self,
+        change: Change,
+        id: fn(i64) -> Id,
+        terms: Terms<'_>,
+    ) -> Result<Written<Id>> {
+        let Written { id: given, warnings } = self.write(change, terms).await?;
+        Ok(Written { id: id(given.first().copied().unwrap_or_default()), warnings })
+    }
+
+    async fn remove(&self, change: Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        Ok(self.write(change, terms).await?.warnings)
+    }
+
+    /// Reads the record in the transaction that writes it: nothing another writer did is lost.
+    async fn edit<Id, R>(
+        &self,
+        (packed, what): (&Packed, &str),
+        (id, key): (Id, i64),
+        read: impl Fn(Fields<'_>, &mut Findings) -> Option<R>,
+        change: impl FnOnce(R) -> Change,
+        terms: Terms<'_>,
+    ) -> Result<Written<Id>> {
         let mut writing = self.writing().await?;
-        let old: R = existing(record::get(writing.conn(), id).await?, id)?;
-        old.delete(writing.conn()).await?;
+        let (mut old, mut findings) = (None, Findings::default());
+        let wanted = Wanted::Ids("id", vec![key]);
+        packed::some(writing.conn(), packed, &wanted, |row| old = read(row, &mut findings)).await?;
+        let change = change(old.ok_or_else(|| Error::not_found(what, key))?);
+        let warnings = checked(writing.conn(), &change, terms).await?;
         writing.commit().await?;
-        Ok(Written { id, warnings: Vec::new() })
+        Ok(Written { id, warnings })
     }
 }
 
-fn existing<R: Record>(found: Option<R>, id: R::Id) -> Result<R> {
-    found.ok_or_else(|| Error::not_found(R::WHAT, id))
+/// Checks a change and writes it, inside the caller's transaction.
+pub(super) async fn checked(
+    conn: &mut SqliteConnection,
+    change: &Change,
+    terms: Terms<'_>,
+) -> Result<Vec<Warning>> {
+    let world = check::world(conn, change).await?;
+    let warnings = distribution::check(&world, change, terms.at, terms.force, terms.usage)?;
+    persist(conn, &world, change).await?;
+    Ok(warnings)
 }
 
 #[cfg(test)]
@@ -101,7 +257,7 @@ mod tests {
     use crate::license::{Feature, FeatureSet, Holder, SERVER, Validity};
     use std::path::Path;
 
-    const NOW: Terms = Terms { at: Moment(1_700_000_000), force: false };
+    const NOW: Terms = Terms { at: Moment(1_700_000_000), force: false, usage: &NoSeats };
 
     fn group(name: &str, parent: GroupId) -> Group {
         Group {
@@ -152,6 +308,19 @@ mod tests {
         assert!(matches!(store.find_group("A/B").await, Err(Error::NotFound(_))));
     }
 
+    fn license(holder: Holder, sip_numbers: u32) -> License {
+        License {
+            id: LicenseId(0),
+            holder,
+            license_type: "Basic".into(),
+            sip_numbers,
+            mobile_apps: 0,
+            features: FeatureSet::NONE,
+            validity: Validity::default(),
+            suspended: false,
+        }
+    }
+
     #[tokio::test]
     async fn nonsense_is_not_stored() {
         let folder = tempfile::tempdir().unwrap();
@@ -161,22 +330,16 @@ mod tests {
         let orphan = store.add_group(group("a", GroupId(77)), NOW).await;
         store.add_group(group("a", SERVER), NOW).await.unwrap();
         let twice = store.add_group(group("a", SERVER), NOW).await;
-        let apps = License {
-            id: LicenseId(0),
-            holder: Holder::Group(SERVER),
-            license_type: String::new(),
-            sip_numbers: 1,
-            mobile_apps: 2,
-            features: FeatureSet::NONE,
-            validity: Validity::default(),
-            suspended: false,
-        };
+        let apps = License { mobile_apps: 2, ..license(Holder::Group(SERVER), 1) };
         let apps = store.add_license(apps, NOW).await;
+        let gone = store.remove_license(LicenseId(5), NOW).await;
+        let endless = License { sip_numbers: u32::MAX, ..license(Holder::Group(SERVER), 1) };
+        let endless = store.add_license(endless, NOW).await;
 
-        assert!(matches!(slash, Err(Error::Invalid(_))), "{slash:?}");
-        assert!(matches!(orphan, Err(Error::Invalid(_))), "{orphan:?}");
-        assert!(matches!(twice, Err(Error::Invalid(_))), "{twice:?}");
-        assert!(matches!(apps, Err(Error::Invalid(_))), "{apps:?}");
+        for refused in [slash.err(), orphan.err(), twice.err(), apps.err(), gone.err()] {
+            assert!(matches!(refused, Some(Error::Refused(_))), "{refused:?}");
+        }
+        assert!(matches!(endless, Err(Error::Invalid(_))), "{endless:?}");
         assert_eq!(store.read_records().await.unwrap().groups.len(), 2);
     }
 
@@ -191,11 +354,48 @@ mod tests {
             |name: &str, groups| User { id: UserId(0), name: name.into(), email: None, groups };
         store.add_user(user("only", vec![below]), NOW).await.unwrap();
         let stays = store.add_user(user("both", vec![below, b]), NOW).await.unwrap().id;
+        store.add_license(license(Holder::Group(a), 3), NOW).await.unwrap();
 
-        store.remove_group(a, Terms { force: true, ..NOW }).await.unwrap();
+        let refused = store.remove_group(a, NOW).await;
+        let warnings = store.remove_group(a, Terms { force: true, ..NOW }).await.unwrap();
 
+        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+        assert!(!warnings.is_empty());
         let all = store.read_records().await.unwrap();
         assert_eq!(all.groups.iter().map(|it| it.id).collect::<Vec<_>>(), [SERVER, b]);
         assert_eq!(all.users, [User { id: stays, ..user("both", vec![b]) }]);
+        assert!(all.licenses.is_empty());
+    }
+
+    #[tokio::test]
+    async fn ids_are_never_given_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        let first = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
+        store.remove_group(first, NOW).await.unwrap();
+
+        let second = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
+
+        assert_ne!(first, second);
+    }
+
+    #[tokio::test]
+    async fn a_group_moves_by_its_parent_and_keeps_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        let a = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
+        let free = Group { restricted: false, ..group("B", SERVER) };
+        let b = store.add_group(free.clone(), NOW).await.unwrap().id;
+
+        let edit = |it: &mut Group| {
+            it.parent = Some(b);
+            it.name = "C".into();
+        };
+        store.edit_group(a, edit, NOW).await.unwrap();
+        let cycle = store.edit_group(b, |it| it.parent = Some(a), NOW).await;
+
+        assert_eq!(store.find_group("B/C").await.unwrap(), a);
+        assert_eq!(store.groups(&[a]).await.unwrap(), [Group { id: a, ..group("C", b) }]);
+        assert!(matches!(cycle, Err(Error::Refused(_))), "{cycle:?}");
     }
 }
