@@ -5,4 +5,5 @@ pub mod clock;
 pub mod ledger;
 pub mod license;
 pub mod quota;
+pub mod refresh;
 pub mod store;
