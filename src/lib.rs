@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod license;
 pub mod proxy;
 pub mod quota;
+pub mod refresh;
 pub mod sip;
 pub mod store;
 pub mod systemd;
