@@ -109,7 +109,7 @@ impl Admission {
             device.state(now) == State::Live
                 && device.bindings.iter().any(|binding| key_of(&binding.reach) == flow)
         };
-        let found = self.quota.seats().look(aor, |entry| entry.devices().iter().any(on_flow));
+        let found = self.quota.look(aor, |entry| entry.devices().iter().any(on_flow));
         if found != Some(true) {
             return None;
         }
@@ -126,7 +126,7 @@ impl Admission {
         };
         let (registered, at_peer) = self
             .quota
-            .seats()
+            
             .look(&aor, |entry| {
                 (entry.devices().iter().any(live), entry.devices().iter().any(here))
             })

@@ -119,7 +119,16 @@ pub fn device_name(ids: &Ids) -> u32 {
 
 /// Whether a device goes by this name.
 pub fn is_named(device: &Device, name: u32) -> bool {
-    let ids = &device.ids;
+    has_name(&device.ids, name)
+}
+
+/// The name of a Contact URI.
+pub fn contact_name(uri: &[u8]) -> u32 {
+    hash_of(uri)
+}
+
+/// Whether `name` is that of any of these ids.
+pub fn has_name(ids: &Ids, name: u32) -> bool {
     name != 0
         && [&ids.instances, &ids.pushes, &ids.contacts]
             .into_iter()

@@ -8,11 +8,11 @@ mod register;
 pub mod refusal;
 mod settings;
 
-pub use caller::{Caller, Proof};
+pub use caller::{Caller, Proof, Told, credentials_of, key_of};
 pub use flows::FlowKey;
 pub use identity::{
-    Address, address_of, agent_of, device_name, display_name, ids_of, is_app, is_named,
-    match_device, same_uri,
+    Address, address_of, agent_of, contact_name, device_name, display_name, has_name, ids_of,
+    is_app, is_named, match_device, same_uri,
 };
 pub use register::{Registration, Shown};
 pub use settings::Settings;

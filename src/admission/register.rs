@@ -94,7 +94,7 @@ impl Admission {
         let leaves: Vec<_> =
             leaving.iter().map(|matcher| matcher as crate::quota::Matcher<'_>).collect();
         let request = Registering { adds: &adds, leaves: &leaves, standing };
-        self.quota.seats().reserve(aor, owned, &request, now)
+        self.quota.reserve(aor, owned, &request, now)
     }
 
     /// Whether a device of this kind of number is a mobile app.

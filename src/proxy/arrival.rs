@@ -25,15 +25,20 @@ impl<'a> Arrival<'a> {
         Flow { side, protocol, remote, local, socket, connection }
     }
 
-    /// Where its answer goes: to where it came from, or over UDP without `rport` to the port of
+    /// The port that its answer goes to over UDP: where it came from, or without `rport` that of
     /// sent-by (RFC 3261 18.2.2, RFC 3581 4).
+    pub fn answer_port(&self) -> u16 {
+        match self.message.top_via() {
+            Some(via) if !via.wants_rport() => via.port.unwrap_or(SIP_PORT),
+            _ => self.source.remote.port(),
+        }
+    }
+
+    /// Where its answer goes.
     pub fn answer_flow(&self) -> Flow {
         let mut flow = self.flow();
-        if flow.protocol == Protocol::Udp
-            && let Some(via) = self.message.top_via()
-            && !via.wants_rport()
-        {
-            flow.remote.set_port(via.port.unwrap_or(SIP_PORT));
+        if flow.protocol == Protocol::Udp {
+            flow.remote.set_port(self.answer_port());
         }
         flow
     }

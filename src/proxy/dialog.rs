@@ -72,7 +72,7 @@ impl Proxy {
             let binding = device.bindings.iter().max_by_key(|binding| binding.until_mono_ms)?;
             Some(binding.reach)
         };
-        let reach = self.admission.quota().seats().look(&seat.aor, newest).flatten()?;
+        let reach = self.admission.quota().look(&seat.aor, newest).flatten()?;
         let flow = flow_of(&reach);
         match flow.connection {
             Some(connection) if !self.is_open(connection) => None,
@@ -170,7 +170,7 @@ impl Proxy {
         now: crate::clock::Now,
     ) {
         for seat in seats_of(token, routed) {
-            self.admission.quota().seats().end_call(&seat.aor, call_id, now);
+            self.admission.quota().end_call(&seat.aor, call_id, now);
         }
     }
 
@@ -184,7 +184,7 @@ impl Proxy {
         let life = self.admission.settings().call_seat_max;
         let until_ms = now.mono_ms + u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
         for seat in seats_of(token, routed) {
-            self.admission.quota().seats().extend_call(&seat.aor, call_id, until_ms, now);
+            self.admission.quota().extend_call(&seat.aor, call_id, until_ms, now);
         }
     }
 }

@@ -26,6 +26,10 @@ pub struct Onward {
     pub errand: Errand,
     /// The device, by name; 0 where none.
     pub device: u32,
+    /// The hash of its Contact URI; 0 where none.
+    pub contact: u32,
+    /// It asks for less time than the device did.
+    pub clamped: bool,
     /// The seat on the side that it came from: what an in-dialog request back to it needs.
     pub origin: SeatName,
     /// One of several copies of the request, each with a branch of its own.
@@ -35,7 +39,8 @@ pub struct Onward {
 impl Onward {
     /// A request about no device in particular.
     pub fn to(hop: Hop, errand: Errand) -> Self {
-        Self { hop, errand, device: 0, origin: SeatName::default(), fork: None }
+        let origin = SeatName::default();
+        Self { hop, errand, device: 0, contact: 0, clamped: false, origin, fork: None }
     }
 }
 
@@ -134,11 +139,15 @@ impl Proxy {
             }
         };
         let token = ViaToken {
-            flow: arrival.answer_flow(),
+            flow: arrival.flow(),
+            answer_port: arrival.answer_port(),
             errand: onward.errand,
             receiver,
             order: u64::try_from(arrival.now.wall_ms).unwrap_or(0),
             device: onward.device,
+            contact: onward.contact,
+            clamped: onward.clamped,
+            bare: crate::admission::credentials_of(&arrival.message).is_none(),
             own: false,
         };
         let token = self.keys.seal_via(&token, branch);

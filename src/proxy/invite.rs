@@ -4,7 +4,7 @@ use super::Proxy;
 use super::arrival::Arrival;
 use super::forward::{Hop, Onward, branch_text};
 use super::parts::Registry;
-use super::pending::Patience;
+use super::pending::{Held, Patience};
 use super::routes::Routed;
 use super::token::{Errand, SeatName};
 use crate::admission::{Admission, Caller, FlowKey, Proof, Told, address_of};
@@ -52,7 +52,8 @@ impl Proxy {
                         let over = Refusal::without_gate(Cause::OverCapacity);
                         return self.refuse(arrival, &origin.aor, over, out);
                     }
-                    self.pending.wait(branch, ticket, Patience::Transaction, now_ms);
+                    let held = Held { ticket: Some(ticket), ..Held::default() };
+                    self.pending.wait(branch, held, Patience::Transaction, now_ms);
                 }
                 self.send_on(arrival, routed, &origin, out);
             }
@@ -141,7 +142,7 @@ impl Proxy {
     }
 
     fn call_seat(&self, arrival: &Arrival<'_>, caller: &Caller) -> Verdict {
-        let decision = self.admission.quota().seats().reserve_call(
+        let decision = self.admission.quota().reserve_call(
             &caller.aor,
             &caller.owned,
             arrival.message.call_id(),

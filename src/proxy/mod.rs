@@ -40,6 +40,7 @@ pub use token::{Flow, Keys};
 use arrival::Arrival;
 use fork::Forks;
 use pending::Pending;
+use revoke::Mail;
 use transaction::Transactions;
 use verdicts::Verdicts;
 
@@ -59,9 +60,12 @@ pub struct Proxy {
     forks: Forks,
     /// Connections that something came by and that stand: what a flow may lead to.
     open: DashSet<ConnectionId, foldhash::fast::RandomState>,
+    /// Requests of our own that wait for a worker.
+    mail: Mail,
     /// The shortest expiry that the upstream has taught us (423), in seconds.
     learned_min_expires: AtomicU32,
     beat: parts::Beat,
+    gate_name: parts::GateName,
 }
 
 impl Proxy {
@@ -82,6 +86,8 @@ impl Proxy {
             open: DashSet::default(),
             learned_min_expires: AtomicU32::new(0),
             beat: parts.beat,
+            gate_name: parts.gate_name,
+            mail: Mail::default(),
         }
     }
 
@@ -179,6 +185,7 @@ impl Handler for Proxy {
         drop(self.pending.overdue(now.mono_ms));
         self.transactions.tick(now.mono_ms, out);
         self.forks.tick(now.mono_ms);
+        self.mail.send(out);
     }
 }
 

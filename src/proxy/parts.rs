@@ -6,6 +6,7 @@ use super::local::BuiltIn;
 use super::names::Names;
 use super::token::Keys;
 use crate::admission::Admission;
+use crate::license::Holder;
 use crate::telemetry::{Cells, RefusalLog};
 use crate::transport::Protocol;
 
@@ -35,6 +36,9 @@ pub enum Registry {
 /// Told the number of a worker that is alive.
 pub type Beat = Box<dyn Fn(usize) + Send + Sync>;
 
+/// How a gate is called in the log: its path, `/` or `user:NAME`.
+pub type GateName = Box<dyn Fn(Holder) -> String + Send + Sync>;
+
 /// The parts.
 pub struct Parts {
     pub keys: Keys,
@@ -47,4 +51,5 @@ pub struct Parts {
     /// Requests that may hold a reservation at once.
     pub max_pending: usize,
     pub beat: Beat,
+    pub gate_name: GateName,
 }

@@ -7,6 +7,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use parking_lot::Mutex;
 
+use crate::admission::Registration;
 use crate::quota::Ticket;
 
 /// Our branch without its cookie: a keyed hash of the request.
@@ -35,8 +36,16 @@ impl Patience {
     }
 }
 
+/// What waits for the answer.
+#[derive(Default)]
+pub struct Held {
+    pub ticket: Option<Ticket>,
+    /// What a REGISTER asked, where the answer alone can't tell.
+    pub registration: Registration,
+}
+
 struct Waiting {
-    ticket: Ticket,
+    held: Held,
     deadline_ms: u64,
 }
 
@@ -74,13 +83,13 @@ impl Pending {
         self.waiting.is_empty()
     }
 
-    /// Keeps the reservation until the answer; a copy that lost the race gives its own back.
-    pub fn wait(&self, branch: Branch, ticket: Ticket, patience: Patience, now_ms: u64) {
+    /// Keeps what is held until the answer; a copy that lost the race gives its own back.
+    pub fn wait(&self, branch: Branch, held: Held, patience: Patience, now_ms: u64) {
         let deadline_ms = now_ms + patience.millis();
         match self.waiting.entry(branch) {
             Entry::Occupied(_) => return,
             Entry::Vacant(vacant) => {
-                vacant.insert(Waiting { ticket, deadline_ms });
+                vacant.insert(Waiting { held, deadline_ms });
             }
         }
         self.queue(patience).lock().push_back((deadline_ms, branch));
@@ -99,24 +108,24 @@ impl Pending {
     }
 
     /// The answer came: the reservation is the caller's.
-    pub fn answered(&self, branch: Branch) -> Option<Ticket> {
-        self.waiting.remove(&branch).map(|(_, waiting)| waiting.ticket)
+    pub fn answered(&self, branch: Branch) -> Option<Held> {
+        self.waiting.remove(&branch).map(|(_, waiting)| waiting.held)
     }
 
     /// Takes out what has waited too long.
-    pub fn overdue(&self, now_ms: u64) -> Vec<Ticket> {
+    pub fn overdue(&self, now_ms: u64) -> Vec<Held> {
         Patience::ALL.into_iter().flat_map(|patience| self.overdue_in(patience, now_ms)).collect()
     }
 
-    fn overdue_in(&self, patience: Patience, now_ms: u64) -> Vec<Ticket> {
-        let mut tickets = Vec::new();
+    fn overdue_in(&self, patience: Patience, now_ms: u64) -> Vec<Held> {
+        let mut overdue = Vec::new();
         let mut later = Vec::new();
         let mut queue = self.queue(patience).lock();
         while queue.front().is_some_and(|(deadline_ms, _)| *deadline_ms <= now_ms) {
             let Some((_, branch)) = queue.pop_front() else { break };
             let due = |_: &Branch, waiting: &Waiting| waiting.deadline_ms <= now_ms;
             if let Some((_, waiting)) = self.waiting.remove_if(&branch, due) {
-                tickets.push(waiting.ticket);
+                overdue.push(waiting.held);
             } else if patience == Patience::Ringing
                 && let Some(waiting) = self.waiting.get(&branch)
             {
@@ -125,7 +134,7 @@ impl Pending {
             }
         }
         queue.extend(later);
-        tickets
+        overdue
     }
 
     fn queue(&self, patience: Patience) -> &Mutex<VecDeque<(u64, Branch)>> {

@@ -2,14 +2,13 @@
 
 use super::Proxy;
 use super::arrival::{Arrival, destination};
-use super::token::Purpose;
-use super::transaction::Key;
+use super::token::{Flow, Purpose};
 use crate::admission::{agent_of, refusal};
 use crate::license::Cause;
 use crate::quota::Refusal;
 use crate::sip::{Message, Method, Name, compose};
 use crate::telemetry::RefusalLine;
-use crate::transport::{Outbox, Protocol};
+use crate::transport::Outbox;
 
 /// How many letters of a refusal's id people must read out.
 const ID_LEN: usize = 10;
@@ -24,6 +23,17 @@ impl Proxy {
         headers: &[(&str, &str)],
         out: &mut Outbox,
     ) {
+        self.reply_to(arrival, &arrival.answer_flow(), (status, phrase), headers, out);
+    }
+
+    fn reply_to(
+        &self,
+        arrival: &Arrival<'_>,
+        flow: &Flow,
+        (status, phrase): (u16, &str),
+        headers: &[(&str, &str)],
+        out: &mut Outbox,
+    ) {
         if arrival.message.method() == Method::Ack {
             return;
         }
@@ -32,13 +42,13 @@ impl Proxy {
             status,
             phrase,
             to_tag: &to_tag,
-            source: Some(arrival.remote()),
+            source: arrival.message.is_request().then(|| arrival.remote()),
             headers,
             body: None,
         };
         let mut bytes = Vec::with_capacity(512);
         compose::reply(&arrival.message, &reply, &mut bytes);
-        out.push(destination(&arrival.answer_flow()), &bytes);
+        out.push(destination(flow), &bytes);
     }
 
     /// Our To tag for a request: the same for every copy, so that an ACK to it is known.
@@ -56,6 +66,18 @@ impl Proxy {
         refused: Refusal,
         out: &mut Outbox,
     ) {
+        self.refuse_to(arrival, &arrival.answer_flow(), number, refused, out);
+    }
+
+    /// The same over another flow: in place of an upstream's answer.
+    pub(super) fn refuse_to(
+        &self,
+        arrival: &Arrival<'_>,
+        flow: &Flow,
+        number: &str,
+        refused: Refusal,
+        out: &mut Outbox,
+    ) {
         let message = &arrival.message;
         if let Some(cell) = self.cell(out) {
             cell.verdict(Some(refused.cause));
@@ -64,27 +86,27 @@ impl Proxy {
         self.refusals.push(|| RefusalLine {
             method: method_name(message),
             number: number.as_bytes().to_vec(),
-            source: arrival.remote(),
+            source: flow.remote,
             user_agent: agent_of(message).to_vec(),
             cause: refused.cause,
-            bound_by: refused.gate.map(|gate| self.admission.quota().gate_name(gate)),
+            bound_by: refused.gate.map(|gate| (self.gate_name)(gate)),
             detail: String::new(),
             id: id.clone(),
         });
-        self.tell(arrival, refused.cause, refused.next_change, &id, out);
+        self.tell(arrival, flow, refused, &id, out);
     }
 
     /// Says a refusal that was decided before: to a copy of an INVITE.
     pub(super) fn tell_again(&self, arrival: &Arrival<'_>, cause: Cause, out: &mut Outbox) {
         let id = self.refusal_id(&arrival.message);
-        self.tell(arrival, cause, None, &id, out);
+        self.tell(arrival, &arrival.answer_flow(), Refusal::without_gate(cause), &id, out);
     }
 
     fn tell(
         &self,
         arrival: &Arrival<'_>,
-        cause: Cause,
-        starts: Option<crate::license::Moment>,
+        flow: &Flow,
+        refused: Refusal,
         id: &str,
         out: &mut Outbox,
     ) {
@@ -94,13 +116,15 @@ impl Proxy {
         let settings = self.admission.settings();
         let jitter = self.keys.mac(Purpose::RefusalId, &identity(message)) as u32;
         let now = arrival.now.moment();
+        let Refusal { cause, next_change, .. } = refused;
+        let overrides = &settings.overrides;
         let told =
-            refusal::tell(cause, is_register, &agent, &settings.overrides, now, starts, jitter);
+            refusal::tell(cause, is_register, &agent, overrides, now, next_change, jitter);
         let warning = format!("399 admitd \"{} (id {id})\"", told.warning);
         let retry_after = told.retry_after_secs.map(|secs| secs.to_string());
         let mut headers = vec![("Warning", warning.as_str())];
         headers.extend(retry_after.as_deref().map(|secs| ("Retry-After", secs)));
-        self.reply(arrival, told.status, &told.phrase, &headers, out);
+        self.reply_to(arrival, flow, (told.status, &told.phrase), &headers, out);
     }
 
     fn refusal_id(&self, message: &Message<'_>) -> String {
@@ -125,21 +149,6 @@ impl Proxy {
                         settings.domain_of(&host.to_ascii_lowercase()).is_some()
                     }))
         })
-    }
-
-    /// Keeps the answer that goes back over UDP for copies of its request.
-    pub(super) fn remember_answer(
-        &self,
-        key: &Key,
-        status: u16,
-        arrival_protocol: Protocol,
-        to: crate::transport::Destination,
-        bytes: &[u8],
-        now_ms: u64,
-    ) {
-        if arrival_protocol == Protocol::Udp {
-            self.transactions.answers(key, status, to, bytes, now_ms);
-        }
     }
 }
 

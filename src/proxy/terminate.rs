@@ -60,7 +60,7 @@ impl Proxy {
         let live = |device: &Device| {
             is_named(device, seat.device) && device.state(now) == State::Live
         };
-        quota.seats().look(&seat.aor, |entry| entry.devices().iter().any(live)) == Some(true)
+        quota.look(&seat.aor, |entry| entry.devices().iter().any(live)) == Some(true)
     }
 
     /// The Contact that a device gave itself, where the registrar knows one of ours.
@@ -69,6 +69,6 @@ impl Proxy {
             let device = entry.devices().iter().find(|device| is_named(device, seat.device))?;
             device.ids.contacts.last().cloned()
         };
-        self.admission.quota().seats().look(&seat.aor, contact).flatten()
+        self.admission.quota().look(&seat.aor, contact).flatten()
     }
 }

@@ -52,9 +52,19 @@ pub struct SeatName {
 /// What a request was when it was forwarded: what its answer settles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Errand {
+    /// A REGISTER that adds or refreshes.
     Register,
+    /// A REGISTER that removes one Contact.
+    Leave,
+    /// A REGISTER with `Contact: *`.
+    LeaveAll,
     Invite,
     Other,
+}
+
+impl Errand {
+    const ALL: [Self; 5] =
+        [Self::Register, Self::Leave, Self::LeaveAll, Self::Invite, Self::Other];
 }
 
 /// To whom a request was forwarded.
@@ -67,13 +77,22 @@ pub enum Receiver {
 /// The second parameter of our Via.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViaToken {
+    /// The flow that the request came by.
     pub flow: Flow,
+    /// The port that the answer goes to over UDP (RFC 3261 18.2.2).
+    pub answer_port: u16,
     pub errand: Errand,
     pub receiver: Receiver,
     /// Unix milliseconds at which it was forwarded: our order of requests.
     pub order: u64,
-    /// The device that it is about; 0 where none.
+    /// The device that it is about, by name; 0 where none.
     pub device: u32,
+    /// The hash of its Contact URI; 0 where none.
+    pub contact: u32,
+    /// It asks for less time than the device did.
+    pub clamped: bool,
+    /// It carried no credentials.
+    pub bare: bool,
     /// Made by ourselves (a de-registration): its answer ends here.
     pub own: bool,
 }
@@ -89,6 +108,17 @@ pub enum RouteToken {
 
 const TAG_LEN: usize = 8;
 
+impl ViaToken {
+    /// The flow that the answer goes to.
+    pub fn answer_flow(&self) -> Flow {
+        let mut flow = self.flow.clone();
+        if flow.protocol == Protocol::Udp {
+            flow.remote.set_port(self.answer_port);
+        }
+        flow
+    }
+}
+
 impl Keys {
     /// A keyed hash over `parts`, each told apart from its neighbours.
     pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> u128 {
@@ -102,16 +132,15 @@ impl Keys {
 
     /// Writes the Via token; `branch` ties it to its request.
     pub fn seal_via(&self, token: &ViaToken, branch: &str) -> String {
-        let mut body = Vec::with_capacity(48);
-        let errand = match token.errand {
-            Errand::Register => 0,
-            Errand::Invite => 1,
-            Errand::Other => 2,
-        };
-        let receiver = u8::from(token.receiver == Receiver::Device);
-        body.push(errand | receiver << 2 | u8::from(token.own) << 3);
+        let mut body = Vec::with_capacity(56);
+        let receiver = token.receiver == Receiver::Device;
+        let flags = [receiver, token.own, token.clamped, token.bare];
+        let flags = flags.iter().fold(0, |bits, flag| bits << 1 | u8::from(*flag));
+        body.push((token.errand as u8) << 4 | flags);
         body.extend_from_slice(&token.order.to_be_bytes()[2..]);
         body.extend_from_slice(&token.device.to_be_bytes());
+        body.extend_from_slice(&token.contact.to_be_bytes());
+        body.extend_from_slice(&token.answer_port.to_be_bytes());
         put_flow(&mut body, &token.flow, self.epoch);
         self.seal(Purpose::ViaToken, body, &[branch.as_bytes()])
     }
@@ -124,15 +153,22 @@ impl Keys {
         let mut order = [0; 8];
         order[2..].copy_from_slice(read.take(6)?);
         let device = read.u32()?;
+        let contact = read.u32()?;
+        let answer_port = read.u16()?;
         let flow = read.flow(self.epoch)?;
-        let errand = match head & 3 {
-            0 => Errand::Register,
-            1 => Errand::Invite,
-            _ => Errand::Other,
-        };
-        let receiver = if head & 4 == 0 { Receiver::Upstream } else { Receiver::Device };
-        let order = u64::from_be_bytes(order);
-        Some(ViaToken { flow, errand, receiver, order, device, own: head & 8 != 0 })
+        let flag = |bit: u8| head & bit != 0;
+        Some(ViaToken {
+            flow,
+            answer_port,
+            errand: *Errand::ALL.get(usize::from(head >> 4))?,
+            receiver: if flag(8) { Receiver::Device } else { Receiver::Upstream },
+            order: u64::from_be_bytes(order),
+            device,
+            contact,
+            own: flag(4),
+            clamped: flag(2),
+            bare: flag(1),
+        })
     }
 
     /// Writes a flow token: what Path and a rewritten Contact carry.
@@ -364,10 +400,14 @@ mod tests {
     fn via_token() -> ViaToken {
         ViaToken {
             flow: flow(),
+            answer_port: 5061,
             errand: Errand::Invite,
             receiver: Receiver::Device,
             order: 1_730_000_000_123,
             device: 0xdead_beef,
+            contact: 5,
+            clamped: true,
+            bare: true,
             own: false,
         }
     }

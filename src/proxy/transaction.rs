@@ -44,6 +44,8 @@ struct Sending {
 }
 
 struct Transaction {
+    /// The INVITE as it went out: its ACK is made of it.
+    request: Option<(Destination, Box<[u8]>)>,
     /// Being resent: the request on its way out, or a final answer to an INVITE.
     sending: Option<Sending>,
     /// The last answer, for copies of the request.
@@ -98,8 +100,12 @@ impl Transactions {
 
     fn insert(&self, key: Key, sending: Option<Sending>, now_ms: u64) {
         let due = sending.as_ref().map_or(now_ms + LIFE_MS, |sending| sending.at_ms);
-        let transaction =
-            Transaction { sending, last: None, finished: false, until_ms: now_ms + LIFE_MS };
+        let request = sending
+            .as_ref()
+            .filter(|_| key.method == Method::Invite)
+            .map(|sending| (sending.to, sending.bytes.clone()));
+        let until_ms = now_ms + LIFE_MS;
+        let transaction = Transaction { request, sending, last: None, finished: false, until_ms };
         self.live.insert(key.clone(), transaction);
         let serial = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.serials.insert(serial, key);
@@ -142,6 +148,11 @@ impl Transactions {
         transaction.finished = true;
         transaction.until_ms = now_ms + LIFE_MS;
         if is_invite { Handling::ForwardAndAck } else { Handling::Forward }
+    }
+
+    /// The INVITE of a transaction as it went out, and where to.
+    pub fn request(&self, key: &Key) -> Option<(Destination, Box<[u8]>)> {
+        self.live.get(key)?.request.clone()
     }
 
     /// An answer goes back over UDP to a request that was [`Self::received`]; kept for copies, and a
