@@ -11,6 +11,7 @@ pub mod license;
 pub mod proxy;
 pub mod quota;
 pub mod refresh;
+pub mod registrar;
 pub mod sip;
 pub mod store;
 pub mod systemd;

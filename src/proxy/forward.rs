@@ -80,6 +80,9 @@ impl Proxy {
         }
         let mut bytes = Vec::with_capacity(message.whole().len() + 512);
         patch.apply(message, &mut bytes);
+        if let Some(leg) = onward.fork {
+            self.forks.sent(self.branch(message), leg, to, &bytes);
+        }
         self.send(arrival, protocol, &branch, to, &bytes, out);
     }
 
