@@ -8,6 +8,7 @@ pub mod config;
 pub mod ledger;
 pub mod license;
 pub mod quota;
+pub mod refresh;
 pub mod sip;
 pub mod store;
 pub mod systemd;

@@ -275,7 +275,7 @@ mod tests {
             until_ms: 0,
             node: 0,
             version: 0,
-            details: "[]".into(),
+            details: "7".into(),
         };
 
         assert!(record(&row, Now { wall_ms: 0, mono_ms: 0 }).is_none());
