@@ -148,8 +148,8 @@ async fn converse(stream: UnixStream, owner: Owner, answers: Arc<dyn Answers>) -
     let mut reader = BufReader::new(reader);
     loop {
         let mut line = Vec::new();
-        let read = (&mut reader).take(REQUEST_MAX).read_until(b'\n', &mut line);
-        if timeout(PATIENCE, read).await?? == 0 {
+        let mut bounded = (&mut reader).take(REQUEST_MAX);
+        if timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await?? == 0 {
             return Ok(());
         }
         if line.last() != Some(&b'\n') {

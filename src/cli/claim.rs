@@ -101,8 +101,7 @@ async fn edit(desk: &Desk, id: ClaimId, kind: NumberKind) -> Result<Shown, Failu
 
 async fn stored(desk: &Desk, id: ClaimId, done: &str) -> Result<Shown, Failure> {
     let found = desk.store.claims(&[id]).await?;
-    let claim =
-        found.first().ok_or_else(|| Failure::new(format!("there is no claim {id}")))?;
+    let claim = found.first().ok_or_else(|| Failure::new(format!("there is no claim {id}")))?;
     let row = row(&desk.tree().await?, claim);
     let done = if done.is_empty() { String::new() } else { format!(" {done}") };
     let text = format!("claim {id}{done}: {} of {}, {}", claim.rule, row.group, row.kind);

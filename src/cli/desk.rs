@@ -9,18 +9,21 @@ use serde_json::Value;
 use crate::clock::Clock;
 use crate::config::{Config, Database};
 use crate::license::distribution::Warning;
-use crate::license::{Holder, Moment, Number, Usage, World};
+use crate::license::{Holder, Moment, Number, Tree, Usage, World};
 use crate::sip::{Rules, Uri, normalize};
-use crate::store::{SeatClass, SeatStore, Store, Terms};
-use crate::view::{self, Seat, SeatKind, SeatState, Tally};
+use crate::store::{Store, Terms};
+use crate::view::{self, Tally};
 
 use super::failure::Failure;
+use super::offline::Offline;
 use super::paint::Paint;
 
 /// What a command gives back: for programs, and for people.
 pub struct Shown {
     pub json: Value,
     pub text: String,
+    /// For stderr, whatever the form.
+    pub note: Option<String>,
 }
 
 /// The config, the open database and the time.
@@ -35,7 +38,12 @@ impl Shown {
     /// An answer whose text says the same as its JSON.
     pub fn new(json: impl Serialize, text: impl Into<String>) -> Result<Self, Failure> {
         let json = serde_json::to_value(json).map_err(|error| Failure::new(error.to_string()))?;
-        Ok(Self { json, text: text.into() })
+        Ok(Self { json, text: text.into(), note: None })
+    }
+
+    /// Adds what is to be known beside the answer.
+    pub fn with_note(self, note: Option<String>) -> Self {
+        Self { note, ..self }
     }
 
     /// Adds the warnings of a write to both forms.
@@ -87,7 +95,8 @@ impl Desk {
                     aor: row.aor.to_owned(),
                     owner: row.owner,
                     kind: row.kind,
-                    password: row.password.map(str::to_owned),
+                    // Only whether there is one is asked for.
+                    password: row.password.map(|_| String::new()),
                 });
             })
             .await?;
@@ -101,34 +110,18 @@ impl Desk {
         Ok(world)
     }
 
-    /// The seats on disk that have not ended.
-    pub async fn seats(&self) -> Result<Vec<Seat>, Failure> {
-        let path = self.store.seats_path();
-        if !path.exists() {
-            return Ok(Vec::new());
-        }
-        let rows = SeatStore::open(&path).await?.seats().await?;
-        let now_ms = self.now.0.saturating_mul(1000);
-        let live = rows.into_iter().filter(|row| row.until_ms > now_ms);
-        Ok(live
-            .map(|row| Seat {
-                number: row.number,
-                kind: match row.class {
-                    SeatClass::Sip => SeatKind::Sip,
-                    SeatClass::App => SeatKind::App,
-                    SeatClass::Call => SeatKind::Call,
-                },
-                device: row.device,
-                since: Moment(row.since_ms.div_euclid(1000)),
-                until: Moment(row.until_ms.div_euclid(1000)),
-                state: SeatState::Live,
-            })
-            .collect())
+    /// The tree alone, with created numbers counted.
+    pub async fn tree(&self) -> Result<Tree, Failure> {
+        Ok(self.store.tree(self.config.time_zone).await?.0)
     }
 
-    /// What the wire holds, as far as the disk knows.
-    pub async fn usage(&self, world: &World) -> Result<Tally, Failure> {
-        Ok(Tally::of(&world.tree, &world.directory, &self.seats().await?))
+    /// What the wire holds, as far as the disk knows: seats are written behind by a fraction of a
+    /// second.
+    pub async fn usage(&self) -> Result<Tally, Failure> {
+        if !self.store.seats_path().exists() {
+            return Ok(Tally::default());
+        }
+        Ok(Offline::load(self).await?.usage())
     }
 
     /// Under what terms a write is checked.
@@ -154,7 +147,7 @@ pub fn number(config: &Config, text: &str) -> Result<String, Failure> {
     let uri = if has_scheme { text.to_owned() } else { format!("sip:{text}") };
     let alias = |host: &str| config.domain_of(host).map(|domain| domain.name.clone());
     let rules = Rules { alias: &alias, fold_user_case: !config.admission.case_sensitive_users };
-    let uri = Uri::parse(uri.as_bytes()).map_err(|_| unreadable())?;
+    let uri = Uri::parse(uri.as_bytes()).ok_or_else(unreadable)?;
     normalize(&uri, &rules).ok_or_else(unreadable)
 }
 

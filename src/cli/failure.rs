@@ -12,6 +12,8 @@ use crate::store;
 pub struct Failure {
     pub error: String,
     pub obstacles: Vec<ObstacleRow>,
+    /// What is wrong with the config; `error` then draws it.
+    pub faults: Vec<Value>,
 }
 
 /// One sum that does not fit.
@@ -28,12 +30,16 @@ pub struct ObstacleRow {
 impl Failure {
     /// Without obstacles.
     pub fn new(error: impl Into<String>) -> Self {
-        Self { error: error.into(), obstacles: Vec::new() }
+        Self { error: error.into(), obstacles: Vec::new(), faults: Vec::new() }
     }
 
     /// The form that programs read.
     pub fn json(&self) -> Value {
-        json!({"error": self.error, "obstacles": self.obstacles})
+        let mut json = json!({"error": self.error, "obstacles": self.obstacles});
+        if let Some(fields) = json.as_object_mut().filter(|_| !self.faults.is_empty()) {
+            fields.insert("faults".to_owned(), Value::Array(self.faults.clone()));
+        }
+        json
     }
 }
 
@@ -57,7 +63,7 @@ impl From<store::Error> for Failure {
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         let obstacles = refused.obstacles.into_iter().map(obstacle).collect();
-        Self { error: refused.error, obstacles }
+        Self { obstacles, ..Self::new(refused.error) }
     }
 }
 

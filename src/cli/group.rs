@@ -36,8 +36,7 @@ pub async fn run(desk: &Desk, command: GroupCommand) -> Result<Shown, Failure> {
             edit_group(desk, &path, edit, force.force).await
         }
         GroupCommand::Move { path, new_parent } => {
-            let world = desk.world().await?;
-            let parent = group_at(&world.tree, &new_parent)?;
+            let parent = group_at(&desk.tree().await?, &new_parent)?;
             edit_group(desk, &path, |group| group.parent = Some(parent), false).await
         }
         GroupCommand::Remove { path, force } => remove(desk, &path, force.force).await,
@@ -51,13 +50,8 @@ pub fn group_at(tree: &Tree, path: &str) -> Result<GroupId, Failure> {
     tree.find(path).ok_or_else(|| Failure::new(format!("no group is called {path:?}")))
 }
 
-async fn add(
-    desk: &Desk,
-    path: &str,
-    flags: GroupFlags,
-    force: bool,
-) -> Result<Shown, Failure> {
-    let world = desk.world().await?;
+async fn add(desk: &Desk, path: &str, flags: GroupFlags, force: bool) -> Result<Shown, Failure> {
+    let tree = desk.tree().await?;
     let path = path.trim_matches('/');
     let (parent, name) = path.rsplit_once('/').unwrap_or(("/", path));
     if name.is_empty() {
@@ -65,7 +59,7 @@ async fn add(
     }
     let mut group = Group {
         id: GroupId(0),
-        parent: Some(group_at(&world.tree, parent)?),
+        parent: Some(group_at(&tree, parent)?),
         name: name.to_owned(),
         kind: String::new(),
         restricted: false,
@@ -75,7 +69,7 @@ async fn add(
         admin_emails: Vec::new(),
     };
     apply(&mut group, flags);
-    let usage = desk.usage(&world).await?;
+    let usage = desk.usage().await?;
     let change = Change::AddGroup { group, licenses: Vec::new() };
     let written = desk.store.write(change, desk.terms(force, &usage)).await?;
     let id = GroupId(written.id.first().copied().unwrap_or_default());
@@ -101,9 +95,8 @@ async fn edit_group(
     edit: impl FnOnce(&mut Group),
     force: bool,
 ) -> Result<Shown, Failure> {
-    let world = desk.world().await?;
-    let id = group_at(&world.tree, path)?;
-    let usage = desk.usage(&world).await?;
+    let id = group_at(&desk.tree().await?, path)?;
+    let usage = desk.usage().await?;
     let written = desk.store.edit_group(id, edit, desk.terms(force, &usage)).await?;
     let row = stored(desk, id).await?;
     let text = format!("group {} changed", row.group);
@@ -111,10 +104,10 @@ async fn edit_group(
 }
 
 async fn remove(desk: &Desk, path: &str, force: bool) -> Result<Shown, Failure> {
-    let world = desk.world().await?;
-    let id = group_at(&world.tree, path)?;
-    let row = row(&world.tree, id)?;
-    let usage = desk.usage(&world).await?;
+    let tree = desk.tree().await?;
+    let id = group_at(&tree, path)?;
+    let row = row(&tree, id)?;
+    let usage = desk.usage().await?;
     let warnings = desk.store.remove_group(id, desk.terms(force, &usage)).await?;
     let text = format!("group {} removed", row.group);
     Ok(Shown::new(row, text)?.with_warnings(&warnings))
@@ -125,7 +118,7 @@ async fn show(desk: &Desk, path: &str) -> Result<Shown, Failure> {
     let id = group_at(&world.tree, path)?;
     let row = row(&world.tree, id)?;
     let licenses = license::list_of(desk, &world, Holder::Group(id))?;
-    let users = user::list_of(desk, &world, Some(id))?;
+    let users = user::list_of(&world.tree, Some(id))?;
     let numbers = number::list_of(&world, Some(Holder::Group(id)), false)?;
     let claims = claim::list_of(&world, Some(id))?;
     let mut text = fields(&row);
@@ -140,7 +133,7 @@ async fn show(desk: &Desk, path: &str) -> Result<Shown, Failure> {
             [("licenses", licenses), ("users", users), ("numbers", numbers), ("claims", claims)];
         object.extend(parts.map(|(name, part)| (name.to_owned(), part.json)));
     }
-    Ok(Shown { json, text })
+    Ok(Shown { json, text, note: None })
 }
 
 fn fields(row: &GroupRow) -> String {
@@ -160,10 +153,9 @@ fn fields(row: &GroupRow) -> String {
 }
 
 async fn list(desk: &Desk, path: Option<&str>) -> Result<Shown, Failure> {
-    let world = desk.world().await?;
-    let top = path.map_or(Ok(SERVER), |path| group_at(&world.tree, path))?;
-    let groups = world.tree.subtree(top);
-    let rows = groups.into_iter().map(|id| row(&world.tree, id));
+    let tree = desk.tree().await?;
+    let top = path.map_or(Ok(SERVER), |path| group_at(&tree, path))?;
+    let rows = tree.subtree(top).into_iter().map(|id| row(&tree, id));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     let mut drawn = table(["Group", "Kind", "Restriction", "Hands out", "Time zone"]);
     for row in &rows {
@@ -195,5 +187,5 @@ fn row(tree: &Tree, id: GroupId) -> Result<GroupRow, Failure> {
 
 /// The group as the write left it.
 async fn stored(desk: &Desk, id: GroupId) -> Result<GroupRow, Failure> {
-    row(&desk.world().await?.tree, id)
+    row(&desk.tree().await?, id)
 }

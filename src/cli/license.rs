@@ -1,8 +1,6 @@
 //! `license …`
 
-use crate::license::{
-    FeatureSet, Holder, License, LicenseId, Moment, Tree, Validity, World,
-};
+use crate::license::{FeatureSet, Holder, License, LicenseId, Moment, Tree, Validity, World};
 use crate::view::{self, LicenseRow};
 
 use super::args::{FeatureArg, LicenseCommand, LicenseFlags};

@@ -34,8 +34,7 @@ pub async fn run(desk: &Desk, command: NumberCommand) -> Result<Shown, Failure> 
             let found = desk.store.find_number(&desk.number(&number)?).await?;
             let shown = stored(desk, &found.aor, "removed").await?;
             let usage = desk.usage().await?;
-            let warnings =
-                desk.store.remove_number(found.id, desk.terms(false, &usage)).await?;
+            let warnings = desk.store.remove_number(found.id, desk.terms(false, &usage)).await?;
             Ok(shown.with_warnings(&warnings))
         }
         NumberCommand::Show { number } => show(desk, &desk.number(&number)?).await,

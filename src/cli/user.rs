@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::license::{GroupId, Holder, Tree, User, UserId, World};
+use crate::license::{GroupId, Holder, Tree, User, UserId};
 use crate::view;
 
 use super::args::UserCommand;
@@ -63,9 +63,9 @@ pub async fn run(desk: &Desk, command: UserCommand) -> Result<Shown, Failure> {
         }
         UserCommand::Show { name } => show(desk, &name).await,
         UserCommand::List { path } => {
-            let world = desk.world().await?;
-            let top = path.map(|path| group_at(&world.tree, &path)).transpose()?;
-            list_of(desk, &world, top)
+            let tree = desk.tree().await?;
+            let top = path.map(|path| group_at(&tree, &path)).transpose()?;
+            list_of(&tree, top)
         }
     }
 }
@@ -120,12 +120,11 @@ async fn show(desk: &Desk, name: &str) -> Result<Shown, Failure> {
         object.insert("licenses".to_owned(), licenses.json);
         object.insert("numbers".to_owned(), numbers.json);
     }
-    Ok(Shown { json, text })
+    Ok(Shown { json, text, note: None })
 }
 
 /// The users who are members of a group or of one below it, or all; by name.
-pub fn list_of(_desk: &Desk, world: &World, top: Option<GroupId>) -> Result<Shown, Failure> {
-    let tree = &world.tree;
+pub fn list_of(tree: &Tree, top: Option<GroupId>) -> Result<Shown, Failure> {
     let is_meant =
         |user: &&User| top.is_none_or(|top| tree.ancestry(Holder::User(user.id)).contains(&top));
     let mut users: Vec<&User> = tree.users().filter(is_meant).collect();

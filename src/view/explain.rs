@@ -2,24 +2,21 @@
 
 use crate::license::{Cause, Directory, Holder, Moment, NumberKind, Owned, Tree, Usage};
 
-use super::{Explain, Gate, NumberUse, Verdict, valid_until};
+use super::{Explain, Gate, NumberUse, Tally, Verdict, valid_until};
 
-/// What each gate above a number says. `holds` is whether the number has a SIP seat and whether it has
-/// an app seat: what it holds it need not take.
+/// What each gate above a number says. What the number holds already it need not take.
 pub fn explain(
     tree: &Tree,
     directory: &Directory,
     number: &str,
     at: Moment,
-    usage: &dyn Usage,
-    holds: (bool, bool),
+    usage: &Tally,
 ) -> Explain {
+    let holds = (usage.has_sip(number), usage.has_app(number));
     let Some(owned) = directory.owner_of(number) else { return unknown(number) };
     let path = tree.path(owned.holder);
-    let judged: Vec<(Holder, Option<Cause>)> = path
-        .iter()
-        .map(|gate| (*gate, refusal(tree, owned, *gate, at, usage, holds)))
-        .collect();
+    let judged: Vec<(Holder, Option<Cause>)> =
+        path.iter().map(|gate| (*gate, refusal(tree, owned, *gate, at, usage, holds))).collect();
     let lifted = |gate: &Holder| tree.is_monitored(*gate);
     let refusals = judged.iter().filter(|(gate, _)| !lifted(gate));
     let bound = Cause::bound(refusals.filter_map(|(gate, cause)| Some((*gate, (*cause)?))));
@@ -118,10 +115,8 @@ fn gate_row(
         status: tree.gate_status(gate, at).name().to_owned(),
         valid_until: valid_until(tree, gate, at).map(Moment::rfc3339),
         cause: cause.map(|cause| cause.name().to_owned()),
-        claimed: claimed.map(|(budget, held)| NumberUse {
-            limit: Some(signed(budget)),
-            in_use: signed(held),
-        }),
+        claimed: claimed
+            .map(|(budget, held)| NumberUse { limit: Some(signed(budget)), in_use: signed(held) }),
         monitor: tree.is_monitored(gate),
     }
 }

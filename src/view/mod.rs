@@ -10,7 +10,7 @@ mod tree;
 
 pub use explain::explain;
 pub use license::{license, license_status, licenses};
-pub use seats::{Seat, Tally, seat};
+pub use seats::{Tally, seats};
 pub use shapes::{
     Allowance, Explain, Feature, Figures, Freed, Gate, LicenseRow, NextChange, NumberUse, SeatKind,
     SeatRow, SeatState, State, TreeNode, TreeUser, Verdict,

@@ -127,12 +127,15 @@ pub struct Gate {
 pub struct SeatRow {
     pub number: String,
     pub kind: SeatKind,
+    /// The number's own count of its devices; empty where only calls hold the seat.
     pub device: String,
     /// The group that owns the number, or of its user the first.
     pub group: Option<String>,
     pub since: String,
-    pub until: String,
+    pub until: Option<String>,
     pub state: SeatState,
+    /// Above the limit of a gate on monitor.
+    pub over: bool,
 }
 
 /// What a seat is held for.
@@ -210,4 +213,26 @@ pub struct TreeUser {
     pub sip_numbers: NumberUse,
     pub mobile_apps: NumberUse,
     pub numbers: i64,
+}
+
+impl SeatKind {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sip => "sip",
+            Self::App => "app",
+            Self::Call => "call",
+        }
+    }
+}
+
+impl SeatState {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Held => "held",
+            Self::Dormant => "dormant",
+        }
+    }
 }

@@ -53,11 +53,7 @@ fn feature(state: license::FeatureState) -> (String, Feature) {
 }
 
 fn next_change(change: license::NextChange) -> NextChange {
-    NextChange {
-        at: change.at.rfc3339(),
-        from: allowance(change.from),
-        to: allowance(change.to),
-    }
+    NextChange { at: change.at.rfc3339(), from: allowance(change.from), to: allowance(change.to) }
 }
 
 fn allowance(effective: license::Effective) -> Allowance {
