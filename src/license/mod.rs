@@ -6,14 +6,22 @@ mod cause;
 mod claims;
 mod dates;
 mod directory;
+pub mod distribution;
+mod edit;
 mod feature;
 mod items;
 mod model;
 mod moment;
 mod path;
+mod ranges;
 mod revocation;
 mod shards;
+mod state;
 mod tree;
+mod usage;
+#[cfg(test)]
+mod worked_examples;
+mod world;
 
 pub use allowance::{Allowance, GateStatus, Step};
 pub use cause::Cause;
@@ -26,4 +34,7 @@ pub use model::{
 };
 pub use moment::{Moment, Validity};
 pub use revocation::{RevokeClass, RevokeOrder};
+pub use state::{Effective, FeatureState, FeatureStatus, Figures, NextChange, State};
 pub use tree::{Created, Tree};
+pub use usage::{NoSeats, Usage};
+pub use world::{Removal, World};
