@@ -227,13 +227,8 @@ impl<'a> Phone<'a> {
             needs: self.needs,
             binding: binding(now, secs),
         };
-        let answer = Answer {
-            granted: &[granted],
-            gone: &[],
-            order,
-            listed: None,
-            unchallenged: false,
-        };
+        let answer =
+            Answer { granted: &[granted], gone: &[], order, listed: None, unchallenged: false };
         self.world.quota.settle(&aor(self.user), &owned, ticket, &answer, now)
     }
 
@@ -262,13 +257,8 @@ impl<'a> Phone<'a> {
     pub fn leave(&self, order: u64, now: Now) -> Settled {
         let owned = self.owned().expect("an owner");
         let matcher = same(self.instance);
-        let answer = Answer {
-            granted: &[],
-            gone: &[&matcher],
-            order,
-            listed: None,
-            unchallenged: false,
-        };
+        let answer =
+            Answer { granted: &[], gone: &[&matcher], order, listed: None, unchallenged: false };
         let settled = self.world.quota.settle(&aor(self.user), &owned, None, &answer, now);
         self.world.check();
         settled

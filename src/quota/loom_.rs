@@ -105,30 +105,48 @@ fn loom_a_limit_falls_while_one_takes() {
 }
 
 #[test]
-fn loom_after_the_boundary_nobody_is_admitted() {
+fn loom_from_the_boundary_on_nobody_is_admitted() {
     check(|| {
         let gate = gate(2, &[(0, 1), (10, 0)]);
         let path = path(&[&gate]);
-        let early = {
+        let takers = [9, 10].map(|second| {
             let path = Arc::clone(&path);
             thread::spawn(move || {
                 let mut held = Reservation::empty(path, true);
-                let _ = held.take(Moment(9), one(SIP_AND_APP));
+                held.take(Moment(second), one(SIP_AND_APP)).is_ok()
             })
-        };
+        });
 
         let mut held = Reservation::empty(path, true);
         let late = held.take(Moment(10), one(SIP_AND_APP));
 
         assert_eq!(late.map_err(|refusal| refusal.cause), Err(Cause::SipLimit));
-        early.join().unwrap();
+        let [_, also_late] = takers.map(|taker| taker.join().unwrap());
+        assert!(!also_late);
         drop(held);
         assert!(gate.overhang().is_none() && gate.is_idle());
     });
 }
 
 #[test]
-fn loom_two_cross_a_boundary_and_a_publish_does_not_undo_it() {
+fn loom_a_publisher_with_an_older_clock_does_not_open_a_gate_again() {
+    check(|| {
+        let gate = gate(2, &[(0, 1), (12, 0)]);
+        let path = path(&[&gate]);
+        let late = thread::spawn(move || {
+            let mut held = Reservation::empty(path, true);
+            let first = held.take(Moment(12), one(SIP_AND_APP)).is_ok();
+            first || held.take(Moment(12), one(SIP_AND_APP)).is_ok()
+        });
+
+        gate.publish(plan(&[(0, 1), (12, 0)]), Moment(11));
+
+        assert!(!late.join().unwrap());
+    });
+}
+
+#[test]
+fn loom_two_cross_a_boundary_and_it_counts_once() {
     check(|| {
         let gate = gate(2, &[(0, 1), (10, 3), (12, 2)]);
         let crossing = {
@@ -136,7 +154,6 @@ fn loom_two_cross_a_boundary_and_a_publish_does_not_undo_it() {
             thread::spawn(move || gate.advance(Moment(12)))
         };
 
-        // This publisher read its clock before the boundary.
         gate.publish(plan(&[(0, 4), (12, 2)]), Moment(11));
         gate.advance(Moment(12));
         crossing.join().unwrap();
@@ -186,7 +203,8 @@ fn houses(sip: u32) -> (World, GroupId, [GroupId; 2]) {
 fn loom_a_publish_moves_a_number_while_it_registers() {
     check(|| {
         let (mut world, house, roots) = houses(2);
-        let mut tree = std::mem::replace(&mut world.tree, crate::license::Tree::new(chrono_tz::UTC));
+        let mut tree =
+            std::mem::replace(&mut world.tree, crate::license::Tree::new(chrono_tz::UTC));
         let world = Arc::new(world);
         let publisher = {
             let world = Arc::clone(&world);
@@ -215,10 +233,69 @@ fn loom_a_publish_moves_a_number_while_it_registers() {
 }
 
 #[test]
+fn loom_a_publish_moves_a_reservation() {
+    check(|| {
+        let (mut world, house, roots) = houses(2);
+        let mut tree =
+            std::mem::replace(&mut world.tree, crate::license::Tree::new(chrono_tz::UTC));
+        let world = Arc::new(world);
+        let publisher = {
+            let world = Arc::clone(&world);
+            thread::spawn(move || {
+                tree.upsert_group(crate::license::Group {
+                    parent: Some(roots[1]),
+                    ..tree.group(house).unwrap().clone()
+                });
+                let directory = world.directory.clone();
+                world.quota.publish(&tree, directory, &Touched::Everything, at(1));
+            })
+        };
+
+        let decision = world.phone(1000, "a").app().reserve(Standing::Proved, at(1));
+        publisher.join().unwrap();
+
+        assert!(matches!(decision, Decision::Take(_)));
+        world.check();
+        assert_eq!((world.in_use(roots[0]), world.in_use(roots[1])), ((0, 0, 0), (1, 1, 1)));
+        drop(decision);
+        assert_eq!(world.in_use(roots[1]), (0, 0, 0));
+    });
+}
+
+#[test]
+fn loom_a_publish_moves_what_an_unreserved_answer_takes() {
+    check(|| {
+        let (mut world, house, roots) = houses(2);
+        let mut tree =
+            std::mem::replace(&mut world.tree, crate::license::Tree::new(chrono_tz::UTC));
+        let world = Arc::new(world);
+        let publisher = {
+            let world = Arc::clone(&world);
+            thread::spawn(move || {
+                tree.upsert_group(crate::license::Group {
+                    parent: Some(roots[1]),
+                    ..tree.group(house).unwrap().clone()
+                });
+                let directory = world.directory.clone();
+                world.quota.publish(&tree, directory, &Touched::Everything, at(1));
+            })
+        };
+
+        let settled = world.phone(1000, "a").app().settle(None, 1, 60, at(1));
+        publisher.join().unwrap();
+
+        assert!(matches!(settled.kept[..], [Kept::Until { .. }]));
+        world.check();
+        assert_eq!((world.in_use(roots[0]), world.in_use(roots[1])), ((0, 0, 0), (1, 1, 1)));
+    });
+}
+
+#[test]
 fn loom_a_publish_shrinks_while_one_registers() {
     check(|| {
         let (mut world, _, roots) = houses(1);
-        let mut tree = std::mem::replace(&mut world.tree, crate::license::Tree::new(chrono_tz::UTC));
+        let mut tree =
+            std::mem::replace(&mut world.tree, crate::license::Tree::new(chrono_tz::UTC));
         let world = Arc::new(world);
         let publisher = {
             let world = Arc::clone(&world);

@@ -162,7 +162,8 @@ impl Quota {
     /// Takes back the seats that the ledger kept; then the limits are held.
     pub fn restore(&self, records: Vec<Record>, now: Now) -> Changes {
         let _one = self.publishing.lock();
-        let mut changes = Changes { revoked: self.seats.restore(records, now), ..Changes::default() };
+        let mut changes =
+            Changes { revoked: self.seats.restore(records, now), ..Changes::default() };
         self.even_out(&mut changes, now);
         changes
     }

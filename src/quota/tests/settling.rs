@@ -158,8 +158,7 @@ fn what_leaves_pays_for_what_comes() {
     let ids = || phone.ids();
     let needs = phone.needs;
     let wanted = Wanted { matcher: &new, ids: &ids, app: true, push: true, needs };
-    let request =
-        Registering { adds: &[wanted], leaves: &[&old], standing: Standing::Presented };
+    let request = Registering { adds: &[wanted], leaves: &[&old], standing: Standing::Presented };
     let owned = phone.owned().expect("an owner");
 
     let reserved = ticket(world.quota.reserve(&aor(1000), &owned, &request, at(2)));
@@ -171,13 +170,8 @@ fn what_leaves_pays_for_what_comes() {
         needs,
         binding: binding(at(3), 60),
     };
-    let answer = Answer {
-        granted: &[granted],
-        gone: &[&old],
-        order: 9,
-        listed: None,
-        unchallenged: false,
-    };
+    let answer =
+        Answer { granted: &[granted], gone: &[&old], order: 9, listed: None, unchallenged: false };
     let settled = world.quota.settle(&aor(1000), &owned, Some(reserved), &answer, at(3));
 
     assert!(matches!(settled.kept[..], [Kept::Until { no: 2, .. }]));
@@ -200,8 +194,11 @@ fn a_number_has_at_most_ten_devices() {
 #[test]
 fn a_proved_phone_takes_the_place_of_one_silent_for_a_day() {
     let (world, root) = house(1, 2);
-    let (old, other, new) =
-        (world.phone(1000, "old").app(), world.phone(1000, "other").app(), world.phone(1000, "new"));
+    let (old, other, new) = (
+        world.phone(1000, "old").app(),
+        world.phone(1000, "other").app(),
+        world.phone(1000, "new"),
+    );
     old.register(200_000, at(1));
     other.register(200_000, at(2));
 
