@@ -182,7 +182,7 @@ fn compare_unlicensed(
     if old.licensed && new.load() > 0 {
         return Some(Worse::taken(at, old, new));
     }
-    (added > 0 && numbers_at == at).then(|| Worse {
+    (added > 0 && numbers_at == at).then_some(Worse {
         at,
         kind: Kind::Up,
         by: added,
