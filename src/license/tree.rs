@@ -29,12 +29,13 @@ pub struct Created([u32; NumberKind::ALL.len()]);
 #[derive(Clone, Debug)]
 pub(super) struct GroupNode {
     pub group: Group,
-    pub children: BTreeMap<Arc<str>, GroupId>,
-    pub members: BTreeSet<UserId>,
+    pub children: Arc<BTreeMap<Arc<str>, GroupId>>,
+    pub members: Arc<BTreeSet<UserId>>,
     pub licenses: Vec<Arc<License>>,
     pub created: Created,
-    /// Filled when first asked, emptied by whatever changes it.
-    pub items: OnceLock<Arc<Items>>,
+    /// Filled when first asked. Copies of the tree share the cell, so whatever changes below this group
+    /// gives it another one.
+    pub items: Arc<OnceLock<Arc<Items>>>,
 }
 
 #[derive(Clone, Debug)]
