@@ -73,7 +73,7 @@ impl Seats {
             let Some(shard) = self.shards().get(index) else { continue };
             let mut shard = shard.lock();
             let Some(entry) = shard.get_mut(slot) else { continue };
-            if entry.wake(no, now) {
+            if entry.wake(no, self.limits.max_devices, now) {
                 woken.push(Woken { aor: Arc::clone(&entry.aor), no });
                 shard.finish(slot, self.limits.late_margin_ms, now);
             }
@@ -129,7 +129,10 @@ impl Entry {
     }
 
     /// Takes a dormant device's seat again, if there is room.
-    fn wake(&mut self, no: u32, now: Now) -> bool {
+    fn wake(&mut self, no: u32, max_devices: usize, now: Now) -> bool {
+        if self.devices.iter().filter(|device| device.counts()).count() >= max_devices {
+            return false;
+        }
         let path = Arc::clone(self.held.path());
         let claimed = !self.created();
         let needed = self.needed();

@@ -332,6 +332,14 @@ impl Gate {
         }
     }
 
+    /// Units that stay here begin, or cease, to be bound by the promise.
+    pub(super) fn rebind(&self, units: Units, was_claimed: bool, claimed: bool) {
+        let change = i64::from(was_claimed) - i64::from(claimed);
+        if change != 0 && units.sip > 0 {
+            self.claimed_left.fetch_add(change * i64::from(units.sip), Ordering::AcqRel);
+        }
+    }
+
     /// What has to go; nothing on monitor.
     pub fn overhang(&self) -> Overhang {
         if Face::unpack(self.face.load(Ordering::Acquire)).monitor {

@@ -53,6 +53,11 @@ impl Path {
         self.stops.iter().any(|stop| stop.gate.holder() == holder)
     }
 
+    /// Where it passes `gate`.
+    pub(super) fn stop(&self, gate: &Arc<Gate>) -> Option<&Stop> {
+        self.stops.iter().find(|stop| Arc::ptr_eq(&stop.gate, gate))
+    }
+
     /// Whether both name the same gates with the same promises.
     pub fn is_same(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)

@@ -201,20 +201,22 @@ impl Seats {
         let hash = self.hash(aor);
         let mut shard = self.shard(hash).lock();
         let found = shard.find(aor, hash);
-        let mut owned = owned.clone();
+        let fresh;
+        let mut owned = owned;
         if let Some(slot) = found
             && let Some(entry) = shard.get_mut(slot)
             && !entry.stands_on(&owned)
         {
             // Either the caller read an older snapshot, or the sweep has not been here yet.
-            let Some(fresh) = self.owned(aor) else {
+            let Some(found) = self.owned(aor) else {
                 return Decision::Refuse(Refusal::without_gate(Cause::UnknownNumber));
             };
-            owned = fresh;
-            self.follow(entry, &owned);
+            fresh = found;
+            owned = &fresh;
+            self.follow(entry, owned);
         }
         let entry = found.and_then(|slot| shard.get(slot));
-        let units = match judge(entry, &owned, request, &self.limits, now) {
+        let units = match judge(entry, owned, request, &self.limits, now) {
             Judged::Renew(nos) => return Decision::Renew(nos),
             Judged::Unreserved(why) => return Decision::Unreserved(why),
             Judged::Refuse(refusal) => return Decision::Refuse(refusal),
@@ -222,7 +224,7 @@ impl Seats {
         };
         let devices = newcomers(entry, request, now);
         let reserving = Reserving { units, devices, needs: needs(request) };
-        match self.hold(&mut shard, found, (aor, hash), &owned, reserving, now) {
+        match self.hold(&mut shard, found, (aor, hash), owned, reserving, now) {
             Ok(ticket) => Decision::Take(ticket),
             Err(refusal) => Decision::Refuse(refusal),
         }
