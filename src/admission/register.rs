@@ -72,10 +72,10 @@ impl Admission {
     ) -> Decision {
         let settings = self.settings.load();
         let dead = |device: &Device| device.state(now) == State::Held || is_dead(device);
-        let matches =
-            |shown: &Shown| move |device: &Device| match_device(device, &shown.ids, &dead);
-        let matchers: Vec<_> = registration.adds.iter().map(matches).collect();
-        let leaving: Vec<_> = registration.leaves.iter().map(matches).collect();
+        let matchers: Vec<_> =
+            registration.adds.iter().map(|shown| matcher_of(shown, &dead)).collect();
+        let leaving: Vec<_> =
+            registration.leaves.iter().map(|shown| matcher_of(shown, &dead)).collect();
         let ids: Vec<_> =
             registration.adds.iter().map(|shown| move || shown.ids.clone()).collect();
         let adds: Vec<Wanted<'_>> = registration
@@ -102,4 +102,11 @@ impl Admission {
         let settings: &Settings = &self.settings.load();
         is_app(kind, ids, settings)
     }
+}
+
+fn matcher_of<'a>(
+    shown: &'a Shown,
+    dead: &'a dyn Fn(&Device) -> bool,
+) -> impl Fn(&Device) -> Option<u8> + 'a {
+    move |device| match_device(device, &shown.ids, dead)
 }

@@ -99,7 +99,7 @@ impl Proxy {
         }
         let ours = self.verdicts.of(branch, arrival.now.mono_ms).is_some()
             || message.to().and_then(|to| to.tag())
-                == Some(self.invite_to_tag(message).as_bytes());
+                == Some(self.to_tag(message).as_bytes());
         if ours || self.forks.owns(branch) {
             return;
         }

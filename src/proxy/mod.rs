@@ -28,9 +28,9 @@ use dashmap::DashSet;
 
 use crate::admission::{Admission, FlowKey};
 use crate::clock::Now;
-use crate::sip::{Fault as SipFault, Index, Limits, Method, Rejected};
+use crate::sip::{Fault, Index, Limits, Method, Rejected};
 use crate::telemetry::{Cells, RefusalLog};
-use crate::transport::{ConnectionId, Destination, Fault, Handler, Outbox, Side, Source};
+use crate::transport::{ConnectionId, Destination, Handler, Outbox, Side, Source};
 
 pub use local::{BuiltIn, Secrets};
 pub use names::{Advertise, Names};
@@ -122,7 +122,7 @@ impl Proxy {
         out: &mut Outbox,
     ) {
         self.drop_counted(rejected.fault.label(), out);
-        if rejected.fault == SipFault::KeepAlive {
+        if rejected.fault == Fault::KeepAlive {
             return;
         }
         let Some(message) = rejected.answerable(bytes) else { return };

@@ -156,8 +156,10 @@ impl Proxy {
 fn identity<'a>(message: &Message<'a>) -> [&'a [u8]; 4] {
     let via = message.first(Name::Via).map_or(&[][..], |value| value.text);
     let tag = message.from().and_then(|from| from.tag()).unwrap_or(&[]);
+    // The number only: the ACK to our answer has another method.
     let cseq = message.first(Name::CSeq).map_or(&[][..], |value| value.text);
-    [via, message.call_id(), tag, cseq]
+    let number = cseq.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or(&[]);
+    [via, message.call_id(), tag, number]
 }
 
 fn method_name(message: &Message<'_>) -> &'static str {

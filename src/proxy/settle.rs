@@ -3,6 +3,7 @@
 
 use super::Proxy;
 use super::dialog::reach_of;
+use super::parts::Registry;
 use super::pending::Held;
 use super::register::{key_of_flow, refused_within_a_second};
 use super::token::{Errand, Flow};
@@ -12,7 +13,7 @@ use crate::admission::{
 use crate::clock::Now;
 use crate::license::FeatureSet;
 use crate::quota::{
-    Answer, Binding, Call, Device, Granted, Ids, Kept, Refusal, Settled, Ticket,
+    Answer, Binding, Call, Device, Granted, Ids, Kept, Refusal, Settled, State, Ticket,
 };
 
 /// One Contact of a 2xx to a REGISTER.
@@ -58,11 +59,12 @@ impl Proxy {
     /// Settles a REGISTER that was answered 2xx.
     pub(super) fn settle_register(
         &self,
-        asked: Asked<'_>,
+        mut asked: Asked<'_>,
         listed: &[Listed],
         now: Now,
     ) -> Outcome {
         let mut outcome = Outcome { told: vec![None; listed.len()], refused: None };
+        let ticket = asked.held.ticket.take();
         let Asked { aor, flow, order, .. } = asked;
         let quota = self.admission.quota();
         let own: Vec<usize> = (0..listed.len())
@@ -85,11 +87,12 @@ impl Proxy {
             .map(|one| (ids_of_own(&asked, one), one))
             .collect();
         let device = asked.device;
+        let alone = own.len() == 1;
         let matchers: Vec<_> = shown
             .iter()
             .map(|(ids, _)| {
                 move |known: &Device| {
-                    let named = (own.len() == 1 && is_named(known, device)).then_some(0);
+                    let named = (alone && is_named(known, device)).then_some(0);
                     named.or_else(|| match_device(known, ids, &dead))
                 }
             })
@@ -108,8 +111,14 @@ impl Proxy {
             .collect();
         let gone = gone_matchers(&asked, listed);
         let gone: Vec<crate::quota::Matcher<'_>> = gone.iter().map(|one| one.as_ref() as _).collect();
-        let lists = |device: &Device| is_listed(device, listed);
-        let lists_all = self.lists_all();
+        // Who is late is not replaced: its place is kept for the margin.
+        let lists = |device: &Device| {
+            device.state(now) == State::Held || is_listed(device, listed)
+        };
+        let lists_all = match &self.registry {
+            Registry::BuiltIn(_) => true,
+            Registry::Upstream(upstream) => upstream.lists_all,
+        };
         let answer = Answer {
             granted: &granted,
             gone: &gone,
@@ -117,7 +126,6 @@ impl Proxy {
             listed: if lists_all { Some(&lists) } else { None },
             unchallenged: asked.unchallenged && !granted.is_empty(),
         };
-        let ticket = asked.held.ticket;
         let settled = quota.settle(aor, &owned, ticket, &answer, now);
         self.note_flows(aor, flow, &settled);
         for (index, kept) in own.iter().zip(&settled.kept) {
@@ -223,7 +231,7 @@ type Gone<'a> = Box<dyn Fn(&Device) -> Option<u8> + 'a>;
 
 /// The devices that the answer shows gone: those that were to leave and are not listed any more.
 fn gone_matchers<'a>(asked: &'a Asked<'_>, listed: &'a [Listed]) -> Vec<Gone<'a>> {
-    let left = move |device: &Device| (!is_listed(device, listed)).then_some(0);
+    let left = move |device: &Device| (!is_listed(device, listed)).then_some(0u8);
     match asked.errand {
         Errand::LeaveAll => {
             // One matcher takes out one device, so there is one for each that a number may have.
