@@ -63,21 +63,18 @@ impl Admission {
         {
             return self.known(aor, Proof::Credentials, told.peer, now);
         }
-        let trusted = self.is_trusted(told.peer);
-        if trusted && let Some(aor) = self.number_in(&told.message, Name::PAssertedIdentity) {
+        let settings = self.settings.load();
+        let holds = |nets: &[ipnet::IpNet]| nets.iter().any(|net| net.contains(&told.peer));
+        if holds(&settings.trusted_identity)
+            && let Some(aor) = self.number_in(&told.message, Name::PAssertedIdentity) {
             return self.known(aor, Proof::Peer, told.peer, now);
         }
         if let Some(owned) = self.quota.owned_address(told.peer) {
             let aor = format!("sip:{}", told.peer);
             return Some(Caller { aor, owned, proof: Proof::Peer, rides: false, elsewhere: false });
         }
-        let proof = if trusted { Proof::Peer } else { Proof::From };
+        let proof = if holds(&settings.trusted_from) { Proof::Peer } else { Proof::From };
         self.known(from?, proof, told.peer, now)
-    }
-
-    /// Whether From and P-Asserted-Identity of this peer are believed.
-    pub fn is_trusted(&self, peer: IpAddr) -> bool {
-        self.settings.load().trusted.iter().any(|net| net.contains(&peer))
     }
 
     fn number_in(&self, message: &Message<'_>, name: Name) -> Option<String> {

@@ -106,8 +106,7 @@ pub fn is_app(kind: NumberKind, ids: &Ids, settings: &Settings) -> bool {
 }
 
 fn is_app_agent(agent: &[u8], settings: &Settings) -> bool {
-    let agent = String::from_utf8_lossy(agent).to_ascii_lowercase();
-    settings.app_agents.iter().any(|part| agent.contains(&part.to_ascii_lowercase()))
+    settings.app_agents.iter().any(|pattern| pattern.matches(agent))
 }
 
 /// A short name for a device that our tokens carry: the hash of its strongest id. A device answers

@@ -4,6 +4,7 @@
 mod caller;
 mod flows;
 mod identity;
+mod pattern;
 mod register;
 pub mod refusal;
 mod settings;
@@ -14,6 +15,7 @@ pub use identity::{
     Address, address_of, agent_of, contact_name, device_name, display_name, has_name, ids_of,
     is_app, is_named, match_device, same_uri,
 };
+pub use pattern::Pattern;
 pub use register::{Registration, Shown};
 pub use settings::Settings;
 

@@ -1,6 +1,9 @@
 //! What a refusal says on the wire. Every cause has one status and one phrase; the wire names no
 //! group and no count. Knows no sockets; the text is written by the proxy.
 
+use std::collections::BTreeMap;
+
+use super::Pattern;
 use crate::license::{Cause, Moment};
 
 /// What the device is told: the answer to a refused request.
@@ -14,14 +17,29 @@ pub struct Told {
     pub retry_after_secs: Option<u32>,
 }
 
-/// Another status or phrase for a cause, for all devices or for those whose User-Agent contains
-/// `agent` (ASCII case ignored). The first that fits wins.
+/// Status and phrase of a refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Override {
-    pub cause: Option<Cause>,
-    pub agent: Option<String>,
-    pub status: Option<u16>,
-    pub phrase: Option<String>,
+pub struct Answer {
+    pub status: u16,
+    pub phrase: String,
+}
+
+/// What a refused device is told, by cause and by User-Agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// In place of the usual answer.
+    pub by_cause: BTreeMap<Cause, Answer>,
+    /// The first that matches wins over `by_cause`.
+    pub by_user_agent: Vec<UserAgentRule>,
+}
+
+/// Another answer for clients that misread the usual one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserAgentRule {
+    pub pattern: Pattern,
+    /// Empty: all.
+    pub causes: Vec<Cause>,
+    pub answer: Answer,
 }
 
 /// The shortest and the longest Retry-After, in seconds: service is back within five minutes of a
@@ -45,24 +63,39 @@ pub fn status_and_phrase(cause: Cause) -> (u16, &'static str) {
     }
 }
 
+impl Answer {
+    /// What is told without another setting.
+    pub fn usual(cause: Cause) -> Self {
+        let (status, phrase) = status_and_phrase(cause);
+        Self { status, phrase: phrase.to_owned() }
+    }
+}
+
+impl Refusals {
+    /// The answer for a cause and the client that is told.
+    pub fn answer(&self, cause: Cause, user_agent: &[u8]) -> Answer {
+        let meant = |rule: &&UserAgentRule| {
+            (rule.causes.is_empty() || rule.causes.contains(&cause))
+                && rule.pattern.matches(user_agent)
+        };
+        let by_agent = self.by_user_agent.iter().find(meant).map(|rule| &rule.answer);
+        let set = by_agent.or_else(|| self.by_cause.get(&cause));
+        set.cloned().unwrap_or_else(|| Answer::usual(cause))
+    }
+}
+
 /// What to tell the device. `starts` is when a `not_yet_valid` license begins; `jitter` is any
 /// number, evenly spread over devices.
 pub fn tell(
-    cause: Cause,
+    refusals: &Refusals,
+    (cause, starts): (Cause, Option<Moment>),
     is_register: bool,
-    agent: &str,
-    overrides: &[Override],
+    user_agent: &[u8],
     now: Moment,
-    starts: Option<Moment>,
     jitter: u32,
 ) -> Told {
-    let (mut status, phrase) = status_and_phrase(cause);
-    let mut phrase = phrase.to_owned();
-    let warning = phrase.clone();
-    if let Some(found) = overrides.iter().find(|other| other.fits(cause, agent)) {
-        status = found.status.unwrap_or(status);
-        phrase = found.phrase.clone().unwrap_or(phrase);
-    }
+    let Answer { status, phrase } = refusals.answer(cause, user_agent);
+    let warning = status_and_phrase(cause).1.to_owned();
     let needs_retry_after = is_register || status == 503 || status == 480;
     let retry_after_secs = needs_retry_after.then(|| retry_after(cause, now, starts, jitter));
     Told { status, phrase, warning, retry_after_secs }
@@ -80,21 +113,13 @@ fn retry_after(cause: Cause, now: Moment, starts: Option<Moment>, jitter: u32) -
     to_start.map_or(secs, |to_start| secs.min(to_start.max(1)))
 }
 
-impl Override {
-    fn fits(&self, cause: Cause, agent: &str) -> bool {
-        self.cause.is_none_or(|wanted| wanted == cause)
-            && self.agent.as_ref().is_none_or(|part| {
-                agent.to_ascii_lowercase().contains(&part.to_ascii_lowercase())
-            })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn told(cause: Cause, is_register: bool, starts: Option<Moment>) -> Told {
-        tell(cause, is_register, "Panel/1.0", &[], Moment(100), starts, 4_711)
+        let refusals = Refusals::default();
+        tell(&refusals, (cause, starts), is_register, b"Panel/1.0", Moment(100), 4_711)
     }
 
     #[test]
@@ -116,16 +141,15 @@ mod tests {
 
     #[test]
     fn a_user_agent_gets_the_status_that_it_understands() {
-        let asterisk = Override {
-            cause: Some(Cause::SipLimit),
-            agent: Some("asterisk".into()),
-            status: Some(480),
-            phrase: Some("Full".into()),
+        let rule = UserAgentRule {
+            pattern: Pattern::new("asterisk*"),
+            causes: vec![Cause::SipLimit],
+            answer: Answer { status: 480, phrase: "Full".into() },
         };
-        let overrides = [asterisk];
+        let refusals = Refusals { by_user_agent: vec![rule], ..Refusals::default() };
+        let told = |agent| tell(&refusals, (Cause::SipLimit, None), false, agent, Moment(0), 1);
 
-        let other = tell(Cause::SipLimit, true, "Panel", &overrides, Moment(0), None, 1);
-        let fits = tell(Cause::SipLimit, false, "Asterisk PBX", &overrides, Moment(0), None, 1);
+        let (other, fits) = (told(b"Panel"), told(b"Asterisk PBX"));
 
         assert_eq!(other.status, 403);
         assert_eq!((fits.status, fits.phrase.as_str()), (480, "Full"));

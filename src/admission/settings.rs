@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::refusal::Override;
+use super::Pattern;
+use super::refusal::Refusals;
 
 /// Settings of admission.
 #[derive(Clone, Debug)]
@@ -16,20 +17,22 @@ pub struct Settings {
     pub default_domain: Option<String>,
     /// Whether users that differ in case only are one.
     pub fold_user_case: bool,
-    /// Parts of a User-Agent that tell a mobile app, ASCII case ignored.
-    pub app_agents: Vec<String>,
+    /// User-Agents that are mobile apps though they send no push parameters.
+    pub app_agents: Vec<Pattern>,
     /// Whether the upstream asks for credentials.
     pub challenges: bool,
     /// Whether a number without a registered device may call, with a call seat.
     pub calls_unregistered: bool,
     /// How long a call seat lasts without a sign of life.
     pub call_seat_max: Duration,
-    /// Peers whose From and P-Asserted-Identity are believed.
-    pub trusted: Vec<IpNet>,
+    /// Peers whose From is believed.
+    pub trusted_from: Vec<IpNet>,
+    /// Peers whose P-Asserted-Identity is believed.
+    pub trusted_identity: Vec<IpNet>,
     /// Users that are an emergency service, besides `urn:service:sos`.
     pub emergency_users: Vec<String>,
-    /// Other statuses and phrases by cause and User-Agent.
-    pub overrides: Vec<Override>,
+    /// What refused devices are told.
+    pub refusals: Refusals,
 }
 
 impl Default for Settings {
@@ -42,9 +45,10 @@ impl Default for Settings {
             challenges: true,
             calls_unregistered: true,
             call_seat_max: Duration::from_secs(7_200),
-            trusted: Vec::new(),
+            trusted_from: Vec::new(),
+            trusted_identity: Vec::new(),
             emergency_users: Vec::new(),
-            overrides: Vec::new(),
+            refusals: Refusals::default(),
         }
     }
 }

@@ -12,10 +12,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::admission::Pattern;
+use crate::admission::refusal::Refusals;
+
 pub use fault::{Fault, Report};
 pub use values::{
-    Answer, Database, Domain, Hop, LogFormat, PathMode, Pattern, Refusals, Upstream, UpstreamUri,
-    UserAgentRule,
+    Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri,
 };
 
 /// Where the file is looked for when none is named, in this order.

@@ -112,14 +112,16 @@ impl Proxy {
     ) {
         let message = &arrival.message;
         let is_register = message.method() == Method::Register;
-        let agent = String::from_utf8_lossy(agent_of(message));
         let settings = self.admission.settings();
         let jitter = self.keys.mac(Purpose::RefusalId, &identity(message)) as u32;
-        let now = arrival.now.moment();
-        let Refusal { cause, next_change, .. } = refused;
-        let overrides = &settings.overrides;
-        let told =
-            refusal::tell(cause, is_register, &agent, overrides, now, next_change, jitter);
+        let told = refusal::tell(
+            &settings.refusals,
+            (refused.cause, refused.next_change),
+            is_register,
+            agent_of(message),
+            arrival.now.moment(),
+            jitter,
+        );
         let warning = format!("399 admitd \"{} (id {id})\"", told.warning);
         let retry_after = told.retry_after_secs.map(|secs| secs.to_string());
         let mut headers = vec![("Warning", warning.as_str())];

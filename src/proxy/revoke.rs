@@ -79,6 +79,14 @@ impl Proxy {
         }
     }
 
+    /// An administrator ended seats: bindings go whatever sleeps.
+    pub fn freed(&self, freed: &Revoked, now: Now) {
+        self.revoked(freed, now);
+        for device in freed.devices.iter().filter(|device| device.dormant) {
+            self.unbind(&freed.aor, device, now);
+        }
+    }
+
     fn unbind(&self, aor: &str, device: &Device, now: Now) {
         match &self.registry {
             Registry::BuiltIn(built_in) => {
