@@ -3,5 +3,6 @@
 
 pub mod clock;
 pub mod license;
+pub mod registrar;
 pub mod sip;
 pub mod transport;
