@@ -126,6 +126,7 @@ async fn read(worker: &Rc<Worker>, from: &mut ReadHalf<'_>, source: &Source) -> 
     let mut buffer = BytesMut::new();
     let mut since = Instant::now();
     let mut handed = 0;
+    let mut held = worker.shared.connections.hold();
     loop {
         let begun = !codec.may_end(&buffer);
         let (patience, late) =
@@ -141,6 +142,9 @@ async fn read(worker: &Rc<Worker>, from: &mut ReadHalf<'_>, source: &Source) -> 
             Ok(cut) if cut || !begun => since = Instant::now(),
             Ok(_) => {}
             Err(end) => return end,
+        }
+        if let Err(reason) = held.set(buffer.len()) {
+            return End::Discarded(reason);
         }
     }
 }

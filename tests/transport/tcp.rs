@@ -203,6 +203,24 @@ fn a_message_that_drips_in_is_given_up() {
 }
 
 #[test]
+fn half_messages_of_all_connections_together_are_bounded() {
+    let daemon = echoing(Limits { buffered_bytes: 10_000, ..Limits::default() });
+    let half = format!("OPTIONS sip:a@b SIP/2.0\r\nX: {}", "x".repeat(4_000));
+    let mut devices: Vec<_> = (0..3).map(|_| tcp(daemon.addresses.tcp[0])).collect();
+
+    for device in &mut devices {
+        device.write_all(half.as_bytes()).unwrap();
+    }
+
+    assert!(matches!(daemon.event(), Event::Closed(..)));
+    assert_eq!(daemon.discards.get(Discard::Memory), 1);
+    daemon.no_event_for(Duration::from_millis(100));
+    let mut other = tcp(daemon.addresses.tcp[0]);
+    other.write_all(&message("small")).unwrap();
+    expect(&mut other, &message("small"));
+}
+
+#[test]
 fn a_peer_that_does_not_read_is_closed_and_what_waits_is_reported() {
     let limits = Limits { queue_messages: 20, ..Limits::default() };
     let daemon = echoing(limits);
