@@ -213,10 +213,9 @@ impl<'a> Message<'a> {
         let addr = |found: Option<NameAddr<'_>>| found.is_some_and(|addr| tagged(addr.params));
         sound(Name::From, addr(self.from()))?;
         sound(Name::To, addr(self.to()))?;
-        sound(
-            Name::CallId,
-            !self.call_id().is_empty() && !self.call_id().iter().any(|&byte| grammar::is_lws(byte)),
-        )?;
+        let call_id = self.call_id();
+        let spaced = call_id.iter().any(|&byte| grammar::is_lws(byte));
+        sound(Name::CallId, !call_id.is_empty() && !spaced)?;
         let cseq = self.cseq().ok_or(Fault::Malformed(Name::CSeq))?;
         if self.is_request() && cseq.method_text != self.method_text() {
             return Err(Fault::CSeqMismatch);
