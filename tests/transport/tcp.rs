@@ -174,11 +174,11 @@ fn one_source_does_not_take_the_connections_of_all() {
 
 #[test]
 fn silence_ends_a_connection_and_keep_alives_keep_it() {
-    let daemon = echoing(Limits { idle: Duration::from_millis(400), ..Limits::default() });
+    let daemon = echoing(Limits { idle: Duration::from_millis(800), ..Limits::default() });
     let silent = tcp(daemon.addresses.tcp[0]);
     let mut alive = tcp(daemon.addresses.tcp[0]);
 
-    for _ in 0..8 {
+    for _ in 0..12 {
         std::thread::sleep(Duration::from_millis(100));
         alive.write_all(b"\r\n\r\n").unwrap();
         expect(&mut alive, b"\r\n");
@@ -323,9 +323,8 @@ fn what_was_answered_is_written_before_the_daemon_ends() {
     let _ = daemon.event();
 
     let start = Instant::now();
-    let reader = std::thread::spawn(move || rest(&mut device));
     daemon.stop();
 
-    assert_eq!(reader.join().unwrap(), message("bye"));
-    assert!(start.elapsed() < Duration::from_secs(3));
+    assert!(start.elapsed() < Duration::from_millis(900), "a peer that stays does not hold us up");
+    assert_eq!(rest(&mut device), message("bye"));
 }
