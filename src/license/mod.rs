@@ -1,13 +1,40 @@
 //! The domain: who stands under whom, what was granted, and which rule wins.
 //! Pure: it knows no SIP, no SQL, no async and reads no clock; instants come in as arguments.
 
+mod allowance;
+mod cause;
+mod claims;
+mod dates;
+mod directory;
+pub mod distribution;
+mod edit;
 mod feature;
+mod items;
 mod model;
 mod moment;
+mod path;
+mod ranges;
+mod revocation;
+mod shards;
+mod state;
+mod tree;
+mod usage;
+#[cfg(test)]
+mod worked_examples;
+mod world;
 
+pub use allowance::{Allowance, GateStatus, Step};
+pub use cause::Cause;
+pub use directory::{Directory, Entry, Owned};
 pub use feature::{Feature, FeatureSet};
+pub use items::Items;
 pub use model::{
     Claim, ClaimId, ClaimRule, Group, GroupId, HandOut, Holder, License, LicenseId, Number,
     NumberId, NumberKind, Resource, SERVER, User, UserId,
 };
 pub use moment::{Moment, Validity};
+pub use revocation::{RevokeClass, RevokeOrder};
+pub use state::{Effective, FeatureState, FeatureStatus, Figures, NextChange, State};
+pub use tree::{Created, Tree};
+pub use usage::{NoSeats, Usage};
+pub use world::{Removal, World};

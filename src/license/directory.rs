@@ -1,0 +1,254 @@
+//! Who owns a number: those that somebody created, and those that come by a claim.
+//! Copies are cheap; it holds no secrets, only whether a number has one.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::claims::{Claims, Neighbours};
+use super::shards::Shards;
+use super::{Claim, ClaimId, ClaimRule, GroupId, Holder, Number, NumberId, NumberKind};
+
+/// Every created number and every claim.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    by_aor: Shards<Arc<str>, Entry>,
+    by_id: Shards<NumberId, Arc<str>>,
+    by_owner: Shards<Holder, Arc<BTreeSet<NumberId>>>,
+    claims: Arc<Claims>,
+}
+
+/// A created number without its secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub id: NumberId,
+    pub owner: Holder,
+    pub kind: NumberKind,
+    pub has_password: bool,
+}
+
+/// Whose a number is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owned {
+    pub holder: Holder,
+    pub kind: NumberKind,
+    /// The id of a number that somebody created; `None` for one that comes by a claim.
+    pub number: Option<NumberId>,
+    /// The claim by which it comes.
+    pub claim: Option<ClaimId>,
+    pub has_password: bool,
+}
+
+impl Owned {
+    /// Whether somebody created the number: it counts as assigned, live or not.
+    pub fn is_created(&self) -> bool {
+        self.number.is_some()
+    }
+
+    fn by_claim(claim: &Claim) -> Self {
+        Self {
+            holder: Holder::Group(claim.group),
+            kind: claim.kind,
+            number: None,
+            claim: Some(claim.id),
+            has_password: false,
+        }
+    }
+}
+
+impl From<Entry> for Owned {
+    fn from(entry: Entry) -> Self {
+        Self {
+            holder: entry.owner,
+            kind: entry.kind,
+            number: Some(entry.id),
+            claim: None,
+            has_password: entry.has_password,
+        }
+    }
+}
+
+impl Directory {
+    /// Without numbers and claims.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The owner of a normalized number: created, else by the narrowest claim.
+    pub fn owner_of(&self, aor: &str) -> Option<Owned> {
+        match self.by_aor.get(aor) {
+            Some(entry) => Some((*entry).into()),
+            None => self.claims.covering(aor).map(Owned::by_claim),
+        }
+    }
+
+    /// The owner of calls from a source address.
+    pub fn owner_of_address(&self, address: IpAddr) -> Option<Owned> {
+        self.claims.on_address(address).map(Owned::by_claim)
+    }
+
+    /// A created number.
+    pub fn entry(&self, aor: &str) -> Option<Entry> {
+        self.by_aor.get(aor).copied()
+    }
+
+    /// A created number by its id.
+    pub fn number(&self, id: NumberId) -> Option<(&str, Entry)> {
+        let aor = self.by_id.get(&id)?;
+        Some((aor, self.entry(aor)?))
+    }
+
+    /// Every created number, in no order.
+    pub fn numbers(&self) -> impl Iterator<Item = (&str, Entry)> {
+        self.by_aor.iter().map(|(aor, entry)| (&**aor, *entry))
+    }
+
+    /// The created numbers of one owner, by id.
+    pub fn numbers_of(&self, owner: Holder) -> impl Iterator<Item = (&str, Entry)> {
+        let ids = self.by_owner.get(&owner).into_iter().flat_map(|ids| ids.iter());
+        ids.filter_map(|id| self.number(*id))
+    }
+
+    /// How many numbers were created.
+    pub fn len(&self) -> usize {
+        self.by_aor.len()
+    }
+
+    /// Whether no number was created.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a created number or replaces its record; gives back the record that stood for this id.
+    pub fn insert_number(&mut self, number: &Number) -> Option<Entry> {
+        let old = self.remove_number(number.id);
+        let aor: Arc<str> = number.aor.as_str().into();
+        let entry = Entry {
+            id: number.id,
+            owner: number.owner,
+            kind: number.kind,
+            has_password: number.password.is_some(),
+        };
+        self.by_id.insert(number.id, aor.clone());
+        self.by_aor.insert(aor, entry);
+        match self.by_owner.get_mut(&number.owner) {
+            Some(ids) => {
+                Arc::make_mut(ids).insert(number.id);
+            }
+            None => {
+                self.by_owner.insert(number.owner, Arc::new([number.id].into()));
+            }
+        }
+        old
+    }
+
+    /// Takes a created number out.
+    pub fn remove_number(&mut self, id: NumberId) -> Option<Entry> {
+        let aor = self.by_id.remove(&id)?;
+        // A row may have replaced another with the same number: then the number is that one's.
+        let entry = self.entry(&aor).filter(|entry| entry.id == id)?;
+        self.by_aor.remove(&*aor);
+        let ids = self.by_owner.get_mut(&entry.owner)?;
+        Arc::make_mut(ids).remove(&id);
+        if ids.is_empty() {
+            self.by_owner.remove(&entry.owner);
+        }
+        Some(entry)
+    }
+
+    /// Adds a claim or replaces its record.
+    pub fn insert_claim(&mut self, claim: Claim) {
+        Arc::make_mut(&mut self.claims).insert(claim);
+    }
+
+    /// Takes a claim out.
+    pub fn remove_claim(&mut self, id: ClaimId) -> Option<Claim> {
+        Arc::make_mut(&mut self.claims).remove(id)
+    }
+
+    /// A claim by its id.
+    pub fn claim(&self, id: ClaimId) -> Option<&Claim> {
+        self.claims.get(id)
+    }
+
+    /// Every claim, in no order.
+    pub fn claims(&self) -> impl Iterator<Item = &Claim> {
+        self.claims.iter()
+    }
+
+    /// The claims of one group, by id.
+    pub fn claims_of(&self, group: GroupId) -> Vec<&Claim> {
+        let mut found: Vec<_> = self.claims.iter().filter(|claim| claim.group == group).collect();
+        found.sort_unstable_by_key(|claim| claim.id);
+        found
+    }
+
+    /// The narrowest claim that covers a number, created or not.
+    pub fn claim_over(&self, aor: &str) -> Option<&Claim> {
+        self.claims.covering(aor)
+    }
+
+    pub(super) fn neighbours(&self, rule: &ClaimRule, itself: ClaimId) -> Neighbours {
+        self.claims.neighbours(rule, itself)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(id: i64, aor: &str, owner: Holder) -> Number {
+        Number { id: NumberId(id), aor: aor.into(), owner, kind: NumberKind::Phone, password: None }
+    }
+
+    fn domain_claim(id: i64, group: GroupId) -> Claim {
+        let rule = ClaimRule::Domain { domain: "example.com".into() };
+        Claim { id: ClaimId(id), group, rule, kind: NumberKind::Panel }
+    }
+
+    #[test]
+    fn an_exact_number_beats_a_claim_and_falls_back_to_it() {
+        let (a, b) = (GroupId(2), GroupId(3));
+        let mut directory = Directory::new();
+        directory.insert_claim(domain_claim(1, a));
+        directory.insert_number(&number(1, "sip:101@example.com", Holder::Group(b)));
+
+        let exact = directory.owner_of("sip:101@example.com").unwrap();
+        let claimed = directory.owner_of("sip:102@example.com").unwrap();
+
+        assert_eq!((exact.holder, exact.is_created()), (Holder::Group(b), true));
+        assert_eq!((claimed.holder, claimed.is_created()), (Holder::Group(a), false));
+        assert_eq!(claimed.kind, NumberKind::Panel);
+        directory.remove_number(NumberId(1));
+        assert_eq!(directory.owner_of("sip:101@example.com").unwrap().holder, Holder::Group(a));
+        assert_eq!(directory.numbers_of(Holder::Group(b)).count(), 0);
+    }
+
+    #[test]
+    fn a_replaced_record_leaves_nothing_of_the_old_one() {
+        let (a, b) = (Holder::Group(GroupId(2)), Holder::Group(GroupId(3)));
+        let mut directory = Directory::new();
+        directory.insert_number(&number(1, "sip:101@example.com", a));
+
+        let old = directory.insert_number(&number(1, "sip:102@example.com", b));
+
+        assert_eq!(old.map(|entry| entry.owner), Some(a));
+        assert_eq!(directory.owner_of("sip:101@example.com"), None);
+        assert_eq!(directory.numbers_of(a).count(), 0);
+        assert_eq!(directory.numbers_of(b).count(), 1);
+        assert_eq!(directory.len(), 1);
+    }
+
+    #[test]
+    fn a_copy_keeps_what_it_saw() {
+        let mut directory = Directory::new();
+        directory.insert_number(&number(1, "sip:101@example.com", Holder::Group(GroupId(2))));
+        let copy = directory.clone();
+
+        directory.remove_number(NumberId(1));
+        directory.insert_claim(domain_claim(1, GroupId(3)));
+
+        assert!(copy.owner_of("sip:101@example.com").is_some_and(|owned| owned.is_created()));
+        assert!(copy.owner_of("sip:102@example.com").is_none());
+    }
+}

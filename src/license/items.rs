@@ -1,0 +1,201 @@
+//! What one gate has to answer for: the gates and the created numbers under it that stand under no
+//! other gate below it, each once, however many ways lead to it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+use super::{GroupId, HandOut, Holder, Moment, Resource, Tree, UserId};
+
+/// What stands under a group with no other gate between.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Items {
+    /// Groups with restriction on and users with a license on record, in no order.
+    pub gates: Vec<Holder>,
+    /// Created numbers that stand under no other gate below.
+    pub numbers: i64,
+    /// Created numbers in the whole subtree, whatever gates are between.
+    pub numbers_below: i64,
+}
+
+impl Tree {
+    /// The items of a gate (or what they would be, for a group that is none). Kept until the tree
+    /// changes under this group.
+    pub fn items(&self, holder: Holder) -> Arc<Items> {
+        match holder {
+            Holder::Group(id) => match self.groups.get(&id) {
+                Some(node) => node.items.get_or_init(|| Arc::new(self.collect_items(id))).clone(),
+                None => Arc::default(),
+            },
+            Holder::User(_) => {
+                let numbers = i64::try_from(self.created(holder).total()).unwrap_or(i64::MAX);
+                Arc::new(Items { gates: Vec::new(), numbers, numbers_below: numbers })
+            }
+        }
+    }
+
+    fn collect_items(&self, top: GroupId) -> Items {
+        let mut items = Items::default();
+        let mut members = BTreeSet::new();
+        for id in self.subtree(top) {
+            let Some(node) = self.groups.get(&id) else { continue };
+            let created = i64::try_from(node.created.total()).unwrap_or(i64::MAX);
+            items.numbers_below += created;
+            members.extend(node.members.iter().copied());
+            let gate = if id == top { Some(top) } else { self.gate_between(id, top) };
+            if gate == Some(top) {
+                items.numbers += created;
+            }
+            let above = node.group.parent.filter(|_| id != top && node.group.restricted);
+            if above.and_then(|above| self.gate_between(above, top)) == Some(top) {
+                items.gates.push(Holder::Group(id));
+            }
+        }
+        for user in members {
+            self.collect_user(user, top, &mut items);
+        }
+        items
+    }
+
+    fn collect_user(&self, id: UserId, top: GroupId, items: &mut Items) {
+        let Some(node) = self.users.get(&id) else { return };
+        let created = i64::try_from(node.created.total()).unwrap_or(i64::MAX);
+        items.numbers_below += created;
+        let mut gates = node.user.groups.iter().filter_map(|group| self.gate_between(*group, top));
+        // One way through another gate below is enough: the user stands under that one.
+        if gates.any(|gate| gate != top) {
+            return;
+        }
+        if node.licenses.is_empty() {
+            items.numbers += created;
+        } else {
+            items.gates.push(Holder::User(id));
+        }
+    }
+
+    /// From `group` upwards, the first gate below `top`, or `top` itself (whether gate or not);
+    /// `None` where the way does not lead to `top`.
+    fn gate_between(&self, group: GroupId, top: GroupId) -> Option<GroupId> {
+        let mut first = None;
+        for above in self.lineage(group) {
+            if above.id == top {
+                return first.or(Some(top));
+            }
+            if above.restricted && first.is_none() {
+                first = Some(above.id);
+            }
+        }
+        None
+    }
+
+    /// Empties what is kept for every group that the holder stands under, itself included.
+    pub(super) fn forget_items(&mut self, holder: Holder) {
+        for id in self.ancestry(holder) {
+            if let Some(node) = self.groups.get_mut(&id) {
+                Arc::make_mut(node).items = Arc::default();
+            }
+        }
+    }
+
+    /// A new gate with nothing under it: one more item where items are kept.
+    pub(super) fn add_item_gate(&mut self, gate: Holder) {
+        let places = self.ancestry(gate);
+        let mut between = false;
+        // A group has one way up, so up to the first gate it is an item of each.
+        for id in places.into_iter().skip(1) {
+            if between {
+                break;
+            }
+            self.edit_items(id, |items| items.gates.push(gate));
+            between = self.is_gate(Holder::Group(id));
+        }
+    }
+
+    /// `by` more created numbers of `owner`, where items are kept.
+    pub(super) fn add_item_numbers(&mut self, owner: Holder, by: i64) {
+        if by == 0 {
+            return;
+        }
+        let alone = matches!(owner, Holder::User(_)) && self.is_gate(owner);
+        for top in self.ancestry(owner) {
+            let counts = !alone
+                && self
+                    .places(owner)
+                    .iter()
+                    .filter_map(|place| self.gate_between(*place, top))
+                    .all(|gate| gate == top);
+            self.edit_items(top, |items| {
+                items.numbers_below += by;
+                if counts {
+                    items.numbers += by;
+                }
+            });
+        }
+    }
+
+    fn edit_items(&mut self, id: GroupId, edit: impl FnOnce(&mut Items)) {
+        let Some(node) = self.groups.get_mut(&id) else { return };
+        let node = Arc::make_mut(node);
+        let mut kept = node.items.get().cloned();
+        if let Some(items) = &mut kept {
+            edit(Arc::make_mut(items));
+        }
+        // Never the old cell: a copy of the tree may hold it, or fill it later.
+        node.items = Arc::new(kept.map_or_else(OnceLock::new, OnceLock::from));
+    }
+
+    /// What was granted to the gates among the items, without created numbers.
+    pub fn handed_out(&self, holder: Holder, resource: Resource, at: Moment) -> i64 {
+        let items = self.items(holder);
+        items.gates.iter().map(|gate| self.granted_allowance(*gate, at).of(resource)).sum()
+    }
+
+    /// What the gate has promised: what it handed out, and created numbers among its items.
+    pub fn committed(&self, gate: Holder, resource: Resource, at: Moment) -> i64 {
+        let numbers = match resource {
+            Resource::SipNumbers => self.items(gate).numbers,
+            Resource::MobileApps => 0,
+        };
+        self.handed_out(gate, resource, at) + numbers
+    }
+
+    /// What a gate may still hand out; negative where more was promised than there is.
+    pub fn left(&self, gate: Holder, resource: Resource, at: Moment) -> i64 {
+        let allowance = self.granted_allowance(gate, at).of(resource);
+        match (self.hand_out(gate), resource) {
+            (HandOut::Split, _) => allowance - self.committed(gate, resource, at),
+            (HandOut::Shared, Resource::SipNumbers) => allowance - self.items(gate).numbers_below,
+            (HandOut::Shared, Resource::MobileApps) => allowance,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::license::{Created, GroupId, Holder, NumberKind, SERVER, Tree};
+
+    #[test]
+    fn a_copy_keeps_the_items_it_had_whoever_asks_first() {
+        let tree = Tree::default();
+        let server = Holder::Group(SERVER);
+        let mut copy = tree.clone();
+
+        copy.set_created(server, Created::default().with(NumberKind::Phone, 3));
+
+        assert_eq!(copy.items(server).numbers, 3);
+        assert_eq!(tree.items(server).numbers, 0);
+        assert_eq!(tree.items(Holder::Group(GroupId(99))).numbers, 0);
+    }
+
+    #[test]
+    fn what_is_kept_follows_the_numbers() {
+        let mut tree = Tree::default();
+        let server = Holder::Group(SERVER);
+        assert_eq!(tree.items(server).numbers, 0);
+
+        tree.add_created(server, NumberKind::Phone, 2);
+        tree.add_created(server, NumberKind::Panel, 1);
+        tree.add_created(server, NumberKind::Phone, -1);
+
+        assert_eq!((tree.items(server).numbers, tree.items(server).numbers_below), (2, 2));
+    }
+}

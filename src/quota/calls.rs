@@ -1,0 +1,166 @@
+//! Seats of numbers that call without being registered: held by (number, Call-ID), sharing the
+//! number's one SIP seat with its devices.
+
+use std::sync::Arc;
+
+use super::device::Call;
+use super::entry::Entry;
+use super::gate::{Ask, Units};
+use super::path::Refusal;
+use super::seats::{Reserving, Seats, UNSETTLED_MAX};
+use super::snapshot::Owned;
+use super::ticket::Ticket;
+use crate::clock::Now;
+use crate::license::{Cause, FeatureSet};
+
+/// What becomes of an INVITE.
+#[derive(Debug)]
+#[must_use]
+pub enum CallDecision {
+    /// A registered device of the number, or this very call, holds the seat already.
+    Rides,
+    /// A reservation, to be settled by the answer.
+    Take(Ticket),
+    Refuse(Refusal),
+}
+
+impl Seats {
+    /// Decides an INVITE of a number.
+    pub fn reserve_call(
+        self: &Arc<Self>,
+        aor: &str,
+        owned: &Owned,
+        call_id: &[u8],
+        needs: FeatureSet,
+        now: Now,
+    ) -> CallDecision {
+        let decision = self.try_reserve_call(aor, owned, call_id, needs, now);
+        match &decision {
+            CallDecision::Refuse(refusal)
+                if refusal.cause == Cause::SipLimit && self.end_overdue(now) =>
+            {
+                self.try_reserve_call(aor, owned, call_id, needs, now)
+            }
+            _ => decision,
+        }
+    }
+
+    fn try_reserve_call(
+        self: &Arc<Self>,
+        aor: &str,
+        owned: &Owned,
+        call_id: &[u8],
+        needs: FeatureSet,
+        now: Now,
+    ) -> CallDecision {
+        let hash = self.hash(aor);
+        let mut shard = self.shard(hash).lock();
+        let found = shard.find(aor, hash);
+        let entry = found.and_then(|slot| shard.get(slot));
+        let rides = entry.is_some_and(|entry| {
+            entry.is_live(now) || entry.calls.iter().any(|call| *call.call_id == *call_id)
+        });
+        let over = Refusal::without_gate(Cause::OverCapacity);
+        let sip = u32::from(entry.is_none_or(|entry| entry.held.units().sip == 0));
+        let units = Units { sip, apps: 0 };
+        // A call that rides takes nothing, but validity and features are asked all the same.
+        let asked = if rides { Units::NONE } else { units };
+        let ask = Ask { units: asked, claimed: !owned.created, needs };
+        if let Some(refusal) = owned.path.cause(now.moment(), ask) {
+            return CallDecision::Refuse(refusal);
+        }
+        if rides {
+            return CallDecision::Rides;
+        }
+        if entry.is_some_and(|entry| {
+            entry.calls.len() >= self.limits.max_calls
+                || entry.unsettled.len() >= UNSETTLED_MAX + self.limits.max_calls
+        }) {
+            return CallDecision::Refuse(over);
+        }
+        let reserving = Reserving { units, devices: Vec::new(), needs };
+        match self.hold(&mut shard, found, (aor, hash), owned, reserving, now) {
+            Ok(ticket) => CallDecision::Take(ticket),
+            Err(refusal) => CallDecision::Refuse(refusal),
+        }
+    }
+
+    /// Settles an INVITE that was answered 2xx: the call holds its seat until it ends, or until then.
+    /// Without a reservation it takes the seat there and then; the refusal says that there was none.
+    pub fn commit_call(
+        &self,
+        aor: &str,
+        owned: &Owned,
+        ticket: Option<Ticket>,
+        call: Call,
+        now: Now,
+    ) -> Result<(), Refusal> {
+        let ticket = ticket.filter(|ticket| ticket.aor() == aor).map(Ticket::redeem);
+        let hash = self.hash(aor);
+        let mut shard = self.shard(hash).lock();
+        let found = shard.find(aor, hash);
+        let slot = found.unwrap_or_else(|| shard.insert(Entry::new(aor, hash, owned)));
+        let Some(entry) = shard.get_mut(slot) else { return Ok(()) };
+        let fresh = self.owned(aor);
+        let taken = match &fresh {
+            Some(fresh) => {
+                self.follow(entry, fresh);
+                entry.take_call(ticket, call, self.limits.max_calls, now)
+            }
+            None => Err(Refusal::without_gate(Cause::UnknownNumber)),
+        };
+        shard.finish(slot, self.limits.late_margin_ms, now);
+        taken
+    }
+
+    /// A session refresh: the call's seat lasts until then.
+    pub fn extend_call(&self, aor: &str, call_id: &[u8], until_mono_ms: u64, now: Now) {
+        let call = |entry: &mut Entry| {
+            let call = entry.calls.iter_mut().find(|call| *call.call_id == *call_id);
+            if let Some(call) = call {
+                call.until_mono_ms = until_mono_ms;
+                entry.changed = true;
+            }
+        };
+        self.alter(aor, now, call);
+    }
+
+    /// The call is over: its seat is given back. Returns whether it held one.
+    pub fn end_call(&self, aor: &str, call_id: &[u8], now: Now) -> bool {
+        let end = |entry: &mut Entry| {
+            let before = entry.calls.len();
+            entry.calls.retain(|call| *call.call_id != *call_id);
+            entry.changed |= entry.calls.len() != before;
+            entry.calls.len() != before
+        };
+        self.alter(aor, now, end).unwrap_or(false)
+    }
+}
+
+impl Entry {
+    fn take_call(
+        &mut self,
+        ticket: Option<u32>,
+        call: Call,
+        max_calls: usize,
+        now: Now,
+    ) -> Result<(), Refusal> {
+        ticket.and_then(|ticket| self.take_unsettled(ticket));
+        if let Some(known) = self.calls.iter_mut().find(|known| known.call_id == call.call_id) {
+            known.until_mono_ms = call.until_mono_ms;
+            return Ok(());
+        }
+        if self.calls.len() >= max_calls {
+            return Err(Refusal::without_gate(Cause::OverCapacity));
+        }
+        let units = Units { sip: 1, apps: 0 }.beyond(self.held.units());
+        let ask = Ask { units, claimed: !self.created(), needs: FeatureSet::NONE };
+        self.held.take(now.moment(), ask)?;
+        if units.sip > 0 {
+            self.since_ms = now.wall_ms;
+        }
+        self.calls.push(call);
+        self.changed = true;
+        Ok(())
+    }
+}

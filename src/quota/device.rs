@@ -1,0 +1,219 @@
+//! What a seat remembers of the device that holds it. Identity is compared elsewhere: here it is
+//! bytes.
+
+use std::net::SocketAddr;
+
+use crate::clock::Now;
+use crate::license::FeatureSet;
+
+/// The most values of one sort of id that a device keeps; the oldest go first.
+const IDS_MAX: usize = 4;
+/// The most bindings of one device; the one that ends first goes first.
+const BINDINGS_MAX: usize = 4;
+
+/// Everything a device was recognised by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// `+sip.instance` values.
+    pub instances: Vec<Box<[u8]>>,
+    /// Push ids: provider, parameter and resource id in one value.
+    pub pushes: Vec<Box<[u8]>>,
+    /// Contact URIs.
+    pub contacts: Vec<Box<[u8]>>,
+    pub user_agent: Box<[u8]>,
+    /// Where it was last heard from.
+    pub source: Option<SocketAddr>,
+}
+
+impl Ids {
+    /// Takes over what `newer` shows, keeping what was known. Returns whether any of it is new.
+    pub fn merge(&mut self, newer: &Ids) -> bool {
+        let mut changed = keep(&mut self.instances, &newer.instances);
+        changed |= keep(&mut self.pushes, &newer.pushes);
+        changed |= keep(&mut self.contacts, &newer.contacts);
+        if !newer.user_agent.is_empty() && self.user_agent != newer.user_agent {
+            self.user_agent = newer.user_agent.clone();
+            changed = true;
+        }
+        if newer.source.is_some() && self.source != newer.source {
+            self.source = newer.source;
+            changed = true;
+        }
+        changed
+    }
+}
+
+/// Most recent last, so that what goes is what was not seen for longest.
+fn keep(known: &mut Vec<Box<[u8]>>, newer: &[Box<[u8]>]) -> bool {
+    let mut changed = false;
+    for id in newer {
+        if known.last() == Some(id) {
+            continue;
+        }
+        known.retain(|other| other != id);
+        known.push(id.clone());
+        changed = true;
+    }
+    known.drain(..known.len().saturating_sub(IDS_MAX));
+    changed
+}
+
+/// How a device is reached: where packets to it go out, and by what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// The transport's own number for itself.
+    pub transport: u8,
+    pub remote: SocketAddr,
+    pub local: SocketAddr,
+    /// The listening socket.
+    pub socket: u32,
+    /// Serial of the connection; 0 where there is none.
+    pub connection: u64,
+}
+
+/// One registered contact of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// RFC 5626 `reg-id`.
+    pub reg_id: Option<u32>,
+    /// The Contact as the registrar knows it, byte for byte.
+    pub contact: Box<[u8]>,
+    pub reach: Reach,
+    /// When the seat ends that it gives, by the monotonic clock.
+    pub until_mono_ms: u64,
+    /// When the registrar forgets it; later than `until_mono_ms` where a license cuts the seat.
+    pub upstream_until_mono_ms: u64,
+    /// For how long it was granted.
+    pub granted_ms: u64,
+}
+
+impl Binding {
+    fn is_same_place(&self, other: &Self) -> bool {
+        self.contact == other.contact && self.reach == other.reach
+    }
+}
+
+/// Where a device's seat stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Counted and reachable.
+    Live,
+    /// Expired, counted, kept for its device for the late margin.
+    Held,
+    /// Bound at the registrar, not counted, waits for allowance.
+    Dormant,
+}
+
+impl State {
+    /// The word for it in SQL, JSON, logs and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Held => "held",
+            Self::Dormant => "dormant",
+        }
+    }
+}
+
+/// A device of a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Stable while the number has seats.
+    pub no: u32,
+    pub ids: Ids,
+    /// Takes an app seat.
+    pub app: bool,
+    /// Sleeps, and is woken by push.
+    pub push: bool,
+    /// Features without which it may not be registered.
+    pub needs: FeatureSet,
+    pub bindings: Vec<Binding>,
+    /// Wall time at which it took its seat.
+    pub since_ms: i64,
+    /// Monotonic time at which it last registered.
+    pub heard_mono_ms: u64,
+    /// Of the request that was last settled for it.
+    pub order: u64,
+    /// Lost its seat for want of allowance.
+    pub dormant: bool,
+    /// Let in above the limit by a gate on monitor.
+    pub over: bool,
+    /// The `until_mono_ms` that the ledger was last given.
+    pub stored_until_mono_ms: u64,
+}
+
+impl Device {
+    /// When its seat ends: with the longest of its bindings.
+    pub fn until_mono_ms(&self) -> u64 {
+        self.bindings.iter().map(|binding| binding.until_mono_ms).max().unwrap_or(0)
+    }
+
+    /// When the registrar forgets it.
+    pub fn upstream_until_mono_ms(&self) -> u64 {
+        self.bindings.iter().map(|binding| binding.upstream_until_mono_ms).max().unwrap_or(0)
+    }
+
+    /// Where its seat stands at `now`.
+    pub fn state(&self, now: Now) -> State {
+        match (self.dormant, now.mono_ms < self.until_mono_ms()) {
+            (true, _) => State::Dormant,
+            (false, true) => State::Live,
+            (false, false) => State::Held,
+        }
+    }
+
+    /// Whether it is counted at the gates.
+    pub fn counts(&self) -> bool {
+        !self.dormant
+    }
+
+    /// Whether it comes back by itself: it sleeps, and the registrar still knows it.
+    pub fn sleeps(&self, now: Now) -> bool {
+        self.push && now.mono_ms < self.upstream_until_mono_ms()
+    }
+
+    /// Adds a binding, or replaces the one that it refreshes. Returns whether more than its times
+    /// is new.
+    pub fn bind(&mut self, binding: Binding, now: Now) -> bool {
+        let old = self.bindings.iter_mut().find(|old| old.reg_id == binding.reg_id);
+        let changed = old.as_ref().is_none_or(|old| !old.is_same_place(&binding));
+        match old {
+            Some(old) => *old = binding,
+            None => {
+                self.bindings.retain(|old| now.mono_ms < old.upstream_until_mono_ms);
+                if self.bindings.len() >= BINDINGS_MAX {
+                    let ends = |at: &(usize, &Binding)| at.1.until_mono_ms;
+                    let first = self.bindings.iter().enumerate().min_by_key(ends);
+                    if let Some((index, _)) = first {
+                        self.bindings.swap_remove(index);
+                    }
+                }
+                self.bindings.push(binding);
+            }
+        }
+        changed
+    }
+
+    /// Whether its seat lasts longer than the ledger knows, by more than a tenth of what was granted.
+    pub(super) fn outlives_record(&self) -> bool {
+        let granted_ms = self.bindings.iter().map(|binding| binding.granted_ms).max().unwrap_or(0);
+        self.until_mono_ms() > self.stored_until_mono_ms.saturating_add(granted_ms / 10)
+            || self.until_mono_ms() < self.stored_until_mono_ms
+    }
+
+    /// Lets the seat last as long as the registrar's binding, but not beyond `clamp_mono_ms`.
+    pub fn stretch(&mut self, clamp_mono_ms: u64) {
+        for binding in &mut self.bindings {
+            binding.until_mono_ms = binding.upstream_until_mono_ms.min(clamp_mono_ms);
+        }
+    }
+}
+
+/// An admitted call of a number that had no device registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub call_id: Box<[u8]>,
+    /// Wall time of its 2xx.
+    pub since_ms: i64,
+    pub until_mono_ms: u64,
+}

@@ -1,0 +1,562 @@
+//! One gate on the wire: what is left under it now, and what its schedule says comes next.
+//! It outlives every tree, is found by its holder, and knows nothing of numbers, seats or packets.
+
+use std::fmt;
+
+use super::sync::{AtomicI64, AtomicU64, Mutex, Ordering};
+use crate::license::{Cause, Feature, FeatureSet, GateStatus, Holder, Moment, Step};
+
+/// How many of each resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Units {
+    pub sip: u32,
+    pub apps: u32,
+}
+
+impl Units {
+    /// Nothing of either.
+    pub const NONE: Self = Self { sip: 0, apps: 0 };
+
+    /// What `self` has beyond `other`, resource by resource.
+    pub fn beyond(self, other: Self) -> Self {
+        Self { sip: self.sip.saturating_sub(other.sip), apps: self.apps.saturating_sub(other.apps) }
+    }
+
+    /// Whether there is nothing.
+    pub fn is_none(self) -> bool {
+        self == Self::NONE
+    }
+}
+
+/// What is asked of a gate: units, whether the promise to created numbers binds them, features.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    pub units: Units,
+    pub claimed: bool,
+    pub needs: FeatureSet,
+}
+
+/// What a gate is to do from now on, as published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// By instant; the first covers the time of publishing. None: nothing is allowed.
+    pub steps: Vec<Step>,
+    pub monitor: bool,
+}
+
+/// One resource of a gate: its limit and its use, read together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    pub limit: i64,
+    pub in_use: i64,
+}
+
+impl Level {
+    /// How much stands above the limit; what a gate on monitor let through.
+    pub fn over(self) -> i64 {
+        (self.in_use - self.limit).max(0)
+    }
+}
+
+/// A gate as it stands, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GateView {
+    pub holder: Holder,
+    pub status: GateStatus,
+    pub monitor: bool,
+    pub sip: Level,
+    pub apps: Level,
+    /// What claimed numbers may hold together, and hold; counts only where the gate promises.
+    pub claimed: Level,
+    pub features: FeatureSet,
+    pub next_change: Option<Moment>,
+}
+
+/// By how much use stands above the limits; never negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overhang {
+    pub sip: i64,
+    pub apps: i64,
+    pub claimed: i64,
+}
+
+impl Overhang {
+    /// Whether nothing has to go.
+    pub fn is_none(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// A gate. One cache line is what packets read; a taken or given unit is one write to it.
+#[repr(align(64))]
+pub struct Gate {
+    /// limit − use, SIP and apps: see [`pack`].
+    left: AtomicU64,
+    /// The claimed budget − claimed use, at gates that promise.
+    claimed_left: AtomicI64,
+    /// Status, monitor and features: see [`Face`].
+    face: AtomicU64,
+    /// Second of the next step, `i64::MAX` for none.
+    next_change: AtomicI64,
+    /// Second at which a resource next gets smaller.
+    shrinks_at: AtomicI64,
+    /// Second at which any feature is next lost.
+    loses_at: AtomicI64,
+    holder: Holder,
+    sheet: Mutex<Sheet>,
+}
+
+/// The schedule and what of it is in force; the mutex around it is held for a few loads and adds.
+struct Sheet {
+    plan: Plan,
+    /// The latest instant that was applied.
+    at: Moment,
+    sip: i64,
+    apps: i64,
+    claimed: i64,
+}
+
+/// Sums in both halves of one word: adding packed words adds both resources, borrow included.
+fn pack(sip: i64, apps: i64) -> u64 {
+    (apps << 32).wrapping_add(sip).cast_unsigned()
+}
+
+fn unpack(word: u64) -> (i64, i64) {
+    let word = word.cast_signed();
+    let sip = i64::from(word as i32);
+    (sip, word.wrapping_sub(sip) >> 32)
+}
+
+/// Limits are cut to this, so that no sum leaves its half of the word.
+const MOST: u32 = 1 << 30;
+
+/// A publisher whose clock reads further back than this has had its clock set.
+const STEP_BACK_SECS: i64 = 10;
+
+/// What a gate is, in one word, so that a packet reads it whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Face {
+    status: GateStatus,
+    monitor: bool,
+    features: FeatureSet,
+}
+
+impl Face {
+    fn pack(self) -> u64 {
+        let features = self.features.iter().fold(0u64, |bits, one| bits | 1 << one as u64);
+        let status = match self.status {
+            GateStatus::Valid => 0,
+            GateStatus::Suspended => 1,
+            GateStatus::NotYetValid => 2,
+            GateStatus::Expired => 3,
+            GateStatus::NoLicense => 4,
+        };
+        features | status << 40 | u64::from(self.monitor) << 48
+    }
+
+    fn unpack(word: u64) -> Self {
+        let status = match word >> 40 & 0xff {
+            0 => GateStatus::Valid,
+            1 => GateStatus::Suspended,
+            2 => GateStatus::NotYetValid,
+            3 => GateStatus::Expired,
+            _ => GateStatus::NoLicense,
+        };
+        let has = |feature: &Feature| word >> (*feature as u64) & 1 == 1;
+        let features = Feature::ALL.iter().copied().filter(has).collect();
+        Self { status, monitor: word >> 48 & 1 == 1, features }
+    }
+}
+
+impl Gate {
+    /// A gate that allows nothing until it is told a plan.
+    pub fn new(holder: Holder) -> Self {
+        let face =
+            Face { status: GateStatus::NoLicense, monitor: false, features: FeatureSet::NONE };
+        let plan = Plan { steps: Vec::new(), monitor: false };
+        Self {
+            left: AtomicU64::new(0),
+            claimed_left: AtomicI64::new(0),
+            face: AtomicU64::new(face.pack()),
+            next_change: AtomicI64::new(i64::MAX),
+            shrinks_at: AtomicI64::new(i64::MAX),
+            loses_at: AtomicI64::new(i64::MAX),
+            holder,
+            sheet: Mutex::new(Sheet { plan, at: Moment::MIN, sip: 0, apps: 0, claimed: 0 }),
+        }
+    }
+
+    /// Whose gate it is.
+    pub fn holder(&self) -> Holder {
+        self.holder
+    }
+
+    /// Replaces the schedule; what is in use stays counted. Returns whether anything differs.
+    pub fn publish(&self, plan: Plan, now: Moment) -> bool {
+        let mut sheet = self.sheet.lock();
+        // A packet may have crossed a boundary after this publisher read its clock: not back again.
+        let stale = now < sheet.at && now.0.saturating_add(STEP_BACK_SECS) >= sheet.at.0;
+        let at = if stale { sheet.at } else { now };
+        let differs = sheet.plan != plan;
+        sheet.plan = plan;
+        self.apply(&mut sheet, at);
+        differs
+    }
+
+    /// Crosses every boundary up to `now`. Cheap where there is none.
+    pub fn advance(&self, now: Moment) {
+        // Acquire: whoever sees the new instant sees the limits that were added before it.
+        if now.0 < self.next_change.load(Ordering::Acquire) {
+            return;
+        }
+        let mut sheet = self.sheet.lock();
+        if now > sheet.at {
+            self.apply(&mut sheet, now);
+        }
+    }
+
+    fn apply(&self, sheet: &mut Sheet, at: Moment) {
+        let next = sheet.plan.steps.partition_point(|step| step.from <= at);
+        let step = next.checked_sub(1).and_then(|index| sheet.plan.steps.get(index)).copied();
+        let later = sheet.plan.steps.get(next..).unwrap_or_default();
+        let (shrinks_at, loses_at) = losses(step.as_ref(), later);
+        let next_change = later.first().map_or(i64::MAX, |step| step.from.0);
+        let limits = step.map_or((0, 0, 0), limits);
+        let face = Face {
+            status: step.map_or(GateStatus::NoLicense, |step| step.status),
+            monitor: sheet.plan.monitor,
+            features: step.map_or(FeatureSet::NONE, |step| step.features),
+        };
+
+        // The face first: a refusal that finds less than it read looks at the face again.
+        self.face.store(face.pack(), Ordering::Release);
+        self.shrinks_at.store(shrinks_at, Ordering::Relaxed);
+        self.loses_at.store(loses_at, Ordering::Relaxed);
+        let difference = pack(limits.0 - sheet.sip, limits.1 - sheet.apps);
+        self.left.fetch_add(difference, Ordering::AcqRel);
+        self.claimed_left.fetch_add(limits.2 - sheet.claimed, Ordering::AcqRel);
+        (sheet.sip, sheet.apps, sheet.claimed) = limits;
+        sheet.at = at;
+        // Release, and last: see `advance`.
+        self.next_change.store(next_change, Ordering::Release);
+    }
+
+    /// Why this gate refuses `ask` at `now`, if it does. Takes nothing.
+    pub fn cause(&self, now: Moment, ask: Ask) -> Option<Cause> {
+        self.advance(now);
+        let mut word = self.face.load(Ordering::Acquire);
+        loop {
+            let face = Face::unpack(word);
+            if face.monitor {
+                return None;
+            }
+            let cause = invalid(face.status)
+                .or_else(|| {
+                    let lacks = !ask.needs.without(face.features).is_empty();
+                    lacks.then_some(Cause::FeatureOff)
+                })
+                .or_else(|| self.full(ask))?;
+            // A limit that fell between the two readings fell for a reason that the face tells.
+            let again = self.face.load(Ordering::Acquire);
+            if again == word {
+                return Some(cause);
+            }
+            word = again;
+        }
+    }
+
+    /// Why nobody will pass here at `at`, by the schedule; changes nothing.
+    pub fn invalid_as_of(&self, at: Moment, needs: FeatureSet) -> Option<Cause> {
+        let sheet = self.sheet.lock();
+        if sheet.plan.monitor {
+            return None;
+        }
+        let next = sheet.plan.steps.partition_point(|step| step.from <= at);
+        let step = next.checked_sub(1).and_then(|index| sheet.plan.steps.get(index));
+        let Some(step) = step else { return Some(Cause::NoLicense) };
+        let lacks = !needs.without(step.features).is_empty();
+        invalid(step.status).or(lacks.then_some(Cause::FeatureOff))
+    }
+
+    fn full(&self, ask: Ask) -> Option<Cause> {
+        let (sip, apps) = unpack(self.left.load(Ordering::Acquire));
+        let wants_sip = ask.units.sip > 0;
+        let promised = ask.claimed
+            && wants_sip
+            && self.claimed_left.load(Ordering::Acquire) < i64::from(ask.units.sip);
+        if promised || wants_sip && sip < i64::from(ask.units.sip) {
+            Some(Cause::SipLimit)
+        } else if ask.units.apps > 0 && apps < i64::from(ask.units.apps) {
+            Some(Cause::AppLimit)
+        } else {
+            None
+        }
+    }
+
+    /// Takes all of `units` or nothing. A gate on monitor gives above its limit.
+    #[must_use]
+    pub fn take(&self, units: Units, claimed: bool) -> bool {
+        if Face::unpack(self.face.load(Ordering::Acquire)).monitor {
+            self.force(units, claimed);
+            return true;
+        }
+        let sip = i64::from(units.sip);
+        let apps = i64::from(units.apps);
+        let claims = claimed && sip > 0;
+        if claims {
+            let rest = |left: i64| (left >= sip).then(|| left - sip);
+            if self.claimed_left.fetch_update(Ordering::AcqRel, Ordering::Acquire, rest).is_err() {
+                return false;
+            }
+        }
+        // One conditional update for both resources: never one without the other, never past.
+        let taken = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+            let (left_sip, left_apps) = unpack(word);
+            let fits = (sip == 0 || left_sip >= sip) && (apps == 0 || left_apps >= apps);
+            fits.then(|| word.wrapping_sub(pack(sip, apps)))
+        });
+        if taken.is_err() && claims {
+            self.claimed_left.fetch_add(sip, Ordering::AcqRel);
+        }
+        taken.is_ok()
+    }
+
+    /// Counts `units` whatever the limit says: seats that move with their owner, or are read back.
+    pub fn force(&self, units: Units, claimed: bool) {
+        let (sip, apps) = (i64::from(units.sip), i64::from(units.apps));
+        if claimed && sip > 0 {
+            self.claimed_left.fetch_sub(sip, Ordering::AcqRel);
+        }
+        self.left.fetch_sub(pack(sip, apps), Ordering::AcqRel);
+    }
+
+    /// Gives back what was taken.
+    pub fn give(&self, units: Units, claimed: bool) {
+        let (sip, apps) = (i64::from(units.sip), i64::from(units.apps));
+        self.left.fetch_add(pack(sip, apps), Ordering::AcqRel);
+        if claimed && sip > 0 {
+            self.claimed_left.fetch_add(sip, Ordering::AcqRel);
+        }
+    }
+
+    /// Units that stay here begin, or cease, to be bound by the promise.
+    pub(super) fn rebind(&self, units: Units, was_claimed: bool, claimed: bool) {
+        let change = i64::from(was_claimed) - i64::from(claimed);
+        if change != 0 && units.sip > 0 {
+            self.claimed_left.fetch_add(change * i64::from(units.sip), Ordering::AcqRel);
+        }
+    }
+
+    /// What has to go; nothing on monitor.
+    pub fn overhang(&self) -> Overhang {
+        if Face::unpack(self.face.load(Ordering::Acquire)).monitor {
+            return Overhang::default();
+        }
+        let (sip, apps) = unpack(self.left.load(Ordering::Acquire));
+        let claimed = self.claimed_left.load(Ordering::Acquire);
+        Overhang { sip: (-sip).max(0), apps: (-apps).max(0), claimed: (-claimed).max(0) }
+    }
+
+    /// Whether it is full or over for what is asked, whatever monitor lifts.
+    pub(super) fn is_over(&self) -> bool {
+        let (sip, apps) = unpack(self.left.load(Ordering::Acquire));
+        sip < 0 || apps < 0
+    }
+
+    /// The features in force; all on monitor.
+    pub fn features(&self, now: Moment) -> FeatureSet {
+        self.advance(now);
+        let face = Face::unpack(self.face.load(Ordering::Acquire));
+        match (face.monitor, face.status) {
+            (true, _) => FeatureSet::all(),
+            (false, GateStatus::Valid) => face.features,
+            (false, _) => FeatureSet::NONE,
+        }
+    }
+
+    /// The instant after `now` at which the gate is known to get smaller or to lose one of `needs`.
+    pub fn clamp(&self, now: Moment, needs: FeatureSet) -> Option<Moment> {
+        self.advance(now);
+        if Face::unpack(self.face.load(Ordering::Acquire)).monitor {
+            return None;
+        }
+        let shrinks_at = self.shrinks_at.load(Ordering::Relaxed);
+        let mut at = shrinks_at;
+        if !needs.is_empty() && self.loses_at.load(Ordering::Relaxed) < shrinks_at {
+            let sheet = self.sheet.lock();
+            let lacks = |step: &&Step| !needs.without(step.features).is_empty();
+            let lost = sheet.plan.steps.iter().filter(|step| step.from > now).find(lacks);
+            at = lost.map_or(at, |step| at.min(step.from.0));
+        }
+        (at != i64::MAX).then_some(Moment(at))
+    }
+
+    /// The instant of the next step.
+    pub fn next_change(&self) -> Option<Moment> {
+        let at = self.next_change.load(Ordering::Acquire);
+        (at != i64::MAX).then_some(Moment(at))
+    }
+
+    /// All of it, limit and use of one instant.
+    pub fn view(&self) -> GateView {
+        // Under the mutex no limit changes, so limit − left is what is in use.
+        let sheet = self.sheet.lock();
+        let (sip, apps) = unpack(self.left.load(Ordering::Acquire));
+        let claimed = self.claimed_left.load(Ordering::Acquire);
+        let face = Face::unpack(self.face.load(Ordering::Acquire));
+        GateView {
+            holder: self.holder,
+            status: face.status,
+            monitor: face.monitor,
+            sip: Level { limit: sheet.sip, in_use: sheet.sip - sip },
+            apps: Level { limit: sheet.apps, in_use: sheet.apps - apps },
+            claimed: Level { limit: sheet.claimed, in_use: sheet.claimed - claimed },
+            features: face.features,
+            next_change: self.next_change(),
+        }
+    }
+
+    /// Whether nothing is counted in it.
+    pub fn is_idle(&self) -> bool {
+        let view = self.view();
+        view.sip.in_use == 0 && view.apps.in_use == 0 && view.claimed.in_use == 0
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.view().fmt(f)
+    }
+}
+
+fn limits(step: Step) -> (i64, i64, i64) {
+    if step.status != GateStatus::Valid {
+        return (0, 0, 0);
+    }
+    let cut = |limit: u32| i64::from(limit.min(MOST));
+    (cut(step.sip_numbers), cut(step.mobile_apps), cut(step.claimed))
+}
+
+fn invalid(status: GateStatus) -> Option<Cause> {
+    match status {
+        GateStatus::Valid => None,
+        GateStatus::Suspended => Some(Cause::Suspended),
+        GateStatus::NotYetValid => Some(Cause::NotYetValid),
+        GateStatus::Expired => Some(Cause::Expired),
+        GateStatus::NoLicense => Some(Cause::NoLicense),
+    }
+}
+
+/// The first instants of `later` at which a resource falls, and at which a feature is lost.
+fn losses(now: Option<&Step>, later: &[Step]) -> (i64, i64) {
+    let Some(now) = now else { return (i64::MAX, i64::MAX) };
+    let (mut shrinks_at, mut loses_at) = (i64::MAX, i64::MAX);
+    let mut before = now;
+    for step in later {
+        let (old, new) = (limits(*before), limits(*step));
+        if new.0 < old.0 || new.1 < old.1 || new.2 < old.2 {
+            shrinks_at = shrinks_at.min(step.from.0);
+        }
+        if !before.features.without(step.features).is_empty() {
+            loses_at = loses_at.min(step.from.0);
+        }
+        before = step;
+    }
+    (shrinks_at, loses_at)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::license::GroupId;
+
+    const TEN: Moment = Moment(10);
+
+    fn step(from: Moment, sip_numbers: u32, mobile_apps: u32, status: GateStatus) -> Step {
+        let features = [Feature::SipTrunks].into_iter().collect();
+        Step { from, sip_numbers, mobile_apps, claimed: sip_numbers, features, status }
+    }
+
+    fn gate(steps: Vec<Step>) -> Gate {
+        let gate = Gate::new(Holder::Group(GroupId(2)));
+        gate.publish(Plan { steps, monitor: false }, Moment(0));
+        gate
+    }
+
+    fn ask(sip: u32, apps: u32) -> Ask {
+        Ask { units: Units { sip, apps }, claimed: false, needs: FeatureSet::NONE }
+    }
+
+    #[test]
+    fn both_halves_hold_their_own_sum_whatever_the_sign() {
+        for sip in [-2_000_000_000, -1, 0, 1, 2_000_000_000] {
+            for apps in [-2_000_000_000, -1, 0, 1, 2_000_000_000] {
+                assert_eq!(unpack(pack(sip, apps)), (sip, apps));
+                let sum = pack(sip, apps).wrapping_add(pack(-sip, 7 - apps));
+                assert_eq!(unpack(sum), (0, 7));
+            }
+        }
+    }
+
+    #[test]
+    fn the_face_comes_back_whole() {
+        let face = Face {
+            status: GateStatus::Expired,
+            monitor: true,
+            features: [Feature::SipTrunks, Feature::LicensePlateRecognition].into_iter().collect(),
+        };
+
+        assert_eq!(Face::unpack(face.pack()), face);
+    }
+
+    #[test]
+    fn one_update_takes_both_or_neither() {
+        let gate = gate(vec![step(Moment(0), 5, 1, GateStatus::Valid)]);
+
+        assert!(gate.take(Units { sip: 1, apps: 1 }, false));
+        assert!(!gate.take(Units { sip: 1, apps: 1 }, false));
+
+        let view = gate.view();
+        assert_eq!((view.sip.in_use, view.apps.in_use), (1, 1));
+        assert_eq!(gate.cause(Moment(0), ask(1, 1)), Some(Cause::AppLimit));
+        assert_eq!(gate.cause(Moment(0), ask(6, 1)), Some(Cause::SipLimit));
+    }
+
+    #[test]
+    fn a_gate_crosses_its_boundaries_by_itself() {
+        let steps =
+            vec![step(Moment(0), 5, 1, GateStatus::Valid), step(TEN, 0, 0, GateStatus::Expired)];
+        let gate = gate(steps);
+        assert!(gate.take(Units { sip: 2, apps: 0 }, false));
+
+        assert_eq!(gate.cause(Moment(9), ask(0, 0)), None);
+        assert_eq!(gate.clamp(Moment(9), FeatureSet::NONE), Some(TEN));
+        assert_eq!(gate.cause(TEN, ask(0, 0)), Some(Cause::Expired));
+
+        assert_eq!(gate.overhang(), Overhang { sip: 2, apps: 0, claimed: 0 });
+        assert_eq!((gate.next_change(), gate.clamp(TEN, FeatureSet::NONE)), (None, None));
+    }
+
+    #[test]
+    fn growth_is_no_clamp_and_a_lost_feature_is_one_for_who_needs_it() {
+        let mut later = step(TEN, 9, 9, GateStatus::Valid);
+        later.features = FeatureSet::NONE;
+        let gate = gate(vec![step(Moment(0), 5, 1, GateStatus::Valid), later]);
+        let trunks = [Feature::SipTrunks].into_iter().collect();
+
+        assert_eq!(gate.clamp(Moment(0), FeatureSet::NONE), None);
+        assert_eq!(gate.clamp(Moment(0), trunks), Some(TEN));
+    }
+
+    #[test]
+    fn a_clock_set_back_is_followed() {
+        let steps =
+            vec![step(Moment(0), 5, 1, GateStatus::Valid), step(TEN, 0, 0, GateStatus::Expired)];
+        let gate = gate(steps.clone());
+        gate.advance(Moment(5_000));
+
+        gate.publish(Plan { steps, monitor: false }, Moment(5));
+
+        assert_eq!(gate.cause(Moment(5), ask(1, 0)), None);
+    }
+}

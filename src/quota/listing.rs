@@ -1,0 +1,293 @@
+//! The seats as lists: for people, for the check that sums agree, and for the ledger that keeps
+//! them over a restart.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::device::{Call, Device, State};
+use super::entry::Entry;
+use super::gate::{Level, Units};
+use super::path::Path;
+use super::revoke::Revoked;
+use super::seats::Seats;
+use super::shard::Shard;
+use crate::clock::Now;
+use crate::license::{Cause, Holder, NumberKind};
+
+/// What sort of seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SeatKind {
+    Sip,
+    App,
+    Call,
+    /// A reservation that waits for its answer.
+    Reserved,
+}
+
+impl SeatKind {
+    /// The word for it in JSON and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sip => "sip",
+            Self::App => "app",
+            Self::Call => "call",
+            Self::Reserved => "reserved",
+        }
+    }
+}
+
+/// One line of a list of seats. A number that has devices or calls has one `Sip` line, counted once,
+/// and one for each app, call and reservation besides.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    pub aor: Arc<str>,
+    pub owner: Holder,
+    pub number_kind: NumberKind,
+    pub created: bool,
+    pub kind: SeatKind,
+    /// The device, where the line is one's: of a `Sip` line that of the longest lasting device.
+    pub device: Option<u32>,
+    pub since_ms: i64,
+    /// How many app seats the line stands for: 1 for an app, what it holds for a reservation.
+    pub apps: u32,
+    /// Wall time; none for a reservation.
+    pub until_ms: Option<i64>,
+    pub state: State,
+    /// Above the limit of a gate on monitor.
+    pub over: bool,
+}
+
+/// What the seats of a gate add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub sip: i64,
+    pub apps: i64,
+    /// Those bound by the gate's promise.
+    pub claimed: i64,
+}
+
+impl Counts {
+    /// The same, as a gate tells it.
+    pub fn in_use(sip: Level, apps: Level, claimed: Level) -> Self {
+        Self { sip: sip.in_use, apps: apps.in_use, claimed: claimed.in_use }
+    }
+}
+
+/// A number as the ledger keeps it. Times named `mono` are of this process.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub aor: Arc<str>,
+    pub since_ms: i64,
+    pub unchallenged: bool,
+    pub devices: Vec<Device>,
+    pub calls: Vec<Call>,
+}
+
+/// A number that changed: what to keep of it, or nothing.
+#[derive(Clone, Debug)]
+pub struct Dirty {
+    pub aor: Arc<str>,
+    pub record: Option<Record>,
+}
+
+impl Seats {
+    /// The seats whose path `picks`; all at the same time only as far as each number goes.
+    pub fn list(&self, picks: &dyn Fn(&Path) -> bool, now: Now) -> Vec<Seat> {
+        let mut seats = Vec::new();
+        self.each(|_, _, entry| {
+            if picks(entry.held().path()) {
+                entry.list(&mut seats, now);
+            }
+        });
+        seats
+    }
+
+    /// What devices, calls and reservations hold at each gate, counted from the seats themselves.
+    pub fn counted(&self) -> HashMap<Holder, Counts> {
+        let mut counts: HashMap<Holder, Counts> = HashMap::new();
+        self.each(|_, _, entry| {
+            let Units { sip, apps } = entry.needed();
+            for stop in entry.held().path().stops() {
+                let here = counts.entry(stop.gate.holder()).or_default();
+                here.sip += i64::from(sip);
+                here.apps += i64::from(apps);
+                let binds = stop.promises && !entry.created();
+                here.claimed += if binds { i64::from(sip) } else { 0 };
+            }
+        });
+        counts
+    }
+
+    /// Takes up to `max` changed numbers out of the queue. Whoever cannot keep them says so by
+    /// [`Seats::dirty_again`].
+    pub fn dirty(&self, max: usize) -> Vec<Dirty> {
+        let mut drained = Vec::new();
+        for shard in self.shards() {
+            while drained.len() < max {
+                let mut shard = shard.lock();
+                let Some(one) = next_dirty(&mut shard) else { break };
+                drained.extend(one);
+            }
+        }
+        drained
+    }
+
+    /// The ledger could not keep these: they are told again.
+    pub fn dirty_again(&self, aors: impl IntoIterator<Item = Arc<str>>) {
+        for aor in aors {
+            let hash = self.hash(&aor);
+            let mut shard = self.shard(hash).lock();
+            match shard.find(&aor, hash) {
+                Some(slot) => shard.mark_dirty(slot),
+                None => shard.gone.push(aor),
+            }
+        }
+    }
+
+    /// Whether the ledger has anything to write.
+    pub fn is_dirty(&self) -> bool {
+        self.shards().iter().any(|shard| {
+            let shard = shard.lock();
+            !shard.dirty.is_empty() || !shard.gone.is_empty()
+        })
+    }
+
+    /// Takes back what the ledger kept, whatever the limits are now. A seat lasts a tenth longer than
+    /// its record says: renewals within that were not written. Returns numbers that are nobody's.
+    pub(super) fn restore(&self, records: Vec<Record>, now: Now) -> Vec<Revoked> {
+        let mut orphans = Vec::new();
+        for record in records {
+            let hash = self.hash(&record.aor);
+            let mut shard = self.shard(hash).lock();
+            if shard.find(&record.aor, hash).is_some() {
+                continue;
+            }
+            let Some(owned) = self.owned(&record.aor) else {
+                shard.gone.push(Arc::clone(&record.aor));
+                orphans.push(orphan(record));
+                continue;
+            };
+            let entry = Entry::new(&record.aor, hash, &owned);
+            let slot = shard.insert(entry);
+            if let Some(entry) = shard.get_mut(slot) {
+                entry.restore(record, now);
+            }
+            shard.finish(slot, self.limits.late_margin_ms, now);
+        }
+        orphans
+    }
+}
+
+fn next_dirty(shard: &mut Shard) -> Option<Option<Dirty>> {
+    if let Some(aor) = shard.gone.pop() {
+        return Some(Some(Dirty { aor, record: None }));
+    }
+    let slot = shard.dirty.pop()?;
+    let Some(entry) = shard.get_mut(slot).filter(|entry| entry.dirty) else { return Some(None) };
+    entry.dirty = false;
+    let aor = Arc::clone(&entry.aor);
+    if !entry.has_seats() {
+        let was_stored = std::mem::take(&mut entry.stored);
+        return Some(was_stored.then_some(Dirty { aor, record: None }));
+    }
+    entry.stored = true;
+    let record = Some(entry.record());
+    Some(Some(Dirty { aor, record }))
+}
+
+fn orphan(record: Record) -> Revoked {
+    Revoked {
+        aor: record.aor,
+        owner: Holder::Group(crate::license::SERVER),
+        created: false,
+        cause: Cause::UnknownNumber,
+        gate: None,
+        devices: record.devices,
+        number: true,
+        calls: record.calls.len(),
+    }
+}
+
+impl Entry {
+    fn list(&self, seats: &mut Vec<Seat>, now: Now) {
+        let seat = |kind, since_ms, until: Option<u64>| Seat {
+            aor: Arc::clone(&self.aor),
+            owner: self.holder,
+            number_kind: self.kind,
+            created: self.created(),
+            kind,
+            device: None,
+            since_ms,
+            apps: 0,
+            until_ms: until.map(|until| now.wall_at(until)),
+            state: State::Live,
+            over: false,
+        };
+        let of_device = |kind, device: &Device| Seat {
+            device: Some(device.no),
+            state: device.state(now),
+            over: device.over,
+            apps: u32::from(kind == SeatKind::App && device.counts()),
+            ..seat(kind, device.since_ms, Some(device.until_mono_ms()))
+        };
+        let counted = self.devices.iter().filter(|device| device.counts());
+        if let Some(device) = counted.clone().max_by_key(|device| device.until_mono_ms()) {
+            let since_ms = self.since_ms;
+            seats.push(Seat { since_ms, ..of_device(SeatKind::Sip, device) });
+        }
+        seats.extend(counted.filter(|device| device.app).map(|app| of_device(SeatKind::App, app)));
+        let dormant = self.devices.iter().filter(|device| device.dormant);
+        seats.extend(dormant.map(|device| {
+            let kind = if device.app { SeatKind::App } else { SeatKind::Sip };
+            of_device(kind, device)
+        }));
+        let calls = self.calls.iter();
+        seats.extend(
+            calls.map(|call| seat(SeatKind::Call, call.since_ms, Some(call.until_mono_ms))),
+        );
+        seats.extend(
+            self.unsettled
+                .iter()
+                .map(|one| Seat { apps: one.apps, ..seat(SeatKind::Reserved, one.since_ms, None) }),
+        );
+    }
+
+    fn record(&mut self) -> Record {
+        for device in &mut self.devices {
+            device.stored_until_mono_ms = device.until_mono_ms();
+        }
+        Record {
+            aor: Arc::clone(&self.aor),
+            since_ms: self.since_ms,
+            unchallenged: self.unchallenged,
+            devices: self.devices.clone(),
+            calls: self.calls.clone(),
+        }
+    }
+
+    fn restore(&mut self, record: Record, now: Now) {
+        self.since_ms = record.since_ms;
+        self.unchallenged = record.unchallenged;
+        self.stored = true;
+        self.calls = record.calls;
+        self.devices = record.devices;
+        let path = Arc::clone(self.held.path());
+        for at in 0..self.devices.len() {
+            let Some(device) = self.devices.get_mut(at) else { break };
+            let no = device.no;
+            // Orders start over with the process: whatever comes now is later.
+            device.order = 0;
+            device.heard_mono_ms = device.heard_mono_ms.min(now.mono_ms);
+            device.stored_until_mono_ms = device.until_mono_ms();
+            let clamp = path.clamp(now.moment(), device.needs);
+            let clamp = clamp.map(|at| now.mono_at(at.0.saturating_mul(1000)));
+            for binding in &mut device.bindings {
+                let longer = binding.until_mono_ms.saturating_add(binding.granted_ms / 10);
+                binding.until_mono_ms = longer.min(clamp.unwrap_or(u64::MAX));
+            }
+            self.skip_no(no);
+        }
+        let needed = self.needed();
+        self.held.force(needed);
+    }
+}

@@ -1,0 +1,40 @@
+//! What is in use, and what is left: gates, seats, and the published facts that packets read.
+//! Knows the license domain only; no SIP, no SQL, no sockets, and no clock: `Now` comes in.
+
+mod calls;
+mod device;
+mod entry;
+mod expiry;
+#[cfg(test)]
+mod fixture;
+mod gate;
+mod listing;
+#[cfg(all(test, loom))]
+mod loom_;
+mod path;
+mod publish;
+mod reservation;
+mod revoke;
+mod seats;
+mod settle;
+mod shard;
+mod snapshot;
+mod sync;
+#[cfg(all(test, not(loom)))]
+mod tests;
+mod ticket;
+
+pub use calls::CallDecision;
+pub use device::{Binding, Call, Device, Ids, Reach, State};
+pub use entry::{Entry, Matcher};
+pub use expiry::Woken;
+pub use gate::{Ask, Gate, GateView, Level, Overhang, Plan, Units};
+pub use listing::{Counts, Dirty, Record, Seat, SeatKind};
+pub use path::{Path, Refusal, Stop};
+pub use publish::{Changes, Quota, Touched};
+pub use reservation::Reservation;
+pub use revoke::Revoked;
+pub use seats::{Decision, Limits, Registering, Seats, Standing, Unreserved, Wanted};
+pub use settle::{Answer, Granted, Kept, Settled};
+pub use snapshot::Owned;
+pub use ticket::Ticket;

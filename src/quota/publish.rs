@@ -1,0 +1,323 @@
+//! From a tree to the wire: gates get their plans, owners their paths, and what no longer fits goes.
+//! Publish, then sweep; every commit inserts, then looks again: either one sees the other.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::expiry::Woken;
+use super::gate::{Gate, GateView, Plan};
+use super::listing::Record;
+use super::path::{Path, Stop};
+use super::revoke::Revoked;
+use super::seats::{Limits, Seats};
+use super::snapshot::{Owned, Snapshot};
+use super::sync::{Mutex, Ordering};
+use crate::clock::Now;
+use crate::license::{Cause, Directory, Holder, Moment, Tree};
+
+/// What a new tree differs in from the one before.
+#[derive(Clone, Debug)]
+pub enum Touched {
+    /// Anything may.
+    Everything,
+    These {
+        /// Groups and users whose record, licenses or count of created numbers changed, or that
+        /// are gone.
+        holders: Vec<Holder>,
+        /// Numbers created, removed or changed.
+        numbers: Vec<String>,
+        /// Claims came or went.
+        claims: bool,
+    },
+}
+
+/// What a publish, a boundary or a tick changed.
+#[derive(Debug, Default)]
+pub struct Changes {
+    pub revoked: Vec<Revoked>,
+    /// Dormant devices that have their seats again.
+    pub woken: Vec<Woken>,
+    /// How many devices ended by time.
+    pub ended: usize,
+}
+
+/// The quota cache. Its seats are reached through it.
+pub struct Quota {
+    seats: Arc<Seats>,
+    /// Every gate by its holder; touched by publishers and by people who look.
+    registry: Mutex<BTreeMap<Holder, Arc<Gate>>>,
+    /// One at a time publishes or revokes: two would revoke twice for one overhang.
+    publishing: Mutex<()>,
+}
+
+impl Deref for Quota {
+    type Target = Arc<Seats>;
+
+    fn deref(&self) -> &Arc<Seats> {
+        &self.seats
+    }
+}
+
+impl Quota {
+    /// Without gates, numbers and seats.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            seats: Arc::new(Seats::new(limits)),
+            registry: Mutex::new(BTreeMap::new()),
+            publishing: Mutex::new(()),
+        }
+    }
+
+    /// Who owns a normalized number.
+    pub fn owned(&self, aor: &str) -> Option<Owned> {
+        self.seats.owned(aor)
+    }
+
+    /// Who owns calls from a source address.
+    pub fn owned_address(&self, address: IpAddr) -> Option<Owned> {
+        self.seats.published.load().owned_address(address)
+    }
+
+    /// The gates over the numbers of an owner.
+    pub fn path(&self, holder: Holder) -> Option<Arc<Path>> {
+        self.seats.published.load().path(holder).cloned()
+    }
+
+    /// A gate as it stands, if the holder is one.
+    pub fn gate(&self, holder: Holder, now: Now) -> Option<GateView> {
+        let gate = self.registry.lock().get(&holder).cloned()?;
+        gate.advance(now.moment());
+        Some(gate.view())
+    }
+
+    /// Every gate as it stands.
+    pub fn gates(&self, now: Now) -> Vec<GateView> {
+        let gates = self.every_gate();
+        gates.iter().for_each(|gate| gate.advance(now.moment()));
+        gates.iter().map(|gate| gate.view()).collect()
+    }
+
+    fn every_gate(&self) -> Vec<Arc<Gate>> {
+        self.registry.lock().values().cloned().collect()
+    }
+
+    /// Makes a tree and a directory the ones in force.
+    pub fn publish(
+        &self,
+        tree: &Tree,
+        directory: Directory,
+        touched: &Touched,
+        now: Now,
+    ) -> Changes {
+        let _one = self.publishing.lock();
+        let scope = Scope::of(tree, touched, &self.seats.published.load());
+        self.plan_gates(tree, &scope, now);
+        let (snapshot, moved) = self.snapshot(tree, directory, &scope);
+        self.seats.published.store(Arc::new(snapshot));
+
+        let mut changes = Changes::default();
+        match touched {
+            Touched::These { numbers, claims: false, .. } if moved.is_empty() => {
+                for aor in numbers {
+                    changes.revoked.extend(self.seats.sweep_one(aor, now));
+                }
+            }
+            _ => changes.revoked.extend(self.seats.sweep(now)),
+        }
+        self.retire(tree);
+        self.even_out(&mut changes, now);
+        changes
+    }
+
+    /// Crosses the boundaries of all gates that are due, and does what follows.
+    pub fn boundary(&self, now: Now) -> Changes {
+        let _one = self.publishing.lock();
+        for gate in self.every_gate() {
+            gate.advance(now.moment());
+        }
+        let mut changes = Changes::default();
+        self.even_out(&mut changes, now);
+        changes
+    }
+
+    /// The next instant at which any gate changes.
+    pub fn next_boundary(&self) -> Option<Moment> {
+        self.registry.lock().values().filter_map(|gate| gate.next_change()).min()
+    }
+
+    /// Once a second: ends what is past its time, and evens out what that or a late move left.
+    pub fn tick(&self, now: Now) -> Changes {
+        let mut changes = Changes { ended: self.seats.expire(now), ..Changes::default() };
+        let _one = self.publishing.lock();
+        // Acquire: see the move that was announced.
+        if self.seats.uneven.swap(false, Ordering::AcqRel) {
+            changes.revoked = self.seats.revoke(&self.every_gate(), now);
+        }
+        changes.woken = self.seats.wake(now);
+        changes
+    }
+
+    /// Takes back the seats that the ledger kept; then the limits are held.
+    pub fn restore(&self, records: Vec<Record>, now: Now) -> Changes {
+        let _one = self.publishing.lock();
+        let mut changes =
+            Changes { revoked: self.seats.restore(records, now), ..Changes::default() };
+        self.even_out(&mut changes, now);
+        changes
+    }
+
+    fn even_out(&self, changes: &mut Changes, now: Now) {
+        changes.revoked.extend(self.seats.revoke(&self.every_gate(), now));
+        changes.woken = self.seats.wake(now);
+    }
+
+    fn plan_gates(&self, tree: &Tree, scope: &Scope, now: Now) {
+        for holder in &scope.gates {
+            if !tree.is_gate(*holder) {
+                continue;
+            }
+            let gate = Arc::clone(
+                self.registry.lock().entry(*holder).or_insert_with(|| Arc::new(Gate::new(*holder))),
+            );
+            let steps = tree.schedule(*holder, now.moment());
+            let monitor = tree.is_monitored(*holder);
+            gate.publish(Plan { steps, monitor }, now.moment());
+        }
+    }
+
+    /// The next snapshot, and the owners whose path differs in it.
+    fn snapshot(
+        &self,
+        tree: &Tree,
+        directory: Directory,
+        scope: &Scope,
+    ) -> (Snapshot, BTreeSet<Holder>) {
+        let old = Arc::clone(&self.seats.published.load());
+        let mut snapshot = Snapshot::clone(&old);
+        snapshot.set_directory(directory);
+        let registry = self.registry.lock();
+        let mut moved = BTreeSet::new();
+        let mut shared: HashMap<Vec<(Holder, bool)>, Arc<Path>> = HashMap::new();
+        for owner in &scope.owners {
+            let before = old.path(*owner);
+            if !tree.contains(*owner) {
+                if before.is_some() {
+                    snapshot.set_path(*owner, None);
+                    moved.insert(*owner);
+                }
+                continue;
+            }
+            let promises = match owner {
+                Holder::Group(group) => tree.promises(*group),
+                Holder::User(_) => Vec::new(),
+            };
+            let gates = tree.path(*owner).into_iter();
+            let key: Vec<_> = gates.map(|gate| (gate, promises.contains(&gate))).collect();
+            // Owners under the same gates share one path; an owner that did not move keeps its own.
+            let path = shared.entry(key).or_insert_with_key(|key| {
+                let stop = |(gate, promises): &(Holder, bool)| {
+                    let gate = Arc::clone(registry.get(gate)?);
+                    Some(Stop { gate, promises: *promises })
+                };
+                let path = Path::new(key.iter().filter_map(stop).collect());
+                match before {
+                    Some(before) if before.is_same(&path) => Arc::clone(before),
+                    _ => Arc::new(path),
+                }
+            });
+            if before.is_none_or(|before| !before.is_same(path)) {
+                snapshot.set_path(*owner, Some(Arc::clone(path)));
+                moved.insert(*owner);
+            }
+        }
+        (snapshot, moved)
+    }
+
+    /// Forgets gates that are none any more, once nothing is counted in them and nobody names them.
+    fn retire(&self, tree: &Tree) {
+        let mut registry = self.registry.lock();
+        registry.retain(|holder, gate| {
+            tree.is_gate(*holder) || Arc::strong_count(gate) > 1 || !gate.is_idle()
+        });
+    }
+}
+
+/// What has to be computed anew.
+struct Scope {
+    gates: Vec<Holder>,
+    owners: Vec<Holder>,
+}
+
+impl Scope {
+    fn of(tree: &Tree, touched: &Touched, old: &Snapshot) -> Self {
+        let mut gates: BTreeSet<Holder> = BTreeSet::new();
+        let mut owners: BTreeSet<Holder> = BTreeSet::new();
+        match touched {
+            Touched::Everything => {
+                owners.extend(tree.groups().map(|group| Holder::Group(group.id)));
+                owners.extend(tree.users().map(|user| Holder::User(user.id)));
+                gates.extend(owners.iter().copied());
+                owners.extend(old.holders());
+            }
+            Touched::These { holders, .. } => {
+                for holder in holders {
+                    below(tree, *holder, &mut owners);
+                    // What is granted or created here weighs on every gate above, and where it
+                    // stood before.
+                    gates.extend(tree.path(*holder));
+                    let before = old.path(*holder).into_iter().flat_map(|path| path.stops());
+                    gates.extend(before.map(|stop| stop.gate.holder()));
+                }
+                gates.extend(owners.iter().copied());
+            }
+        }
+        Self { gates: gates.into_iter().collect(), owners: owners.into_iter().collect() }
+    }
+}
+
+/// The holder, and whoever's path leads through it.
+fn below(tree: &Tree, holder: Holder, found: &mut BTreeSet<Holder>) {
+    found.insert(holder);
+    let Holder::Group(top) = holder else { return };
+    for group in tree.subtree(top) {
+        found.insert(Holder::Group(group));
+        found.extend(tree.members(group).map(Holder::User));
+    }
+}
+
+impl Seats {
+    /// Moves every seat to where its owner stands now; what is nobody's goes.
+    fn sweep(&self, now: Now) -> Vec<Revoked> {
+        let mut stray = Vec::new();
+        self.each(|_, _, entry| {
+            let owned = self.owned(entry.aor());
+            if owned.is_none_or(|owned| !entry.stands_on(&owned) || entry.kind() != owned.kind) {
+                stray.push(Arc::clone(&entry.aor));
+            }
+        });
+        stray.iter().filter_map(|aor| self.sweep_one(aor, now)).collect()
+    }
+
+    fn sweep_one(&self, aor: &str, now: Now) -> Option<Revoked> {
+        self.alter(aor, now, |entry| match self.owned(aor) {
+            Some(owned) => {
+                entry.follow(&owned);
+                entry.changed = true;
+                None
+            }
+            None => Some(entry.dissolve(Cause::UnknownNumber)),
+        })?
+        .filter(|revoked| !revoked.devices.is_empty() || revoked.calls > 0)
+    }
+
+    /// Ends a number's seats, or those of one device, dormant ones included. Returns the devices.
+    pub fn free(&self, aor: &str, device: Option<u32>, now: Now) -> Option<Revoked> {
+        self.alter(aor, now, |entry| match device {
+            None => Some(entry.dissolve(Cause::NotRegistered)),
+            Some(no) => entry.free_device(no, now),
+        })?
+        .filter(|freed| !freed.devices.is_empty() || freed.calls > 0)
+    }
+}

@@ -1,0 +1,253 @@
+//! Who gives way where a limit fell below use. One pass over the seats finds those under the gates
+//! that are over; the order of the rules picks; what went is returned as data.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::device::Device;
+use super::entry::Entry;
+use super::gate::Gate;
+use super::path::Stop;
+use super::seats::Seats;
+use crate::clock::Now;
+use crate::license::{Cause, Holder, RevokeOrder};
+
+/// How many slots are looked at under one lock.
+const BATCH: u32 = 16;
+/// Reservations may come and go meanwhile: so often the pass is made again.
+const PASSES: usize = 4;
+
+/// What a number lost.
+#[derive(Clone, Debug)]
+pub struct Revoked {
+    pub aor: Arc<str>,
+    pub owner: Holder,
+    pub created: bool,
+    pub cause: Cause,
+    /// The gate that was over; none where the number is nobody's any more.
+    pub gate: Option<Holder>,
+    /// The devices that lost their seats. Those that are dormant keep their bindings.
+    pub devices: Vec<Device>,
+    /// The number holds no SIP seat any more.
+    pub number: bool,
+    /// How many calls held a seat; they are left to end.
+    pub calls: usize,
+}
+
+/// One seat that may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    class: Class,
+    order: RevokeOrder,
+    shard: usize,
+    slot: u32,
+    hash: u64,
+}
+
+/// SIP seats go before app seats: an app seat goes with its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Sip,
+    App,
+}
+
+impl Seats {
+    /// Revokes until no gate of `gates` is over.
+    pub(super) fn revoke(&self, gates: &[Arc<Gate>], now: Now) -> Vec<Revoked> {
+        let mut revoked = Vec::new();
+        for _ in 0..PASSES {
+            let over = gates.iter().filter(|gate| !gate.overhang().is_none());
+            let over: HashSet<*const Gate> = over.map(Arc::as_ptr).collect();
+            if over.is_empty() {
+                break;
+            }
+            let mut candidates = self.candidates(&over);
+            candidates.sort_unstable();
+            for candidate in candidates {
+                revoked.extend(self.evict(candidate, now));
+            }
+        }
+        revoked
+    }
+
+    fn candidates(&self, over: &HashSet<*const Gate>) -> Vec<Candidate> {
+        let mut found = Vec::new();
+        self.each(|shard, slot, entry| {
+            let stops = entry.held.path().stops();
+            if entry.held.units().is_none()
+                || !stops.iter().any(|stop| over.contains(&Arc::as_ptr(&stop.gate)))
+            {
+                return;
+            }
+            let place = |class, since| Candidate {
+                class,
+                order: entry.revoke_order(since),
+                shard,
+                slot,
+                hash: entry.hash,
+            };
+            if entry.sip_over().is_some() {
+                found.push(place(Class::Sip, entry.since_ms));
+            }
+            if entry.apps_over().is_some() {
+                found.extend(entry.app_seats().map(|since| place(Class::App, since)));
+            }
+        });
+        found
+    }
+
+    fn evict(&self, candidate: Candidate, now: Now) -> Option<Revoked> {
+        let mut shard = self.shards().get(candidate.shard)?.lock();
+        let entry = shard.get_mut(candidate.slot).filter(|entry| entry.hash == candidate.hash)?;
+        // Looked at again: seats may have gone by themselves since the pass.
+        let mut revoked = match candidate.class {
+            Class::Sip => {
+                let stop = entry.sip_over()?.clone();
+                entry.evict_all(&stop, Cause::SipLimit, now)
+            }
+            Class::App => {
+                let stop = entry.apps_over()?.clone();
+                entry.evict_newest_app(&stop, now)
+            }
+        };
+        entry.give_surplus();
+        revoked.number = entry.held.units().sip == 0;
+        shard.finish(candidate.slot, self.limits.late_margin_ms, now);
+        let reserved_only = revoked.devices.is_empty() && revoked.calls == 0;
+        (!reserved_only).then_some(revoked)
+    }
+
+    /// Calls `f` for every entry with its shard and slot. Each lock is held for a few entries only;
+    /// entries that come meanwhile may be missed.
+    pub(super) fn each(&self, mut f: impl FnMut(usize, u32, &Entry)) {
+        for (index, shard) in self.shards().iter().enumerate() {
+            let mut slot = 0;
+            loop {
+                let shard = shard.lock();
+                let end = shard.slots().min(slot + BATCH);
+                (slot..end).for_each(|slot| {
+                    if let Some(entry) = shard.get(slot) {
+                        f(index, slot, entry);
+                    }
+                });
+                if end == shard.slots() {
+                    break;
+                }
+                slot = end;
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// The nearest gate at which SIP seats are over that this number counts in.
+    fn sip_over(&self) -> Option<&Stop> {
+        if self.held.units().sip == 0 {
+            return None;
+        }
+        self.held.path().stops().iter().find(|stop| {
+            let over = stop.gate.overhang();
+            over.sip > 0 || over.claimed > 0 && stop.promises && self.held.claimed()
+        })
+    }
+
+    /// The nearest gate at which app seats are over that this number counts in.
+    fn apps_over(&self) -> Option<&Stop> {
+        if self.held.units().apps == 0 {
+            return None;
+        }
+        self.held.path().stops().iter().find(|stop| stop.gate.overhang().apps > 0)
+    }
+
+    /// Since when each of its app seats is held, reservations included.
+    fn app_seats(&self) -> impl Iterator<Item = i64> {
+        let counted = self.devices.iter().filter(|device| device.counts() && device.app);
+        let reserved = self.unsettled.iter().filter(|one| one.apps > 0);
+        counted.map(|device| device.since_ms).chain(reserved.map(|one| one.since_ms))
+    }
+
+    fn lost(&self, stop: &Stop, limit: Cause) -> Revoked {
+        let view = stop.gate.view();
+        Revoked {
+            aor: Arc::clone(&self.aor),
+            owner: self.holder,
+            created: self.created(),
+            cause: Cause::of_status(view.status).unwrap_or(limit),
+            gate: Some(view.holder),
+            devices: Vec::new(),
+            number: false,
+            calls: 0,
+        }
+    }
+
+    /// The SIP seat goes, and with it every device, call and reservation.
+    fn evict_all(&mut self, stop: &Stop, limit: Cause, now: Now) -> Revoked {
+        let mut revoked = self.lost(stop, limit);
+        revoked.calls = self.calls.len();
+        self.calls.clear();
+        self.unsettled.clear();
+        let counted = self.devices.iter().filter(|device| device.counts());
+        let nos: Vec<u32> = counted.map(|device| device.no).collect();
+        revoked.devices.extend(nos.into_iter().filter_map(|no| self.put_off(no, now)));
+        self.changed = true;
+        revoked
+    }
+
+    /// Everything goes, dormant devices too.
+    pub(super) fn dissolve(&mut self, cause: Cause) -> Revoked {
+        let revoked = Revoked {
+            aor: Arc::clone(&self.aor),
+            owner: self.holder,
+            created: self.created(),
+            cause,
+            gate: None,
+            devices: std::mem::take(&mut self.devices),
+            number: true,
+            calls: self.calls.len(),
+        };
+        self.calls.clear();
+        self.unsettled.clear();
+        self.changed = true;
+        revoked
+    }
+
+    /// One device goes, dormant or not; with the last one goes the number's SIP seat.
+    pub(super) fn free_device(&mut self, no: u32, now: Now) -> Option<Revoked> {
+        let device = self.remove(no, None, now)?;
+        Some(Revoked {
+            aor: Arc::clone(&self.aor),
+            owner: self.holder,
+            created: self.created(),
+            cause: Cause::NotRegistered,
+            gate: None,
+            devices: vec![device],
+            number: self.needed().sip == 0,
+            calls: 0,
+        })
+    }
+
+    fn evict_newest_app(&mut self, stop: &Stop, now: Now) -> Revoked {
+        let mut revoked = self.lost(stop, Cause::AppLimit);
+        let reserved = self.unsettled.iter().position(|one| one.apps > 0);
+        if let Some(index) = reserved {
+            self.unsettled.swap_remove(index);
+            return revoked;
+        }
+        let apps = self.devices.iter().filter(|device| device.counts() && device.app);
+        let newest = apps.max_by_key(|device| (device.since_ms, device.no)).map(|device| device.no);
+        revoked.devices.extend(newest.and_then(|no| self.put_off(no, now)));
+        revoked
+    }
+
+    /// A device loses its seat for want of allowance: one that sleeps waits, any other is gone.
+    fn put_off(&mut self, no: u32, now: Now) -> Option<Device> {
+        let device = self.device_mut(no)?;
+        if device.sleeps(now) {
+            device.dormant = true;
+            let device = device.clone();
+            self.changed = true;
+            return Some(device);
+        }
+        self.remove(no, None, now)
+    }
+}

@@ -1,0 +1,191 @@
+//! Numbers in bulk: checked whole, then written in pieces that are short transactions with pauses
+//! between, so that nobody waits for long. What was interrupted is resumed by the same rows, or undone.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use sqlx::sqlite::SqliteConnection;
+
+use crate::license::distribution::{self, Change, Warning};
+use crate::license::{Holder, Moment, Number, NumberId};
+
+use super::write::{Terms, checked};
+use super::{Error, Result, Store, check, persist::give_ids};
+
+/// Rows of one transaction.
+const PIECE: usize = 5_000;
+/// Longer than SQLite's longest sleep between two tries for the lock, so that a writer of another
+/// process comes in between two pieces.
+const PAUSE: Duration = Duration::from_millis(110);
+
+/// An import that has begun and not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Import {
+    pub id: i64,
+    pub started_at: Moment,
+    pub total: usize,
+    pub written: usize,
+}
+
+impl Store {
+    /// Creates all of `numbers`, or none of them is begun. Given the same numbers again after an
+    /// interruption it goes on where it was. `progress` hears how many are written.
+    pub async fn import_numbers(
+        &self,
+        numbers: impl IntoIterator<Item = Number>,
+        terms: Terms<'_>,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Vec<Warning>> {
+        let as_new = |number| Number { id: NumberId(0), ..number };
+        let numbers: Vec<Number> = numbers.into_iter().map(as_new).collect();
+        let digest = digest(&numbers);
+        let mut import = self.resumable(&digest, numbers.len(), terms.at).await?;
+        let rest = numbers.get(import.written..).unwrap_or_default();
+        let warnings = self.check_whole(rest, terms).await?;
+        for piece in rest.chunks(PIECE) {
+            self.write_piece(&mut import, &digest, piece.to_vec(), terms).await?;
+            progress(import.written);
+            if import.written < import.total {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        Ok(warnings)
+    }
+
+    /// Imports that were interrupted.
+    pub async fn unfinished_imports(&self) -> Result<Vec<Import>> {
+        let rows: Vec<(i64, i64, i64, i64)> =
+            sqlx::query_as("select id, started_at, total, written from imports order by id")
+                .fetch_all(&self.pool)
+                .await?;
+        Ok(rows.into_iter().map(import).collect())
+    }
+
+    /// Removes what an interrupted import has written, in pieces too.
+    pub async fn undo_import(&self, id: i64) -> Result<()> {
+        loop {
+            let mut writing = self.writing().await?;
+            let piece: Option<(i64, i64)> = sqlx::query_as(
+                "select first_id, last_id from import_pieces where import_id = ?
+                 order by first_id desc limit 1",
+            )
+            .bind(id)
+            .fetch_optional(writing.conn())
+            .await?;
+            let Some((first, last)) = piece else {
+                let gone = forget(writing.conn(), id).await?;
+                writing.commit().await?;
+                return if gone { Ok(()) } else { Err(Error::not_found("import", id)) };
+            };
+            sqlx::query("delete from numbers where id between ? and ?")
+                .bind(first)
+                .bind(last)
+                .execute(writing.conn())
+                .await?;
+            sqlx::query("delete from import_pieces where import_id = ? and first_id = ?")
+                .bind(id)
+                .bind(first)
+                .execute(writing.conn())
+                .await?;
+            writing.commit().await?;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// The import of these very rows, where one was interrupted.
+    async fn resumable(&self, digest: &[u8], total: usize, at: Moment) -> Result<Import> {
+        let row: Option<(i64, i64, i64, i64)> =
+            sqlx::query_as("select id, started_at, total, written from imports where digest = ?")
+                .bind(digest)
+                .fetch_optional(&self.pool)
+                .await?;
+        let fresh = Import { id: 0, started_at: at, total, written: 0 };
+        Ok(row.map_or(fresh, import))
+    }
+
+    /// Without the writer's lock: each piece is checked again under it.
+    async fn check_whole(&self, numbers: &[Number], terms: Terms<'_>) -> Result<Vec<Warning>> {
+        let mut change = Change::AddNumbers(numbers.to_vec());
+        let mut tx = self.pool.begin().await?;
+        give_ids(&mut tx, &mut change).await?;
+        let world = check::world(&mut tx, &change).await?;
+        tx.commit().await?;
+        Ok(distribution::check(&world, &change, terms.at, terms.force, terms.usage)?)
+    }
+
+    async fn write_piece(
+        &self,
+        import: &mut Import,
+        digest: &[u8],
+        piece: Vec<Number>,
+        terms: Terms<'_>,
+    ) -> Result<()> {
+        let written = import.written + piece.len();
+        let mut change = Change::AddNumbers(piece);
+        let mut writing = self.writing().await?;
+        let ids = give_ids(writing.conn(), &mut change).await?;
+        checked(writing.conn(), &change, terms).await?;
+        if written < import.total {
+            import.id = note(writing.conn(), import, digest, written, &ids).await?;
+        } else {
+            forget(writing.conn(), import.id).await?;
+        }
+        writing.commit().await?;
+        import.written = written;
+        Ok(())
+    }
+}
+
+/// Says, in the transaction of the piece, how far the import is.
+async fn note(
+    conn: &mut SqliteConnection,
+    import: &Import,
+    digest: &[u8],
+    written: usize,
+    ids: &[i64],
+) -> Result<i64> {
+    let id: i64 = sqlx::query_scalar(
+        "insert into imports (digest, started_at, total, written) values (?, ?, ?, ?)
+         on conflict (digest) do update set written = excluded.written returning id",
+    )
+    .bind(digest)
+    .bind(import.started_at.0)
+    .bind(i64::try_from(import.total).unwrap_or(i64::MAX))
+    .bind(i64::try_from(written).unwrap_or(i64::MAX))
+    .fetch_one(&mut *conn)
+    .await?;
+    sqlx::query("insert into import_pieces (import_id, first_id, last_id) values (?, ?, ?)")
+        .bind(id)
+        .bind(ids.first())
+        .bind(ids.last())
+        .execute(conn)
+        .await?;
+    Ok(id)
+}
+
+/// Whether there was such an import.
+async fn forget(conn: &mut SqliteConnection, id: i64) -> Result<bool> {
+    let gone = sqlx::query("delete from imports where id = ?").bind(id).execute(conn).await?;
+    Ok(gone.rows_affected() > 0)
+}
+
+fn import((id, started_at, total, written): (i64, i64, i64, i64)) -> Import {
+    let size = |rows| usize::try_from(rows).unwrap_or_default();
+    Import { id, started_at: Moment(started_at), total: size(total), written: size(written) }
+}
+
+fn digest(numbers: &[Number]) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    for number in numbers {
+        let (of, owner) = match number.owner {
+            Holder::Group(id) => ("group", id.0),
+            Holder::User(id) => ("user", id.0),
+        };
+        let password = number.password.as_deref().unwrap_or_default();
+        for part in [&*number.aor, of, &owner.to_string(), number.kind.name(), password] {
+            hash.update(part);
+            hash.update([0x1f]);
+        }
+    }
+    hash.finalize().to_vec()
+}
