@@ -52,12 +52,14 @@ pub struct Workers(Vec<JoinHandle<io::Result<()>>>);
 impl Workers {
     /// Waits for all of them; the first fault of any, a panic included, is the result.
     pub fn join(self) -> io::Result<()> {
-        self.0
-            .into_iter()
-            .map(|thread| {
-                thread.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))
-            })
-            .fold(Ok(()), |first, result| first.and(result))
+        let mut first = Ok(());
+        // Every thread is waited for, also after a fault of one.
+        for thread in self.0 {
+            let ended = thread.join();
+            let ended = ended.unwrap_or_else(|_| Err(io::Error::other("a worker panicked")));
+            first = first.and(ended);
+        }
+        first
     }
 }
 

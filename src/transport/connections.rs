@@ -35,6 +35,7 @@ pub(super) struct Owned {
     overrun: Arc<Notify>,
     queue: mpsc::Receiver<Outgoing>,
     waiting_bytes: Arc<AtomicUsize>,
+    connections: Arc<Connections>,
 }
 
 impl Owned {
@@ -50,6 +51,7 @@ impl Owned {
         }
         let next = self.queue.recv().await?;
         self.waiting_bytes.fetch_sub(next.bytes.len(), Ordering::Relaxed);
+        self.connections.buffered.fetch_sub(next.bytes.len(), Ordering::Relaxed);
         Some(next)
     }
 
@@ -61,7 +63,35 @@ impl Owned {
     /// What still waits once nobody can add to it.
     pub(super) fn rest(&mut self) -> Vec<Outgoing> {
         self.queue.close();
-        std::iter::from_fn(|| self.queue.try_recv().ok()).collect()
+        let rest: Vec<Outgoing> = std::iter::from_fn(|| self.queue.try_recv().ok()).collect();
+        let bytes = rest.iter().map(|outgoing| outgoing.bytes.len()).sum();
+        self.connections.buffered.fetch_sub(bytes, Ordering::Relaxed);
+        rest
+    }
+}
+
+/// The buffer of a message that is not whole yet, counted among what all connections hold.
+#[derive(Debug)]
+pub(super) struct Held {
+    connections: Arc<Connections>,
+    bytes: usize,
+}
+
+impl Held {
+    /// Says how large the buffer is now.
+    pub(super) fn set(&mut self, bytes: usize) -> Result<(), Discard> {
+        let buffered = &self.connections.buffered;
+        buffered.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = bytes;
+        let others = buffered.fetch_add(bytes, Ordering::Relaxed);
+        let most = self.connections.limits.buffered_bytes;
+        if bytes > 0 && others.saturating_add(bytes) > most { Err(Discard::Memory) } else { Ok(()) }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.connections.buffered.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -85,6 +115,9 @@ pub(super) struct Connections {
     per_source: DashMap<IpAddr, usize, foldhash::fast::RandomState>,
     open: AtomicUsize,
     next: AtomicU64,
+    /// Bytes that wait in queues and bytes of messages that are not whole yet. Relaxed throughout:
+    /// it bounds memory and orders nothing.
+    buffered: AtomicUsize,
     limits: Limits,
 }
 
@@ -95,6 +128,7 @@ impl Connections {
             per_source: DashMap::default(),
             open: AtomicUsize::new(0),
             next: AtomicU64::new(1),
+            buffered: AtomicUsize::new(0),
             limits,
         }
     }
@@ -126,7 +160,7 @@ impl Connections {
     }
 
     /// Lists a new connection under a serial of its own.
-    pub(super) fn open(&self) -> Owned {
+    pub(super) fn open(self: &Arc<Self>) -> Owned {
         let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
         let (sender, receiver) = mpsc::channel(self.limits.queue_messages.max(1));
         let waiting_bytes = Arc::new(AtomicUsize::new(0));
@@ -137,7 +171,13 @@ impl Connections {
             overrun: Arc::clone(&overrun),
         };
         self.flows.insert(id, flow);
-        Owned { id, overrun, queue: receiver, waiting_bytes }
+        let connections = Arc::clone(self);
+        Owned { id, overrun, queue: receiver, waiting_bytes, connections }
+    }
+
+    /// An account for one connection's buffer.
+    pub(super) fn hold(self: &Arc<Self>) -> Held {
+        Held { connections: Arc::clone(self), bytes: 0 }
     }
 
     /// Takes a connection off the list: nothing more can be queued.
@@ -156,9 +196,11 @@ impl Connections {
         let flow = self.flows.get(&id).ok_or(Discard::ConnectionGone)?;
         // Relaxed: the count bounds memory and orders nothing.
         let waiting = flow.waiting_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
-        let full = waiting > 0 && waiting + bytes.len() > self.limits.queue_bytes;
-        let queued = if full {
+        let others = self.buffered.fetch_add(bytes.len(), Ordering::Relaxed);
+        let queued = if waiting > 0 && waiting + bytes.len() > self.limits.queue_bytes {
             Err(Discard::SlowReader)
+        } else if others.saturating_add(bytes.len()) > self.limits.buffered_bytes {
+            Err(Discard::Memory)
         } else {
             let outgoing = Outgoing { bytes: Bytes::copy_from_slice(bytes), to };
             flow.queue.try_send(outgoing).map_err(|error| match error {
@@ -168,6 +210,7 @@ impl Connections {
         };
         if let Err(reason) = queued {
             flow.waiting_bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
+            self.buffered.fetch_sub(bytes.len(), Ordering::Relaxed);
             if reason == Discard::SlowReader {
                 flow.overrun.notify_one();
             }
@@ -236,5 +279,21 @@ mod tests {
 
         assert_eq!(table.send(first.id, to(&first), b"x"), Err(Discard::ConnectionGone));
         assert!(table.open().id > first.id);
+    }
+
+    #[test]
+    fn what_all_hold_together_is_bounded_and_comes_back() {
+        let table = connections(Limits { buffered_bytes: 100, ..Limits::default() });
+        let (mut first, second) = (table.open(), table.open());
+        let mut held = table.hold();
+
+        assert_eq!(table.send(first.id, to(&first), &[b'x'; 60]), Ok(()));
+        assert_eq!(table.send(second.id, to(&second), &[b'x'; 60]), Err(Discard::Memory));
+        assert_eq!(held.set(40), Ok(()));
+        assert_eq!(held.set(41), Err(Discard::Memory));
+        drop(held);
+        assert_eq!(first.rest().len(), 1);
+
+        assert_eq!(table.buffered.load(Ordering::Relaxed), 0);
     }
 }

@@ -27,13 +27,15 @@ pub enum Discard {
     Partial,
     /// A stream that could not be framed.
     Fault,
+    /// A message, or a half one, above what all connections together may hold.
+    Memory,
     /// An error of a listening socket.
     AcceptFailed,
 }
 
 impl Discard {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::KeepAlive,
         Self::ConnectionGone,
         Self::SlowReader,
@@ -45,6 +47,7 @@ impl Discard {
         Self::Idle,
         Self::Partial,
         Self::Fault,
+        Self::Memory,
         Self::AcceptFailed,
     ];
 
@@ -62,6 +65,7 @@ impl Discard {
             Self::Idle => "idle",
             Self::Partial => "partial_message",
             Self::Fault => "stream_fault",
+            Self::Memory => "memory_limit",
             Self::AcceptFailed => "accept_failed",
         }
     }

@@ -51,6 +51,8 @@ pub struct Limits {
     pub queue_messages: usize,
     /// Bytes waiting to be written to one TCP connection.
     pub queue_bytes: usize,
+    /// Bytes that all TCP connections together may have waiting, to be written or to become whole.
+    pub buffered_bytes: usize,
     /// Time to connect to the upstream by TCP.
     pub connect: Duration,
     /// The shortest and the longest pause after a failed connection to the upstream.
@@ -66,7 +68,8 @@ impl Default for Limits {
             idle: Duration::from_secs(3600),
             partial: Duration::from_secs(30),
             queue_messages: 256,
-            queue_bytes: 1024 * 1024,
+            queue_bytes: 256 * 1024,
+            buffered_bytes: 256 * 1024 * 1024,
             connect: Duration::from_secs(4),
             back_off: (Duration::from_millis(250), Duration::from_secs(8)),
         }

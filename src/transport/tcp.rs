@@ -74,9 +74,12 @@ pub(super) async fn serve(
     };
     worker.shared.connections.close(id);
     writing.waiting.extend(owned.rest());
+    const PATIENCE: Duration = Duration::from_secs(1);
     if matches!(end, End::Fault | End::Shutdown) {
-        // The peer has a moment to take what it was answered.
-        let _ = timeout(Duration::from_secs(1), finish(&mut stream, &mut writing)).await;
+        let _ = timeout(PATIENCE, finish(&mut stream, &mut writing)).await;
+    }
+    if end == End::Fault {
+        let _ = timeout(PATIENCE, linger(&mut stream)).await;
     }
     drop(stream);
     match end {
@@ -126,6 +129,7 @@ async fn read(worker: &Rc<Worker>, from: &mut ReadHalf<'_>, source: &Source) -> 
     let mut buffer = BytesMut::new();
     let mut since = Instant::now();
     let mut handed = 0;
+    let mut held = worker.shared.connections.hold();
     loop {
         let begun = !codec.may_end(&buffer);
         let (patience, late) =
@@ -141,6 +145,9 @@ async fn read(worker: &Rc<Worker>, from: &mut ReadHalf<'_>, source: &Source) -> 
             Ok(cut) if cut || !begun => since = Instant::now(),
             Ok(_) => {}
             Err(end) => return end,
+        }
+        if let Err(reason) = held.set(buffer.len()) {
+            return End::Discarded(reason);
         }
     }
 }
@@ -234,8 +241,7 @@ impl Writing {
     }
 }
 
-/// Writes what is left, closes our direction, and reads on: closing a socket with unread bytes
-/// resets the connection, and the peer would lose what it was just answered.
+/// Writes what is left and closes our direction.
 async fn finish(stream: &mut TcpStream, writing: &mut Writing) -> io::Result<()> {
     if let Some((_, left)) = &mut writing.current {
         stream.write_all_buf(left).await?;
@@ -245,7 +251,12 @@ async fn finish(stream: &mut TcpStream, writing: &mut Writing) -> io::Result<()>
         stream.write_all(&next.bytes).await?;
         writing.waiting.remove(0);
     }
-    stream.shutdown().await?;
+    stream.shutdown().await
+}
+
+/// Reads on until the peer closes: closing a socket with unread bytes resets the connection, and the
+/// peer would lose what it was just answered.
+async fn linger(stream: &mut TcpStream) -> io::Result<()> {
     let mut unread = [0; 4096];
     while stream.read(&mut unread).await? > 0 {}
     Ok(())

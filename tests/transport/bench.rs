@@ -111,9 +111,14 @@ impl Daemon {
         ticks.iter().filter(|tick| tick.0 == worker).map(|tick| tick.1).collect()
     }
 
-    pub fn stop(mut self) {
+    pub fn stop(self) {
         self.shutdown.cancel();
-        self.workers.take().unwrap().join().unwrap();
+        self.wait().unwrap();
+    }
+
+    /// Waits for the workers to end by themselves.
+    pub fn wait(mut self) -> std::io::Result<()> {
+        self.workers.take().unwrap().join()
     }
 }
 

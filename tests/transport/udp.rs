@@ -252,3 +252,13 @@ fn ticks_come_fast_on_the_first_worker_and_each_second_on_an_idle_one() {
 fn the_address_that_faces_a_peer_is_never_a_wildcard() {
     assert_eq!(address_facing(address("127.0.0.1", 5060)).unwrap(), address("127.0.0.1", 0).ip());
 }
+
+#[test]
+fn a_worker_that_panics_ends_all_of_them() {
+    let settings = Settings { listen_udp: on("127.0.0.1"), workers: 3, ..Settings::default() };
+    let daemon = Daemon::start(settings, |_, _, _| panic!("a fault of the handler"));
+
+    udp("127.0.0.1").send_to(b"hello", daemon.addresses.udp[0]).unwrap();
+
+    assert!(daemon.wait().is_err());
+}
