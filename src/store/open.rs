@@ -1,5 +1,7 @@
 //! Opening: the file is created and brought up to date before anybody reads it.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,6 +41,7 @@ impl Store {
     /// brings its schema up to date.
     pub async fn open(url: &str, base: &Path) -> Result<Self> {
         let path = file_of(url, base)?;
+        create(&path)?;
         let options = options(&path);
         migrate(&options, &LICENSING).await?;
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
@@ -80,6 +83,7 @@ impl Writing<'_> {
 
 /// Opens the file of seats at `path`.
 pub(super) async fn open_seats(path: &Path) -> Result<SqliteConnection> {
+    create(path)?;
     let options = options(path);
     migrate(&options, &SEATS).await?;
     Ok(options.connect().await?)
@@ -89,12 +93,24 @@ pub(super) async fn open_seats(path: &Path) -> Result<SqliteConnection> {
 pub(super) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .disable_statement_logging()
+}
+
+/// A new file is for its owner and group alone: it holds passwords and keys. What SQLite puts beside
+/// it takes over its mode.
+fn create(path: &Path) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o640).open(path);
+    match created {
+        Err(fault) if fault.kind() != ErrorKind::AlreadyExists => {
+            Err(Error::Url { url: path.display().to_string(), reason: fault.to_string() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One transaction that locks first, so that two processes may meet a new file at once.
@@ -135,6 +151,22 @@ mod tests {
         assert!(file_of("sqlite::memory:", base).is_err());
         assert!(file_of("postgres://x", base).is_err());
         assert!(file_of("a.db", base).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_new_file_is_not_for_everybody() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+
+        let store = Store::open("sqlite:a.db", folder.path()).await.unwrap();
+
+        for file in ["a.db", "a.db-wal"] {
+            let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o007, 0, "{file}: {mode:o}");
+        }
+        let nowhere = Store::open("sqlite:none/a.db", folder.path()).await;
+        assert!(matches!(nowhere, Err(Error::Url { .. })));
+        store.close().await;
     }
 
     #[tokio::test]
