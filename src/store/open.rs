@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
@@ -28,6 +29,8 @@ pub struct Store {
     /// Writers of this process queue here in order of arrival: SQLite's own lock is not fair, and an
     /// import would starve the others.
     turn: Mutex<()>,
+    /// For groups that neither have nor inherit one.
+    pub(super) zone: Tz,
 }
 
 /// A write transaction: whoever holds it is the only writer.
@@ -45,7 +48,12 @@ impl Store {
         let options = options(&path);
         migrate(&options, &LICENSING).await?;
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-        Ok(Self { pool, path, turn: Mutex::new(()) })
+        Ok(Self { pool, path, turn: Mutex::new(()), zone: Tz::UTC })
+    }
+
+    /// The same with the time zone of groups that neither have nor inherit one; UTC without this.
+    pub fn with_zone(self, zone: Tz) -> Self {
+        Self { zone, ..self }
     }
 
     /// The file of the database.

@@ -1,6 +1,7 @@
 //! Writes. Each is one transaction that locks before it reads, so that two writers can't both take
 //! the last one: read, check, write, or nothing.
 
+use chrono_tz::Tz;
 use sqlx::sqlite::SqliteConnection;
 
 use crate::license::distribution::{self, Change, Warning};
@@ -44,16 +45,18 @@ impl Store {
     pub async fn write(&self, mut change: Change, terms: Terms<'_>) -> Result<Written<Vec<i64>>> {
         let mut writing = self.writing().await?;
         let id = give_ids(writing.conn(), &mut change).await?;
-        let warnings = checked(writing.conn(), &change, terms).await?;
+        let warnings = checked(writing.conn(), self.zone, &change, terms).await?;
         writing.commit().await?;
         Ok(Written { id, warnings })
     }
 
-    /// Says what `write` would say, and writes nothing.
+    /// Says what `write` would say, writes nothing and stops no writer.
     pub async fn preview(&self, mut change: Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
-        let mut writing = self.writing().await?;
-        give_ids(writing.conn(), &mut change).await?;
-        checked(writing.conn(), &change, terms).await
+        let mut tx = self.pool.begin().await?;
+        give_ids(&mut tx, &mut change).await?;
+        let world = check::world(&mut tx, self.zone, &change).await?;
+        tx.commit().await?;
+        Ok(distribution::check(&world, &change, terms.at, terms.force, terms.usage)?)
     }
 
     /// Adds a group.
@@ -233,7 +236,7 @@ impl Store {
         let wanted = Wanted::Ids("id", vec![key]);
         packed::some(writing.conn(), packed, &wanted, |row| old = read(row, &mut findings)).await?;
         let change = change(old.ok_or_else(|| Error::not_found(what, key))?);
-        let warnings = checked(writing.conn(), &change, terms).await?;
+        let warnings = checked(writing.conn(), self.zone, &change, terms).await?;
         writing.commit().await?;
         Ok(Written { id, warnings })
     }
@@ -242,10 +245,11 @@ impl Store {
 /// Checks a change and writes it, inside the caller's transaction.
 pub(super) async fn checked(
     conn: &mut SqliteConnection,
+    zone: Tz,
     change: &Change,
     terms: Terms<'_>,
 ) -> Result<Vec<Warning>> {
-    let world = check::world(conn, change).await?;
+    let world = check::world(conn, zone, change).await?;
     let warnings = distribution::check(&world, change, terms.at, terms.force, terms.usage)?;
     persist(conn, &world, change).await?;
     Ok(warnings)
