@@ -141,6 +141,7 @@ impl Refresh {
     }
 
     async fn follow(&mut self) -> Result<()> {
+        self.store.check_file()?;
         while let Some(changed) = self.feed.look().await? {
             let touched = match self.take(&changed).await {
                 Ok(touched) => touched,

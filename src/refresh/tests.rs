@@ -261,6 +261,19 @@ fn random_edit(dice: &mut Dice) -> String {
 }
 
 #[tokio::test]
+async fn a_file_that_was_replaced_is_no_fresh_tree() {
+    let mut bench = Bench::new().await;
+    let path = bench.store.path().to_owned();
+    std::fs::copy(&path, path.with_extension("copy")).unwrap();
+    std::fs::rename(path.with_extension("copy"), &path).unwrap();
+
+    bench.refresh.look().await;
+
+    assert!(bench.refresh.away);
+    assert_eq!(bench.limit(4), Some(10));
+}
+
+#[tokio::test]
 async fn a_running_refresh_has_an_edit_in_force_within_a_second() {
     let mut bench = Bench::new().await;
     let (_stop, stopped) = oneshot::channel::<()>();

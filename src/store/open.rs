@@ -26,6 +26,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Store {
     pub(super) pool: SqlitePool,
     pub(super) path: PathBuf,
+    /// Device and inode of the file that the connections are on.
+    file: (u64, u64),
     /// Writers of this process queue here in order of arrival: SQLite's own lock is not fair, and an
     /// import would starve the others.
     turn: Mutex<()>,
@@ -48,12 +50,23 @@ impl Store {
         let options = options(&path);
         migrate(&options, &LICENSING).await?;
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-        Ok(Self { pool, path, turn: Mutex::new(()), zone: Tz::UTC })
+        let file = identity(&path)?;
+        Ok(Self { pool, path, file, turn: Mutex::new(()), zone: Tz::UTC })
     }
 
     /// The same with the time zone of groups that neither have nor inherit one; UTC without this.
     pub fn with_zone(self, zone: Tz) -> Self {
         Self { zone, ..self }
+    }
+
+    /// Fails where another file stands in the place of the one that was opened (a backup was put
+    /// back): what is read here is then nobody's any more.
+    pub fn check_file(&self) -> Result<()> {
+        if identity(&self.path)? == self.file {
+            return Ok(());
+        }
+        let reason = "the file was replaced while it was open; restart to read the new one";
+        Err(Error::Url { url: self.path.display().to_string(), reason: reason.into() })
     }
 
     /// The file of the database.
@@ -106,6 +119,15 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .disable_statement_logging()
+}
+
+fn identity(path: &Path) -> Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(path).map_err(|fault| Error::Url {
+        url: path.display().to_string(),
+        reason: fault.to_string(),
+    })?;
+    Ok((found.dev(), found.ino()))
 }
 
 /// A new file is for its owner and group alone: it holds passwords and keys. What SQLite puts beside
