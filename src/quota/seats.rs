@@ -9,7 +9,7 @@ use super::gate::{Ask, Units};
 use super::path::Refusal;
 use super::shard::Shard;
 use super::snapshot::{Owned, Snapshot};
-use super::sync::{AtomicBool, AtomicU64, Mutex, Slot};
+use super::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Slot};
 use super::ticket::Ticket;
 use super::{Ids, device::Device};
 use crate::clock::Now;
@@ -253,6 +253,7 @@ impl Seats {
         if units.sip > 0 {
             entry.since_ms = now.wall_ms;
         }
+        self.note_over(entry);
         let ticket = entry.next_ticket();
         let since_ms = now.wall_ms;
         entry.unsettled.push(Unsettled { ticket, devices, apps: units.apps, since_ms });
@@ -278,8 +279,15 @@ impl Seats {
             return;
         }
         entry.follow(owned);
+        self.note_over(entry);
+    }
+
+    /// After units were taken: above a limit only on monitor, or where monitor ended or a seat
+    /// followed its owner at this moment. The next tick looks which.
+    pub(super) fn note_over(&self, entry: &Entry) {
         if entry.held.is_over() {
-            self.uneven.store(true, super::sync::Ordering::Release);
+            // Release: the tick that sees this sees the units.
+            self.uneven.store(true, Ordering::Release);
         }
     }
 }

@@ -112,7 +112,12 @@ impl Seats {
         let done = match self.owned(aor) {
             Some(fresh) => {
                 self.follow(entry, &fresh);
-                entry.apply(ticket, answer, settled, (attempt, &self.limits), now)
+                let added = entry.devices.len();
+                let done = entry.apply(ticket, answer, settled, (attempt, &self.limits), now);
+                if entry.devices.len() > added {
+                    self.note_over(entry);
+                }
+                done
             }
             None => {
                 ticket.and_then(|ticket| entry.take_unsettled(ticket));

@@ -2,4 +2,5 @@
 
 mod lasting;
 mod limits;
+mod model;
 mod settling;
