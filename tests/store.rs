@@ -197,3 +197,39 @@ fn batch(numbers: usize, round: usize) -> Batch {
     };
     Batch { seats: numbers.iter().map(seat).collect(), seats_of: numbers, ..Batch::default() }
 }
+
+/// Runs itself once more as the process that is killed.
+#[tokio::test]
+async fn a_killed_import_goes_on() {
+    const ROLE: &str = "ADMITD_TEST_IMPORT_IN";
+    const ROWS: usize = 40_000;
+    let owner = Holder::Group(GroupId(2));
+    if let Some(folder) = std::env::var_os(ROLE) {
+        let store = open(Path::new(&folder)).await;
+        store.import_numbers(many(ROWS, owner), now(), |_| {}).await.unwrap();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    assert_eq!(licensed(&store, ROWS.try_into().unwrap()).await, owner);
+    let mut importer = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_killed_import_goes_on"])
+        .env(ROLE, folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+
+    while store.unfinished_imports().await.unwrap().is_empty() {
+        assert!(importer.try_wait().unwrap().is_none(), "ended before it was killed");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    importer.kill().unwrap();
+    importer.wait().unwrap();
+    let left = store.unfinished_imports().await.unwrap();
+    let written = store.numbers_of(owner).await.unwrap().len();
+    store.import_numbers(many(ROWS, owner), now(), |_| {}).await.unwrap();
+
+    assert_eq!((left[0].written, left[0].total), (written, ROWS));
+    assert!(written < ROWS);
+    assert_eq!(store.numbers_of(owner).await.unwrap().len(), ROWS);
+}

@@ -1,5 +1,6 @@
 //! From the store to the wire: follows the change feed, publishes what changed, crosses boundaries of
-//! licenses, compares everything now and then. When the store fails, the last good tree stands.
+//! licenses, compares everything now and then. When the store fails, the last good tree stands; over a
+//! restart it is the store's own file that keeps it.
 
 mod compare;
 mod mirror;
@@ -149,6 +150,7 @@ impl Refresh {
     }
 
     async fn follow(&mut self) -> Result<()> {
+        self.store.check_file()?;
         while let Some(changed) = self.feed.look().await? {
             let touched = match self.take(&changed).await {
                 Ok(touched) => touched,

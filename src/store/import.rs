@@ -6,11 +6,11 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteConnection;
 
-use crate::license::distribution::{self, Change, Warning};
+use crate::license::distribution::{Change, Warning};
 use crate::license::{Holder, Moment, Number, NumberId};
 
 use super::write::{Terms, checked};
-use super::{Error, Result, Store, check, persist::give_ids};
+use super::{Error, Result, Store, persist::give_ids};
 
 /// Rows of one transaction.
 const PIECE: usize = 5_000;
@@ -41,7 +41,8 @@ impl Store {
         let digest = digest(&numbers);
         let mut import = self.resumable(&digest, numbers.len(), terms.at).await?;
         let rest = numbers.get(import.written..).unwrap_or_default();
-        let warnings = self.check_whole(rest, terms).await?;
+        // Without the writer's lock: each piece is checked again under it.
+        let warnings = self.preview(Change::AddNumbers(rest.to_vec()), terms).await?;
         for piece in rest.chunks(PIECE) {
             self.write_piece(&mut import, &digest, piece.to_vec(), terms).await?;
             progress(import.written);
@@ -103,16 +104,6 @@ impl Store {
         Ok(row.map_or(fresh, import))
     }
 
-    /// Without the writer's lock: each piece is checked again under it.
-    async fn check_whole(&self, numbers: &[Number], terms: Terms<'_>) -> Result<Vec<Warning>> {
-        let mut change = Change::AddNumbers(numbers.to_vec());
-        let mut tx = self.pool.begin().await?;
-        give_ids(&mut tx, &mut change).await?;
-        let world = check::world(&mut tx, &change).await?;
-        tx.commit().await?;
-        Ok(distribution::check(&world, &change, terms.at, terms.force, terms.usage)?)
-    }
-
     async fn write_piece(
         &self,
         import: &mut Import,
@@ -124,7 +115,7 @@ impl Store {
         let mut change = Change::AddNumbers(piece);
         let mut writing = self.writing().await?;
         let ids = give_ids(writing.conn(), &mut change).await?;
-        checked(writing.conn(), &change, terms).await?;
+        checked(writing.conn(), self.zone, &change, terms).await?;
         if written < import.total {
             import.id = note(writing.conn(), import, digest, written, &ids).await?;
         } else {

@@ -29,3 +29,6 @@ pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
 pub use secrets::Secret;
 pub use tree::{CreatedByOwner, placed_user};
 pub use write::{Terms, Written};
+
+#[cfg(test)]
+mod tests;

@@ -65,6 +65,7 @@ create table numbers (
         aor glob 'sip:?*@?*'
         and aor not glob '*[' || char(1) || '- <>"]*'
         and substr(aor, instr(aor, '@')) = lower(substr(aor, instr(aor, '@')))
+        and aor not glob '*@*@*'
         and instr(aor, ';') = 0
     ),
     group_id integer references groups (id),
