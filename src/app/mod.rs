@@ -40,7 +40,7 @@ const CHANGES: usize = 64;
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the daemon until it is told to stop.
-pub fn run(config: Config, demo: bool) -> ExitCode {
+pub fn run(config: Config, _demo: bool) -> ExitCode {
     let logging = match telemetry::start(&config.log) {
         Ok(logging) => logging,
         Err(fault) => {
@@ -54,7 +54,7 @@ pub fn run(config: Config, demo: bool) -> ExitCode {
         .enable_all()
         .build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(serve(config, demo, logging)),
+        Ok(runtime) => runtime.block_on(serve(config, logging)),
         Err(error) => Err(error.into()),
     };
     match outcome {
@@ -77,7 +77,7 @@ struct Rooms {
     clock: Clock,
 }
 
-async fn serve(config: Config, demo: bool, logging: telemetry::Logging) -> Result<(), Fault> {
+async fn serve(config: Config, logging: telemetry::Logging) -> Result<(), Fault> {
     let clock = Clock::start();
     let stop = CancellationToken::new();
     let (rooms, refresh, mut changes, hand_out) = open(&config, clock).await?;
@@ -138,13 +138,6 @@ async fn serve(config: Config, demo: bool, logging: telemetry::Logging) -> Resul
 
     let threads = bound.run(proxy, clock, stop.clone())?;
     announce(&addresses, scrape_at, &desk);
-    if demo {
-        tasks.spawn(crate::demo::play(crate::demo::Stage {
-            store: Arc::clone(&rooms.store),
-            udp: addresses.udp.first().copied(),
-            config: config.clone(),
-        }));
-    }
     attend(&desk, &liveness, clock, &stop).await;
 
     systemd::stopping();

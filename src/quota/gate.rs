@@ -465,7 +465,7 @@ fn losses(now: Option<&Step>, later: &[Step]) -> (i64, i64) {
     (shrinks_at, loses_at)
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(feature = "loom")))]
 mod tests {
     use super::*;
     use crate::license::GroupId;
