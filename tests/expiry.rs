@@ -8,7 +8,8 @@ use scene::{Daemon, Phone, Upstream, eventually};
 
 fn licensed_until(daemon: &Daemon, until: &str) -> String {
     daemon.tell(&["group", "add", "R", "--restrict"]);
-    let license = daemon.ask(&["license", "add", "R", "--sip", "5", "--apps", "5", "--until", until]);
+    let license =
+        daemon.ask(&["license", "add", "R", "--sip", "5", "--apps", "5", "--until", until]);
     daemon.tell(&["claim", "add", "R", "--domain", "example.com", "--range", "20-29"]);
     eventually(Duration::from_secs(2), "the number is known", || {
         daemon.ask(&["explain", "sip:20@example.com"])["cause"] != "unknown_number"
@@ -37,7 +38,8 @@ fn at_the_end_of_the_license_devices_are_refused_and_unreachable_and_calls_may_h
     assert!(refused.header("warning").unwrap().starts_with("399 "));
     assert!(refused.header("retry-after").is_some());
     let mut outsider = Phone::udp(daemon.udp, "20");
-    let unreachable = outsider.request("INVITE", "sip:21@example.com", "<sip:21@example.com>", "", "");
+    let unreachable =
+        outsider.request("INVITE", "sip:21@example.com", "<sip:21@example.com>", "", "");
     assert_eq!(outsider.exchange(&unreachable).status(), 403);
     assert!(callee.expect_request("INVITE", Duration::from_millis(300)).is_none());
     hang_up(&mut caller, &mut callee, &ok, &invite);
@@ -52,7 +54,8 @@ fn call(caller: &mut Phone, callee: &mut Phone) -> (scene::Message, scene::Messa
     let contact = format!("Contact: {}\r\n", caller.contact());
     let text = caller.request("INVITE", &to, &format!("<{to}>"), &contact, "");
     caller.send(&text);
-    let invite = callee.expect_request("INVITE", Duration::from_secs(3)).expect("the INVITE arrives");
+    let invite =
+        callee.expect_request("INVITE", Duration::from_secs(3)).expect("the INVITE arrives");
     let contact = format!("Contact: {}\r\n", callee.contact());
     callee.answer(&invite, 200, "OK", &contact, "");
     let deadline = Instant::now() + Duration::from_secs(3);

@@ -66,7 +66,8 @@ impl Admission {
         let settings = self.settings.load();
         let holds = |nets: &[ipnet::IpNet]| nets.iter().any(|net| net.contains(&told.peer));
         if holds(&settings.trusted_identity)
-            && let Some(aor) = self.number_in(&told.message, Name::PAssertedIdentity) {
+            && let Some(aor) = self.number_in(&told.message, Name::PAssertedIdentity)
+        {
             return self.known(aor, Proof::Peer, told.peer, now);
         }
         if let Some(owned) = self.quota.owned_address(told.peer) {
@@ -123,7 +124,6 @@ impl Admission {
         };
         let (registered, at_peer) = self
             .quota
-            
             .look(&aor, |entry| {
                 (entry.devices().iter().any(live), entry.devices().iter().any(here))
             })

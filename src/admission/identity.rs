@@ -53,11 +53,7 @@ pub fn agent_of<'a>(message: &Message<'a>) -> &'a [u8] {
 
 /// How well a seat's device matches `shown`: 0 instance, 1 push id, 2 the same Contact, 3 the same
 /// sort of phone at the same place; `None`: another device. `is_dead` tells flows that are gone.
-pub fn match_device(
-    device: &Device,
-    shown: &Ids,
-    is_dead: &dyn Fn(&Device) -> bool,
-) -> Option<u8> {
+pub fn match_device(device: &Device, shown: &Ids, is_dead: &dyn Fn(&Device) -> bool) -> Option<u8> {
     let known = &device.ids;
     if shown.instances.iter().any(|id| known.instances.contains(id)) {
         return Some(0);
@@ -100,7 +96,9 @@ fn contact_user(ids: &Ids) -> Option<&[u8]> {
 pub fn is_app(kind: NumberKind, ids: &Ids, settings: &Settings) -> bool {
     match kind {
         NumberKind::App => true,
-        NumberKind::Panel | NumberKind::Monitor | NumberKind::Concierge | NumberKind::Dialer => false,
+        NumberKind::Panel | NumberKind::Monitor | NumberKind::Concierge | NumberKind::Dialer => {
+            false
+        }
         NumberKind::Phone => !ids.pushes.is_empty() || is_app_agent(&ids.user_agent, settings),
     }
 }

@@ -5,8 +5,8 @@ mod caller;
 mod flows;
 mod identity;
 mod pattern;
-mod register;
 pub mod refusal;
+mod register;
 mod settings;
 
 pub use caller::{Caller, Proof, Told, credentials_of, key_of};
@@ -63,11 +63,7 @@ impl Admission {
 
     /// Why calls to this number are refused whoever makes them: it is one of ours, and its licenses
     /// are not valid. Whether a device of it is registered does not matter.
-    pub fn refuses_callee(
-        &self,
-        address: &Address,
-        now: crate::clock::Now,
-    ) -> Option<Refusal> {
+    pub fn refuses_callee(&self, address: &Address, now: crate::clock::Now) -> Option<Refusal> {
         if !address.ours {
             return None;
         }

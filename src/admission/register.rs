@@ -76,8 +76,7 @@ impl Admission {
             registration.adds.iter().map(|shown| matcher_of(shown, &dead)).collect();
         let leaving: Vec<_> =
             registration.leaves.iter().map(|shown| matcher_of(shown, &dead)).collect();
-        let ids: Vec<_> =
-            registration.adds.iter().map(|shown| move || shown.ids.clone()).collect();
+        let ids: Vec<_> = registration.adds.iter().map(|shown| move || shown.ids.clone()).collect();
         let adds: Vec<Wanted<'_>> = registration
             .adds
             .iter()

@@ -32,7 +32,8 @@ pub fn workers(config: &Config) -> usize {
 
 /// Bounds and margins of the seats.
 pub fn limits(config: &Config) -> Limits {
-    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let millis =
+        |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     Limits {
         max_devices: config.admission.max_devices as usize,
         late_margin_ms: millis(config.admission.late_margin),
@@ -65,7 +66,8 @@ pub fn admission(config: &Config) -> admission::Settings {
 
 /// The built-in registrar, without bindings yet.
 pub fn registrar(config: &Config) -> Registrar {
-    let secs = |duration: std::time::Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+    let secs =
+        |duration: std::time::Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
     Registrar::new(registrar::Limits {
         min_expires_secs: secs(config.registrar.min_expires),
         max_expires_secs: secs(config.registrar.max_expires),
@@ -106,7 +108,8 @@ async fn resolve(host: &str, port: u16) -> Result<SocketAddr, Fault> {
 /// upstream.
 fn default_bind(config: &Config, upstream: SocketAddr) -> Result<SocketAddr, Fault> {
     let wildcard = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5060);
-    let first = config.listen.udp.first().or(config.listen.tcp.first()).copied().unwrap_or(wildcard);
+    let first =
+        config.listen.udp.first().or(config.listen.tcp.first()).copied().unwrap_or(wildcard);
     let ip = match first.ip() {
         ip if ip.is_unspecified() => address_facing(upstream)?,
         ip => ip,
@@ -149,7 +152,11 @@ pub async fn proxy(
         }
         (None, None) => return Err("neither an upstream nor a registrar".into()),
     };
-    let names = Names { advertise: advertise(config), bind: addresses.upstream_bind };
+    let names = Names {
+        advertise: advertise(config),
+        bind: addresses.upstream_bind,
+        own: addresses.upstream_own.clone(),
+    };
     let pulses: Vec<_> = (0..workers(config)).map(|worker| liveness.pulse(worker)).collect();
     let tree = Arc::clone(&shared);
     Ok(Arc::new(Proxy::new(Parts {
@@ -172,13 +179,10 @@ pub async fn proxy(
 async fn upstream(config: &Config) -> Result<Upstream, Fault> {
     let Some(upstream) = &config.upstream else { return Err("no upstream".into()) };
     let address = resolve(&upstream.uri.host, upstream.uri.port).await?;
-    let mut sources = upstream.sources.clone();
-    if sources.is_empty() {
-        sources.push(address.ip().into());
-    }
     Ok(Upstream {
         protocol: if upstream.uri.hop == Hop::Tcp { Protocol::Tcp } else { Protocol::Udp },
-        sources,
+        address,
+        sources: upstream.sources.clone(),
         rewrites_contact: upstream.path == PathMode::Contact,
         min_expires_secs: u32::try_from(upstream.min_expires.as_secs()).unwrap_or(u32::MAX),
         lists_all: upstream.lists_all,

@@ -16,9 +16,7 @@ use crate::admission::Pattern;
 use crate::admission::refusal::Refusals;
 
 pub use fault::{Fault, Report};
-pub use values::{
-    Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri,
-};
+pub use values::{Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri};
 
 /// Where the file is looked for when none is named, in this order.
 const PLACES: [&str; 2] = ["admitd.toml", "/etc/admitd/admitd.toml"];

@@ -12,9 +12,7 @@ use crate::license::Cause;
 
 use super::fault::Fault;
 use super::read::{Host, Read, Reader, Section, Wrong, text};
-use super::values::{
-    Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri, host_port,
-};
+use super::values::{Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri, host_port};
 use super::{Admin, Admission, Config, Ledger, Listen, Log, Metrics, Registrar};
 
 const DAY: Duration = Duration::from_secs(86_400);

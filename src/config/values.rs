@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-
 /// Where the license tree is kept. Prints its password as `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Database {

@@ -43,7 +43,9 @@ impl Proxy {
         let mut bytes = Vec::with_capacity(arrival.message.whole().len());
         patch.apply(&arrival.message, &mut bytes);
         match refused {
-            Some(Replaced::Refused(refused)) => self.say_late_refusal(&returned, &bytes, arrival, refused, out),
+            Some(Replaced::Refused(refused)) => {
+                self.say_late_refusal(&returned, &bytes, arrival, refused, out)
+            }
             Some(Replaced::Unavailable) => self.say_unavailable(&returned, &bytes, out),
             None => self.pass_back(arrival, &returned, &bytes, out),
         }
@@ -309,8 +311,11 @@ impl Proxy {
             return;
         }
         let Some(via) = message.top_via() else { return };
-        let text = |value: Option<&'_ [u8]>| value.and_then(|text| std::str::from_utf8(text).ok()).map(str::to_owned);
-        let (Some(branch), Some(sealed)) = (text(via.branch()), text(via.params.value("adm"))) else {
+        let text = |value: Option<&'_ [u8]>| {
+            value.and_then(|text| std::str::from_utf8(text).ok()).map(str::to_owned)
+        };
+        let (Some(branch), Some(sealed)) = (text(via.branch()), text(via.params.value("adm")))
+        else {
             return;
         };
         let Some(token) = self.keys.open_via(&sealed, &branch) else { return };
@@ -328,7 +333,8 @@ impl Proxy {
         patch.pop_top_via(&message);
         patch.apply(&message, &mut popped);
         let Ok(index) = Index::parse(&popped, &self.limits) else { return };
-        let to_device = matches!(to, Destination::Connection(_)) && token.receiver == Receiver::Device;
+        let to_device =
+            matches!(to, Destination::Connection(_)) && token.receiver == Receiver::Device;
         let (status, phrase) = match to_device {
             true => (480, "Temporarily Unavailable"),
             false => (503, "Service Unavailable"),

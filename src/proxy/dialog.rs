@@ -98,8 +98,7 @@ impl Proxy {
             return;
         }
         let ours = self.verdicts.of(branch, arrival.now.mono_ms).is_some()
-            || message.to().and_then(|to| to.tag())
-                == Some(self.to_tag(message).as_bytes());
+            || message.to().and_then(|to| to.tag()) == Some(self.to_tag(message).as_bytes());
         if ours || self.forks.owns(branch) {
             return;
         }

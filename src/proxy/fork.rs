@@ -61,7 +61,13 @@ impl Forks {
     }
 
     /// Opens a context; `false` where there is no room.
-    pub fn open(&self, branch: Branch, answer_to: Destination, is_invite: bool, now_ms: u64) -> bool {
+    pub fn open(
+        &self,
+        branch: Branch,
+        answer_to: Destination,
+        is_invite: bool,
+        now_ms: u64,
+    ) -> bool {
         if self.live.len() >= self.max {
             return false;
         }

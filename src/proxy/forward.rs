@@ -74,7 +74,10 @@ impl Proxy {
             return self.reply(arrival, 483, "Too Many Hops", &[], out);
         }
         self.take_our_routes(message, routed, &mut patch);
-        patch.push_via(message, self.via(arrival, onward, protocol, &branch).as_bytes());
+        patch.push_via(
+            message,
+            self.via(arrival, onward, protocol, &branch, out.worker()).as_bytes(),
+        );
         if opens_dialog(message) {
             self.push_record_routes(arrival, onward, protocol, &mut patch);
         }
@@ -132,10 +135,12 @@ impl Proxy {
         onward: &Onward,
         protocol: Protocol,
         branch: &str,
+        worker: usize,
     ) -> String {
         let (receiver, sent_by) = match &onward.hop {
             Hop::Upstream => {
-                (Receiver::Upstream, self.names.sent_by(Side::Upstream, arrival.source.local))
+                let local = arrival.source.local;
+                (Receiver::Upstream, self.names.sent_by_worker(worker, protocol, local))
             }
             Hop::Device { flow, .. } => {
                 (Receiver::Device, self.names.sent_by(Side::Device, flow.local))
@@ -205,8 +210,7 @@ impl Proxy {
         let tag = message.from().and_then(|from| from.tag()).unwrap_or(&[]);
         let seal = |token: &RouteToken| self.keys.seal_dialog(token, message.call_id(), tag);
         let ahead = self.names.route(&seal(&ahead_token), ahead_side, ahead_local, protocol);
-        let behind =
-            self.names.route(&seal(&behind_token), here.side, here.local, here.protocol);
+        let behind = self.names.route(&seal(&behind_token), here.side, here.local, here.protocol);
         patch.push_record_route(message, ahead.as_bytes());
         patch.push_record_route(message, behind.as_bytes());
     }

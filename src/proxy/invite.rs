@@ -19,7 +19,9 @@ enum Verdict {
     Pass(Option<Ticket>),
     Refuse(Refusal),
     /// The built-in registrar wants credentials first.
-    Challenge { stale: bool },
+    Challenge {
+        stale: bool,
+    },
 }
 
 impl Proxy {
@@ -67,15 +69,11 @@ impl Proxy {
         }
     }
 
-    fn send_on(
-        &self,
-        arrival: &Arrival<'_>,
-        routed: &Routed,
-        origin: &SeatName,
-        out: &mut Outbox,
-    ) {
+    fn send_on(&self, arrival: &Arrival<'_>, routed: &Routed, origin: &SeatName, out: &mut Outbox) {
         match &self.registry {
-            Registry::BuiltIn(built_in) => self.route_built_in(built_in, arrival, routed, origin, out),
+            Registry::BuiltIn(built_in) => {
+                self.route_built_in(built_in, arrival, routed, origin, out)
+            }
             Registry::Upstream(_) => {
                 let errand = errand_of(arrival.message.method());
                 let mut onward = Onward::to(Hop::Upstream, errand);
@@ -90,8 +88,12 @@ impl Proxy {
             Registry::BuiltIn(_) => false,
             Registry::Upstream(_) => self.admission.settings().challenges,
         };
-        let told =
-            Told { message: arrival.message, flow: flow_key(arrival), peer: arrival.peer(), checked };
+        let told = Told {
+            message: arrival.message,
+            flow: flow_key(arrival),
+            peer: arrival.peer(),
+            checked,
+        };
         self.admission.caller(&told, arrival.now)
     }
 
@@ -123,7 +125,8 @@ impl Proxy {
             };
         }
         // Somebody else's word for a number whose phone is registered elsewhere.
-        let borrowed = caller.elsewhere && caller.proof == Proof::From && !self.checks_digest(caller);
+        let borrowed =
+            caller.elsewhere && caller.proof == Proof::From && !self.checks_digest(caller);
         if borrowed || !settings.calls_unregistered {
             return Verdict::Refuse(Refusal::without_gate(Cause::NotRegistered));
         }

@@ -55,7 +55,9 @@ pub enum Check {
 impl BuiltIn {
     /// The realm of a number.
     fn realm<'a>(&'a self, aor: &'a str) -> &'a str {
-        self.realm.as_deref().unwrap_or_else(|| aor.rsplit_once('@').map_or("", |(_, domain)| domain))
+        self.realm
+            .as_deref()
+            .unwrap_or_else(|| aor.rsplit_once('@').map_or("", |(_, domain)| domain))
     }
 
     /// Checks the credentials of a request for a number.
@@ -224,8 +226,9 @@ impl Proxy {
             cell.verdict(None);
         }
         let told = bounds.iter().zip(&outcome.told);
-        let values: Vec<String> =
-            told.map(|(bound, told)| contact_value(bound, told.unwrap_or(bound.expires_secs))).collect();
+        let values: Vec<String> = told
+            .map(|(bound, told)| contact_value(bound, told.unwrap_or(bound.expires_secs)))
+            .collect();
         let mut headers: Vec<_> = values.iter().map(|value| ("Contact", value.as_str())).collect();
         headers.push(("Supported", "path, outbound"));
         self.reply(arrival, 200, "OK", &headers, out);

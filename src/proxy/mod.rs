@@ -30,7 +30,7 @@ use crate::admission::{Admission, FlowKey};
 use crate::clock::Now;
 use crate::sip::{Fault, Index, Limits, Method, Rejected};
 use crate::telemetry::{Cells, RefusalLog};
-use crate::transport::{ConnectionId, Destination, Handler, Outbox, Side, Source};
+use crate::transport::{ConnectionId, Destination, Handler, Outbox, Protocol, Side, Source};
 
 pub use local::{BuiltIn, Secrets};
 pub use names::{Advertise, Names};
@@ -226,7 +226,13 @@ impl Proxy {
         match &self.registry {
             Registry::BuiltIn(_) => false,
             Registry::Upstream(upstream) => {
-                upstream.sources.iter().any(|net| net.contains(&arrival.peer()))
+                let peer = arrival.peer();
+                let itself = match arrival.source.protocol {
+                    Protocol::Udp => arrival.remote() == upstream.address,
+                    // It connects from any port.
+                    Protocol::Tcp => peer == upstream.address.ip(),
+                };
+                itself || upstream.sources.iter().any(|net| net.contains(&peer))
             }
         }
     }

@@ -14,6 +14,9 @@ pub struct Names {
     pub advertise: Option<Advertise>,
     /// Towards upstreams.
     pub bind: Option<SocketAddr>,
+    /// Each worker's own UDP socket towards the upstream: what Via names, so that the answer comes
+    /// back to the worker that asked.
+    pub own: Vec<SocketAddr>,
 }
 
 /// A name of ours as the operator wrote it.
@@ -36,6 +39,14 @@ impl Names {
             }
             (Side::Upstream, _, Some(bind)) => bind.to_string(),
             _ => local.to_string(),
+        }
+    }
+
+    /// `host:port` of the socket that a worker's request to the upstream leaves from.
+    pub fn sent_by_worker(&self, worker: usize, protocol: Protocol, local: SocketAddr) -> String {
+        match self.own.get(worker).filter(|_| protocol == Protocol::Udp) {
+            Some(own) => own.to_string(),
+            None => self.sent_by(Side::Upstream, local),
         }
     }
 
@@ -103,6 +114,7 @@ mod tests {
         let names = Names {
             advertise: Some(Advertise { host: "sip.example.com".into(), port: None }),
             bind: Some("127.0.0.1:5062".parse().unwrap()),
+            own: Vec::new(),
         };
 
         let device = names.route("tok", Side::Device, local(), Protocol::Tcp);

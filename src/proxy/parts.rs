@@ -1,5 +1,6 @@
 //! What a proxy is made of: the shapes that the application fills in.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::local::BuiltIn;
@@ -15,7 +16,9 @@ use crate::transport::Protocol;
 pub struct Upstream {
     /// TCP where its URI says so; else UDP.
     pub protocol: Protocol,
-    /// Addresses whose messages on the upstream side are believed.
+    /// Where it listens, and over UDP sends from.
+    pub address: SocketAddr,
+    /// Further addresses whose messages on the upstream side are believed.
     pub sources: Vec<ipnet::IpNet>,
     /// `path = "contact"`: the registrar ignores Path.
     pub rewrites_contact: bool,

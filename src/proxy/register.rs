@@ -142,10 +142,8 @@ impl Proxy {
             device.state(arrival.now) == State::Live
                 && device.bindings.iter().any(|binding| key_of(&binding.reach) == flow)
         };
-        let found = self
-            .admission
-            .quota()
-            .look(&address.aor, |entry| entry.devices().iter().any(here));
+        let found =
+            self.admission.quota().look(&address.aor, |entry| entry.devices().iter().any(here));
         found == Some(true)
     }
 
@@ -175,13 +173,7 @@ impl Proxy {
     }
 
     /// What the registrar is asked for: no more than the license lasts, except for what sleeps.
-    fn asked_secs(
-        &self,
-        now: Now,
-        address: &Address,
-        shown: &Shown,
-        upstream: &Upstream,
-    ) -> u32 {
+    fn asked_secs(&self, now: Now, address: &Address, shown: &Shown, upstream: &Upstream) -> u32 {
         let least = upstream.min_expires_secs.max(self.learned_min_expires.load(Ordering::Relaxed));
         if shown.push {
             return shown.expires_secs;

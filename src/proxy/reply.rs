@@ -147,9 +147,8 @@ impl Proxy {
         arrival.message.request_uri().is_some_and(|uri| {
             uri.user.is_none()
                 && (self.names.is_us(&uri, arrival.source.local)
-                    || std::str::from_utf8(uri.host).is_ok_and(|host| {
-                        settings.domain_of(&host.to_ascii_lowercase()).is_some()
-                    }))
+                    || std::str::from_utf8(uri.host)
+                        .is_ok_and(|host| settings.domain_of(&host.to_ascii_lowercase()).is_some()))
         })
     }
 }

@@ -98,7 +98,14 @@ impl Proxy {
             Registry::Upstream(upstream) if upstream.trusts_us => {
                 for binding in &device.bindings {
                     let flow = flow_of(&binding.reach);
-                    self.deregister(upstream, aor, device_name(&device.ids), &flow, &binding.contact, now);
+                    self.deregister(
+                        upstream,
+                        aor,
+                        device_name(&device.ids),
+                        &flow,
+                        &binding.contact,
+                        now,
+                    );
                 }
             }
             Registry::Upstream(_) => {}
@@ -119,9 +126,11 @@ impl Proxy {
         }
         let own = |one: &&Listed| {
             one.named == Some(token.device)
-                || one.ids.contacts.iter().any(|uri| {
-                    crate::admission::contact_name(uri) == token.contact
-                })
+                || one
+                    .ids
+                    .contacts
+                    .iter()
+                    .any(|uri| crate::admission::contact_name(uri) == token.contact)
         };
         for one in listed.iter().filter(own) {
             self.deregister(upstream, aor, token.device, &token.flow, &one.contact, now);

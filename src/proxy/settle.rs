@@ -7,9 +7,7 @@ use super::parts::Registry;
 use super::pending::Held;
 use super::register::{key_of_flow, refused_within_a_second};
 use super::token::{Errand, Flow};
-use crate::admission::{
-    contact_name, has_name, is_named, key_of, match_device, same_uri,
-};
+use crate::admission::{contact_name, has_name, is_named, key_of, match_device, same_uri};
 use crate::clock::Now;
 use crate::license::FeatureSet;
 use crate::quota::{
@@ -76,7 +74,9 @@ impl Proxy {
                 .then(crate::admission::Admission::unknown);
             return outcome;
         };
-        if !own.is_empty() && let Some(refused) = refused_within_a_second(now, &owned) {
+        if !own.is_empty()
+            && let Some(refused) = refused_within_a_second(now, &owned)
+        {
             outcome.refused = Some(refused);
             return outcome;
         }
@@ -110,11 +110,10 @@ impl Proxy {
             })
             .collect();
         let gone = gone_matchers(&asked, listed);
-        let gone: Vec<crate::quota::Matcher<'_>> = gone.iter().map(|one| one.as_ref() as _).collect();
+        let gone: Vec<crate::quota::Matcher<'_>> =
+            gone.iter().map(|one| one.as_ref() as _).collect();
         // Who is late is not replaced: its place is kept for the margin.
-        let lists = |device: &Device| {
-            device.state(now) == State::Held || is_listed(device, listed)
-        };
+        let lists = |device: &Device| device.state(now) == State::Held || is_listed(device, listed);
         let lists_all = match &self.registry {
             Registry::BuiltIn(_) => true,
             Registry::Upstream(upstream) => upstream.lists_all,
@@ -287,6 +286,7 @@ fn cut(secs: u32, now: Now) -> u32 {
         return secs;
     }
     let most = secs / 10;
-    let noise = (now.wall_ms.unsigned_abs() ^ now.mono_ms).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let noise =
+        (now.wall_ms.unsigned_abs() ^ now.mono_ms).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     secs - u32::try_from(noise % u64::from(most + 1)).unwrap_or(0)
 }

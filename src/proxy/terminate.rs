@@ -57,9 +57,8 @@ impl Proxy {
         if owned.path.invalid(now.moment(), FeatureSet::NONE).is_some() {
             return false;
         }
-        let live = |device: &Device| {
-            is_named(device, seat.device) && device.state(now) == State::Live
-        };
+        let live =
+            |device: &Device| is_named(device, seat.device) && device.state(now) == State::Live;
         quota.look(&seat.aor, |entry| entry.devices().iter().any(live)) == Some(true)
     }
 

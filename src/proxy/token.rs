@@ -63,8 +63,7 @@ pub enum Errand {
 }
 
 impl Errand {
-    const ALL: [Self; 5] =
-        [Self::Register, Self::Leave, Self::LeaveAll, Self::Invite, Self::Other];
+    const ALL: [Self; 5] = [Self::Register, Self::Leave, Self::LeaveAll, Self::Invite, Self::Other];
 }
 
 /// To whom a request was forwarded.
@@ -182,7 +181,12 @@ impl Keys {
     }
 
     /// Writes a Record-Route token, good for one dialog only.
-    pub fn seal_dialog(&self, token: &RouteToken, call_id: &[u8], invite_from_tag: &[u8]) -> String {
+    pub fn seal_dialog(
+        &self,
+        token: &RouteToken,
+        call_id: &[u8],
+        invite_from_tag: &[u8],
+    ) -> String {
         self.seal(Purpose::DialogToken, self.route_body(token), &[call_id, invite_from_tag])
     }
 

@@ -7,9 +7,13 @@ mod daemon;
 mod phone;
 mod upstream;
 
+#[allow(unused_imports, reason = "every test file uses another part")]
 pub use answer::Message;
+#[allow(unused_imports, reason = "every test file uses another part")]
 pub use daemon::Daemon;
+#[allow(unused_imports, reason = "every test file uses another part")]
 pub use phone::{Link, Phone};
+#[allow(unused_imports, reason = "every test file uses another part")]
 pub use upstream::Upstream;
 
 use std::time::{Duration, Instant};

@@ -105,7 +105,14 @@ impl Phone {
     }
 
     /// A request of its own: `headers` end with CRLF each; From, To and the rest are added.
-    pub fn request(&mut self, method: &str, uri: &str, to: &str, headers: &str, body: &str) -> String {
+    pub fn request(
+        &mut self,
+        method: &str,
+        uri: &str,
+        to: &str,
+        headers: &str,
+        body: &str,
+    ) -> String {
         self.cseq += 1;
         let branch = self.branch();
         self.request_on(&branch, method, uri, to, headers, body)
@@ -211,7 +218,10 @@ impl Phone {
                         Ok(0) => return None,
                         Ok(len) => buffer.extend_from_slice(&piece[..len]),
                         Err(error)
-                            if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                            if matches!(
+                                error.kind(),
+                                ErrorKind::WouldBlock | ErrorKind::TimedOut
+                            ) =>
                         {
                             return None;
                         }
@@ -236,7 +246,14 @@ impl Phone {
     }
 
     /// Answers a request: Via, From, To (with our tag), Call-ID, CSeq and Record-Route as they came.
-    pub fn answer(&mut self, request: &Message, status: u16, phrase: &str, headers: &str, body: &str) {
+    pub fn answer(
+        &mut self,
+        request: &Message,
+        status: u16,
+        phrase: &str,
+        headers: &str,
+        body: &str,
+    ) {
         let text = answer_text(request, status, phrase, &self.tag, headers, body);
         self.send(&text);
     }
@@ -294,10 +311,13 @@ pub fn authorize(challenge: &str, method: &str, uri: &str, user: &str, password:
     let nonce = field("nonce").expect("a nonce");
     let ha1 = hex(&format!("{user}:{realm}:{password}"));
     let ha2 = hex(&format!("{method}:{uri}"));
-    let base = format!("Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\"");
+    let base =
+        format!("Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\"");
     if challenge.contains("qop=") {
         let response = hex(&format!("{ha1}:{nonce}:00000001:c0ffee:auth:{ha2}"));
-        format!("{base}, response=\"{response}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"c0ffee\"")
+        format!(
+            "{base}, response=\"{response}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"c0ffee\""
+        )
     } else {
         let response = hex(&format!("{ha1}:{nonce}:{ha2}"));
         format!("{base}, response=\"{response}\", algorithm=MD5")

@@ -46,7 +46,13 @@ impl Upstream {
     }
 
     /// Answers a request.
-    pub fn answer(&self, request: &(Message, SocketAddr), status: u16, phrase: &str, headers: &str) {
+    pub fn answer(
+        &self,
+        request: &(Message, SocketAddr),
+        status: u16,
+        phrase: &str,
+        headers: &str,
+    ) {
         let text = answer_text(&request.0, status, phrase, "upstream", headers, "");
         self.socket.send_to(text.as_bytes(), request.1).expect("sent");
     }
