@@ -21,7 +21,6 @@ use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ledger::Ledger;
-use crate::proxy::Proxy;
 use crate::quota::{Changes, Quota};
 use crate::refresh::{self, Refresh};
 use crate::registrar::Registrar;

@@ -2,7 +2,7 @@
 
 use super::Proxy;
 use super::arrival::Arrival;
-use super::forward::{Hop, Onward, branch_text};
+use super::forward::{Hop, Onward};
 use super::parts::Registry;
 use super::pending::{Held, Patience};
 use super::routes::Routed;
@@ -203,11 +203,6 @@ impl Proxy {
                     settings.emergency_users.iter().any(|known| known.as_bytes() == user)
                 })
         })
-    }
-
-    /// The branch of a request as it stands in our Via.
-    pub(super) fn sent_branch(&self, arrival: &Arrival<'_>, fork: Option<usize>) -> String {
-        branch_text(self.branch(&arrival.message), fork)
     }
 }
 

@@ -378,8 +378,9 @@ impl Proxy {
 fn listed(bound: &Bound, registration: &Registration) -> Listed {
     let contact: Box<[u8]> = bound.contact.as_bytes().into();
     let instances = bound.instance.iter().map(|id| Box::from(id.as_bytes())).collect();
-    let same = |uri: &Box<[u8]>| crate::admission::same_uri(uri, &contact);
-    let shown = registration.adds.iter().find(|shown| shown.ids.contacts.iter().any(same));
+    let same = |uri: &[u8]| crate::admission::same_uri(uri, &contact);
+    let has = |ids: &Ids| ids.contacts.iter().any(|uri| same(uri));
+    let shown = registration.adds.iter().find(|shown| has(&shown.ids));
     Listed {
         ids: Ids { instances, contacts: vec![contact.clone()], ..Ids::default() },
         expires_secs: bound.expires_secs,

@@ -137,20 +137,10 @@ impl Proxy {
 
 impl Handler for Proxy {
     fn message(&self, bytes: &[u8], source: &Source, now: Now, out: &mut Outbox) {
-        let index = match Index::parse(bytes, &self.limits) {
-            Ok(index) => index,
-            Err(rejected) => return self.reject(&rejected, bytes, source, now, out),
-        };
-        if let Some(connection) = source.connection
-            && !self.open.contains(&connection)
-        {
-            self.open.insert(connection);
-        }
-        let arrival = Arrival { message: index.message(bytes), source, now };
-        if arrival.message.is_request() {
-            self.request(&arrival, out);
-        } else {
-            self.answer(&arrival, out);
+        let begun = std::time::Instant::now();
+        self.handle(bytes, source, now, out);
+        if let Some(cell) = self.cell(out) {
+            cell.latency(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
         }
     }
 
@@ -163,7 +153,6 @@ impl Handler for Proxy {
             self.reply(&arrival, 400, "Bad Request", &[], out);
         }
     }
-
     fn closed(&self, connection: ConnectionId, side: Side, _now: Now) {
         self.open.remove(&connection);
         if side == Side::Device {
@@ -190,6 +179,24 @@ impl Handler for Proxy {
 }
 
 impl Proxy {
+    fn handle(&self, bytes: &[u8], source: &Source, now: Now, out: &mut Outbox) {
+        let index = match Index::parse(bytes, &self.limits) {
+            Ok(index) => index,
+            Err(rejected) => return self.reject(&rejected, bytes, source, now, out),
+        };
+        if let Some(connection) = source.connection
+            && !self.open.contains(&connection)
+        {
+            self.open.insert(connection);
+        }
+        let arrival = Arrival { message: index.message(bytes), source, now };
+        if arrival.message.is_request() {
+            self.request(&arrival, out);
+        } else {
+            self.answer(&arrival, out);
+        }
+    }
+
     fn request(&self, arrival: &Arrival<'_>, out: &mut Outbox) {
         let message = &arrival.message;
         if let Some(cell) = self.cell(out) {
@@ -214,9 +221,12 @@ impl Proxy {
             _ if routed.dialog.is_some() && self.has_to_tag(arrival) => {
                 self.in_dialog(arrival, &routed, out);
             }
+            Method::Options if routed.flow.is_none() && self.is_for_us(arrival) => {
+                self.options(arrival, out);
+            }
             _ if arrival.is_from_upstream() => self.terminate(arrival, &routed, out),
+            Method::Bye => self.bye_without_token(arrival, &routed, out),
             Method::Register => self.register(arrival, &routed, out),
-            Method::Options if self.is_for_us(arrival) => self.options(arrival, out),
             _ => self.originate(arrival, &routed, out),
         }
     }
