@@ -261,4 +261,33 @@ mod tests {
             .unwrap();
         assert_eq!(feed.look().await.unwrap(), Some(Changed::Everything));
     }
+
+    #[tokio::test]
+    async fn pruning_takes_only_what_every_reader_has_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open("sqlite:a.db", folder.path()).await.unwrap();
+        let mut feed = Feed::open(&store, 0).await.unwrap();
+        sqlx::raw_sql(
+            "with recursive n (i) as (select 1 union all select i + 1 from n where i < 23000)
+             insert into users (name) select 'u' || i from n",
+        )
+        .execute(&mut by_hand(&store).await)
+        .await
+        .unwrap();
+        let rows = async || -> i64 {
+            sqlx::query_scalar("select count(*) from changes").fetch_one(&store.pool).await.unwrap()
+        };
+
+        feed.look().await.unwrap();
+        store.prune_feed(feed.position()).await.unwrap();
+        assert_eq!(rows().await, 23_000);
+        while feed.look().await.unwrap().is_some() {}
+        store.prune_feed(feed.position()).await.unwrap();
+
+        assert_eq!((feed.position(), rows().await), (23_000, 10_000));
+        assert_eq!(feed.look().await.unwrap(), None);
+        sqlx::raw_sql("delete from users where id = 7").execute(&store.pool).await.unwrap();
+        let gone = Changed::Keys([Key::User(UserId(7))].into());
+        assert_eq!(feed.look().await.unwrap(), Some(gone));
+    }
 }
