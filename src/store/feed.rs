@@ -12,8 +12,8 @@ use crate::license::{ClaimId, GroupId, LicenseId, UserId};
 use super::open::options;
 use super::{Result, Store};
 
-/// How often the feed is looked at.
-const LOOK: Duration = Duration::from_millis(100);
+/// Between two steps of pruning other writers get in.
+const PAUSE: Duration = Duration::from_millis(110);
 /// More than this is read in the next look: an import must not hold up a license.
 const AT_ONCE: i64 = 10_000;
 /// Rows that stay behind the reader, for people who ask what happened.
@@ -53,16 +53,6 @@ impl Feed {
     /// Follows the changes after `position`, which is what a read of everything came with.
     pub async fn open(store: &Store, position: i64) -> Result<Self> {
         Ok(Self { conn: options(store.path()).connect().await?, version: None, position })
-    }
-
-    /// Waits for the next change. Dropping the future loses nothing.
-    pub async fn next(&mut self) -> Result<Changed> {
-        loop {
-            if let Some(changed) = self.look().await? {
-                return Ok(changed);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
     }
 
     /// Looks once: what changed since the last look, if anything did.
@@ -130,7 +120,7 @@ impl Store {
             if i64::try_from(removed).unwrap_or_default() < PRUNED_AT_ONCE {
                 return Ok(());
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }
