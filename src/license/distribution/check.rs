@@ -13,6 +13,8 @@ pub(super) struct Comparison<'a> {
     pub at: Moment,
     /// Whose place or holdings the write changes.
     pub touched: BTreeSet<Holder>,
+    /// Those among them whose seats come to stand under other groups.
+    pub moved: Vec<Holder>,
 }
 
 /// Whether `change` may be written at `at`. `force` lets it leave too little for what is below, where
@@ -36,7 +38,12 @@ pub fn check(
         ownership::check(&after, step)?;
     }
 
-    let both = Comparison { before: &world.tree, after: &after.tree, at, touched };
+    let moves = |holder: &Holder| {
+        let old = world.tree.ancestry(*holder);
+        !old.is_empty() && old != after.tree.ancestry(*holder)
+    };
+    let moved = touched.iter().copied().filter(moves).collect();
+    let both = Comparison { before: &world.tree, after: &after.tree, at, touched, moved };
     let gates: Vec<Holder> = gates.into_iter().filter(|gate| after.tree.is_gate(*gate)).collect();
     let mut findings = Vec::new();
     for gate in &gates {

@@ -184,7 +184,7 @@ fn compare_unlicensed(
         return None;
     }
     let added = new.numbers - old.numbers;
-    if old.licensed && new.load() > 0 {
+    if old.licensed && new.load() > old.excess() {
         return Some(Worse::taken(at, old, new));
     }
     (added > 0 && numbers_at == at).then_some(Worse {
