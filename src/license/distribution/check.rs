@@ -106,6 +106,18 @@ impl Comparison<'_> {
         changed.filter(|item| self.touched.contains(item) || is_new(item)).collect()
     }
 
+    /// Whether a license that the write adds or edits, of an item of the gate, is still valid just
+    /// before `at`: then it would fit with that instant as its end.
+    pub fn could_end(&self, gate: Holder, at: Moment) -> bool {
+        let items = self.changed_items(gate);
+        let mut licenses = items.iter().flat_map(|item| self.after.licenses_of(*item));
+        at > self.at
+            && licenses.any(|license| {
+                self.before.license(license.id) != Some(&**license)
+                    && license.validity.contains(Moment(at.0 - 1))
+            })
+    }
+
     /// Whether `item` was an item of the gate before the write.
     pub fn was_item(&self, item: Holder, gate: Holder) -> bool {
         self.before.is_gate(gate)
