@@ -73,7 +73,7 @@ impl World {
 
     /// Adds a created number or replaces its record, and counts it.
     pub fn put_number(&mut self, number: &Number) {
-        if let Some(old) = self.directory.insert_number(number) {
+        for old in self.directory.insert_number(number).into_iter().flatten() {
             self.tree.add_created(old.owner, old.kind, -1);
         }
         self.tree.add_created(number.owner, number.kind, 1);
@@ -87,7 +87,7 @@ impl World {
             *held = held.with(kind, by);
         };
         for number in numbers {
-            if let Some(old) = self.directory.insert_number(number) {
+            for old in self.directory.insert_number(number).into_iter().flatten() {
                 count(&self.tree, old.owner, old.kind, -1);
             }
             count(&self.tree, number.owner, number.kind, 1);
