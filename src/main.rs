@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    admitd::cli::main(|_config, _demo| ExitCode::FAILURE) // becomes cli::main(app::run)
+    admitd::cli::main(admitd::app::run)
 }

@@ -29,7 +29,7 @@ prop_compose! {
         body in prop::collection::vec(any::<u8>(), 1..60),
         compact in any::<bool>(),
     ) -> Vec<u8> {
-        let mut text = format!("REGISTER sip:example.com SIP/2.0\r\n");
+        let mut text = String::from("REGISTER sip:example.com SIP/2.0\r\n");
         for via in &vias {
             text += &format!("Via: SIP/2.0/UDP {via}.example.com;branch=z9hG4bK{via};rport\r\n");
         }

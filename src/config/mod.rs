@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::admission::Pattern;
+use crate::admission::refusal::Refusals;
+
 pub use fault::{Fault, Report};
-pub use values::{
-    Answer, Database, Domain, Hop, LogFormat, PathMode, Pattern, Refusals, Upstream, UpstreamUri,
-    UserAgentRule,
-};
+pub use values::{Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri};
 
 /// Where the file is looked for when none is named, in this order.
 const PLACES: [&str; 2] = ["admitd.toml", "/etc/admitd/admitd.toml"];

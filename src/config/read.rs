@@ -10,7 +10,8 @@ use toml_span::value::{Table, ValueInner};
 use toml_span::{ErrorKind, Value};
 
 use super::fault::Fault;
-use super::values::{Pattern, is_host};
+use super::values::is_host;
+use crate::admission::Pattern;
 
 /// Syntax faults after which the rest of a file is not looked at.
 const SYNTAX_FAULTS_MAX: usize = 20;

@@ -7,34 +7,15 @@ use std::time::Duration;
 
 use toml_span::value::{Table, ValueInner};
 
+use crate::admission::refusal::{Answer, Refusals, UserAgentRule};
 use crate::license::Cause;
 
 use super::fault::Fault;
 use super::read::{Host, Read, Reader, Section, Wrong, text};
-use super::values::{
-    Answer, Database, Domain, Hop, LogFormat, PathMode, Refusals, Upstream, UpstreamUri,
-    UserAgentRule, host_port,
-};
+use super::values::{Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri, host_port};
 use super::{Admin, Admission, Config, Ledger, Listen, Log, Metrics, Registrar};
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// The usual answer: a phrase that says what to ask the administrator for, and no count.
-fn usual(cause: Cause) -> Answer {
-    let (status, phrase) = match cause {
-        Cause::Suspended => (403, "License suspended"),
-        Cause::NotYetValid => (403, "License not yet valid"),
-        Cause::Expired => (403, "License expired"),
-        Cause::NoLicense => (403, "No license"),
-        Cause::FeatureOff => (403, "Feature not licensed"),
-        Cause::SipLimit => (403, "SIP license limit reached"),
-        Cause::AppLimit => (403, "Mobile app license limit reached"),
-        Cause::UnknownNumber => (403, "Forbidden"),
-        Cause::NotRegistered => (403, "Not registered"),
-        Cause::OverCapacity => (503, "Over capacity"),
-    };
-    Answer { status, phrase: phrase.to_owned() }
-}
 
 /// What runs without a file.
 pub(super) fn defaults() -> Config {
@@ -235,12 +216,11 @@ fn refusals(reader: &mut Reader, root: &mut Table<'_>) -> Refusals {
         let name = format!("refusals.{cause}");
         let table = inner(reader, &name, value);
         let mut section = reader.table(name, table);
-        let answer = answer(&mut section, usual(cause));
+        let answer = answer(&mut section, Answer::usual(cause));
         section.finish();
         by_cause.insert(cause, answer);
     }
-    let otherwise = usual(Cause::UnknownNumber);
-    Refusals { by_cause, by_user_agent: user_agent_rules(reader, rules), otherwise }
+    Refusals { by_cause, by_user_agent: user_agent_rules(reader, rules) }
 }
 
 fn user_agent_rules(
@@ -271,7 +251,7 @@ fn user_agent_rule(
     let mut section = reader.table(name.to_owned(), table);
     let pattern = section.optional("pattern");
     let causes = section.get("causes", Vec::new());
-    let answer = answer(&mut section, usual(Cause::UnknownNumber));
+    let answer = answer(&mut section, Answer::usual(Cause::UnknownNumber));
     if pattern.is_none() {
         let () = section.missing("pattern", "a rule needs a pattern").unwrap_or(());
     }

@@ -1,6 +1,5 @@
 //! Values of the file that have a shape of their own: database, domain, upstream, pattern, answer.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -8,8 +7,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-
-use crate::license::Cause;
 
 /// Where the license tree is kept. Prints its password as `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -83,37 +80,6 @@ pub enum LogFormat {
     #[default]
     Text,
     Json,
-}
-
-/// A User-Agent pattern: `*` stands for anything, case does not matter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern(String);
-
-/// Status and phrase of a refusal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    pub status: u16,
-    pub phrase: String,
-}
-
-/// `[refusals]`: what a refused device is told, by cause and by User-Agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusals {
-    /// One for each cause.
-    pub by_cause: BTreeMap<Cause, Answer>,
-    /// The first that matches wins over `by_cause`.
-    pub by_user_agent: Vec<UserAgentRule>,
-    /// For a cause that `by_cause` does not hold.
-    pub otherwise: Answer,
-}
-
-/// Another answer for clients that misread the usual one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserAgentRule {
-    pub pattern: Pattern,
-    /// Empty: all.
-    pub causes: Vec<Cause>,
-    pub answer: Answer,
 }
 
 impl Database {
@@ -272,61 +238,4 @@ pub(super) fn is_host(text: &str) -> bool {
         !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
     };
     text.parse::<IpAddr>().is_ok() || (text.len() <= 253 && text.split('.').all(label))
-}
-
-impl Pattern {
-    /// A pattern; `*` stands for anything.
-    pub fn new(text: &str) -> Self {
-        Self(text.to_ascii_lowercase())
-    }
-
-    /// Whether the whole of `text` fits.
-    pub fn matches(&self, text: &[u8]) -> bool {
-        let mut pieces = self.0.as_bytes().split(|byte| *byte == b'*');
-        let first = pieces.next().unwrap_or_default();
-        let Some(mut rest) = strip_start(text, first) else { return false };
-        let mut pieces = pieces.peekable();
-        if pieces.peek().is_none() {
-            return rest.is_empty();
-        }
-        while let Some(piece) = pieces.next() {
-            if pieces.peek().is_none() {
-                return rest.len() >= piece.len()
-                    && rest.get(rest.len() - piece.len()..).is_some_and(|end| equal(end, piece));
-            }
-            let Some(at) = position(rest, piece) else { return false };
-            rest = rest.get(at + piece.len()..).unwrap_or_default();
-        }
-        true
-    }
-}
-
-fn equal(text: &[u8], lower: &[u8]) -> bool {
-    text.eq_ignore_ascii_case(lower)
-}
-
-fn strip_start<'t>(text: &'t [u8], lower: &[u8]) -> Option<&'t [u8]> {
-    let (start, rest) = text.split_at_checked(lower.len())?;
-    equal(start, lower).then_some(rest)
-}
-
-fn position(text: &[u8], lower: &[u8]) -> Option<usize> {
-    if lower.is_empty() {
-        return Some(0);
-    }
-    text.windows(lower.len()).position(|window| equal(window, lower))
-}
-
-impl Refusals {
-    /// The answer for a cause and the client that is told.
-    pub fn answer(&self, cause: Cause, user_agent: &[u8]) -> &Answer {
-        let meant = |rule: &&UserAgentRule| {
-            (rule.causes.is_empty() || rule.causes.contains(&cause))
-                && rule.pattern.matches(user_agent)
-        };
-        match self.by_user_agent.iter().find(meant) {
-            Some(rule) => &rule.answer,
-            None => self.by_cause.get(&cause).unwrap_or(&self.otherwise),
-        }
-    }
 }

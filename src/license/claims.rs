@@ -1,15 +1,12 @@
 //! Which group owns what nobody entered one by one: domains, ranges of user parts, addresses.
 //! Ranges of one domain and one length are nested or apart, so a look-up climbs from the inmost.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::ranges::{MAX_DIGITS, RangeKey, Ranges, digits};
 use super::{Claim, ClaimId, ClaimRule};
-
-/// Digits that a range end may have; more would not fit the key, and no number plan needs them.
-const MAX_DIGITS: usize = 32;
 
 /// Every claim, found by what it covers.
 #[derive(Clone, Debug, Default)]
@@ -22,22 +19,7 @@ pub(super) struct Claims {
 #[derive(Clone, Debug, Default)]
 struct DomainClaims {
     whole: Option<ClaimId>,
-    ranges: BTreeMap<RangeKey, RangeEntry>,
-}
-
-/// Wider ranges with the same start sort first, so whatever encloses a range sorts before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct RangeKey {
-    digits: usize,
-    first: u128,
-    last: Reverse<u128>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct RangeEntry {
-    claim: ClaimId,
-    /// The narrowest range around this one.
-    outer: Option<RangeKey>,
+    ranges: Ranges,
 }
 
 /// How a new claim lies among those on record.
@@ -49,29 +31,6 @@ pub(super) struct Neighbours {
     pub around: Option<ClaimId>,
     /// Those inside it.
     pub inside: Vec<ClaimId>,
-}
-
-impl RangeKey {
-    fn parse(first: &str, last: &str) -> Option<Self> {
-        let (len, first) = digits(first)?;
-        let (same, last) = digits(last)?;
-        (same == len && first <= last).then_some(Self { digits: len, first, last: Reverse(last) })
-    }
-
-    fn covers(&self, digits: usize, value: u128) -> bool {
-        self.digits == digits && self.first <= value && value <= self.last.0
-    }
-
-    fn encloses(&self, other: &Self) -> bool {
-        self.digits == other.digits && self.first <= other.first && other.last.0 <= self.last.0
-    }
-}
-
-/// A text of digits as its length and value.
-fn digits(text: &str) -> Option<(usize, u128)> {
-    let plain = text.len() <= MAX_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then_some(())?;
-    Some((text.len(), text.parse().ok()?))
 }
 
 impl ClaimRule {
@@ -147,7 +106,7 @@ impl Claims {
             ClaimRule::Domain { domain } => self.domain_mut(domain).whole = Some(id),
             ClaimRule::Range { domain, first, last } => {
                 if let Some(key) = RangeKey::parse(first, last) {
-                    self.domain_mut(domain).insert(key, id);
+                    self.domain_mut(domain).ranges.insert(key, id);
                 }
             }
         }
@@ -173,7 +132,7 @@ impl Claims {
             }
             ClaimRule::Range { domain, first, last } => {
                 if let Some(key) = RangeKey::parse(first, last) {
-                    self.domain_mut(domain).remove(key, id);
+                    self.domain_mut(domain).ranges.remove(key, id);
                 }
             }
         }
@@ -185,8 +144,9 @@ impl Claims {
         let id = match split(aor) {
             Some((user, host)) => {
                 let domain = self.domains.get(host)?;
-                let range = digits(user).and_then(|(len, value)| domain.inmost(len, value));
-                range.map(|(_, entry)| entry.claim).or(domain.whole)?
+                let range =
+                    digits(user).and_then(|(len, value)| domain.ranges.covering(len, value));
+                range.or(domain.whole)?
             }
             None => *self.addresses.get(&address_of(aor)?)?,
         };
@@ -208,14 +168,18 @@ impl Claims {
                 Some(domain) => Neighbours {
                     clash: domain.whole,
                     around: None,
-                    inside: domain.ranges.values().map(|entry| entry.claim).collect(),
+                    inside: domain.ranges.iter().collect(),
                 },
                 None => Neighbours::default(),
             },
             ClaimRule::Range { domain, first, last } => {
                 let domain = self.domains.get(domain.as_str());
                 match domain.zip(RangeKey::parse(first, last)) {
-                    Some((domain, key)) => domain.neighbours(key, itself),
+                    Some((domain, key)) => {
+                        let found = domain.ranges.neighbours(key, itself);
+                        let whole = domain.whole.filter(|whole| *whole != itself);
+                        Neighbours { around: found.around.or(whole), ..found }
+                    }
                     None => Neighbours::default(),
                 }
             }
@@ -223,94 +187,6 @@ impl Claims {
         found.clash = found.clash.filter(|clash| *clash != itself);
         found
     }
-}
-
-impl DomainClaims {
-    fn insert(&mut self, key: RangeKey, claim: ClaimId) {
-        let outer = self.around(key);
-        for (inner, entry) in self.ranges.range_mut(key..=end_of(key)) {
-            if *inner != key && key.encloses(inner) && entry.outer == outer {
-                entry.outer = Some(key);
-            }
-        }
-        self.ranges.insert(key, RangeEntry { claim, outer });
-    }
-
-    fn remove(&mut self, key: RangeKey, claim: ClaimId) {
-        let Some(entry) = self.ranges.get(&key).copied().filter(|entry| entry.claim == claim)
-        else {
-            return;
-        };
-        self.ranges.remove(&key);
-        for (_, inner) in self.ranges.range_mut(key..=end_of(key)) {
-            if inner.outer == Some(key) {
-                inner.outer = entry.outer;
-            }
-        }
-    }
-
-    /// The narrowest range that covers a value.
-    fn inmost(&self, digits: usize, value: u128) -> Option<(RangeKey, RangeEntry)> {
-        let end = RangeKey { digits, first: value, last: Reverse(0) };
-        let (key, entry) = self.ranges.range(..=end).next_back()?;
-        let mut at = (*key, *entry);
-        loop {
-            if at.0.covers(digits, value) {
-                return Some(at);
-            }
-            let outer = at.1.outer?;
-            at = (outer, *self.ranges.get(&outer)?);
-        }
-    }
-
-    /// The narrowest range strictly around `key`.
-    fn around(&self, key: RangeKey) -> Option<RangeKey> {
-        let (before, entry) = self.ranges.range(..key).next_back()?;
-        let mut at = (*before, *entry);
-        while !at.0.encloses(&key) {
-            let outer = at.1.outer?;
-            at = (outer, *self.ranges.get(&outer)?);
-        }
-        Some(at.0)
-    }
-
-    fn neighbours(&self, key: RangeKey, itself: ClaimId) -> Neighbours {
-        let mut found = Neighbours::default();
-        let mut outer = self.around(key);
-        while let Some(at) = outer.and_then(|outer| self.ranges.get(&outer)) {
-            if at.claim != itself {
-                found.around = Some(at.claim);
-                break;
-            }
-            outer = at.outer;
-        }
-        found.around = found.around.or(self.whole.filter(|whole| *whole != itself));
-        // One that starts before the new one and ends inside it covers the new one's start.
-        let mut crossing = self.inmost(key.digits, key.first);
-        while let Some((at, entry)) = crossing {
-            if !at.encloses(&key) && at.first < key.first && entry.claim != itself {
-                found.clash = Some(entry.claim);
-            }
-            crossing = entry.outer.and_then(|at| Some((at, *self.ranges.get(&at)?)));
-        }
-        let start = RangeKey { last: Reverse(u128::MAX), ..key };
-        for (at, entry) in self.ranges.range(start..=end_of(key)) {
-            if entry.claim == itself || (at.encloses(&key) && *at != key) {
-                continue;
-            }
-            if *at == key || !key.encloses(at) {
-                found.clash = Some(entry.claim);
-            } else {
-                found.inside.push(entry.claim);
-            }
-        }
-        found
-    }
-}
-
-/// The last key that may lie inside `key`.
-fn end_of(key: RangeKey) -> RangeKey {
-    RangeKey { digits: key.digits, first: key.last.0, last: Reverse(0) }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::sync::Ordering;
 use crate::clock::Now;
 
 /// How many entries are looked at under one lock.
-const BATCH: usize = 32;
+const BATCH: usize = 16;
 
 impl Seats {
     /// Ends what is past its time. Returns how many devices are gone; a push device that the
@@ -55,17 +55,23 @@ impl Seats {
     pub(super) fn wake(&self, now: Now) -> Vec<Woken> {
         let mut waiting = Vec::new();
         for (index, shard) in self.shards().iter().enumerate() {
-            let mut shard = shard.lock();
-            let mut listed = std::mem::take(&mut shard.dormant);
-            listed.retain(|slot| {
-                let Some(entry) = shard.get_mut(*slot) else { return false };
-                let before = waiting.len();
-                let dormant = entry.devices.iter().filter(|device| device.dormant);
-                waiting.extend(dormant.map(|device| (device.since_ms, device.no, index, *slot)));
-                entry.dormant_listed = waiting.len() > before;
-                entry.dormant_listed
-            });
-            shard.dormant = listed;
+            let listed = std::mem::take(&mut shard.lock().dormant);
+            let mut kept = Vec::with_capacity(listed.len());
+            for slots in listed.chunks(BATCH) {
+                let mut shard = shard.lock();
+                for slot in slots {
+                    let Some(entry) = shard.get_mut(*slot) else { continue };
+                    let before = waiting.len();
+                    let dormant = entry.devices.iter().filter(|device| device.dormant);
+                    waiting
+                        .extend(dormant.map(|device| (device.since_ms, device.no, index, *slot)));
+                    entry.dormant_listed = waiting.len() > before;
+                    if entry.dormant_listed {
+                        kept.push(*slot);
+                    }
+                }
+            }
+            shard.lock().dormant.append(&mut kept);
         }
         waiting.sort_unstable();
         let mut woken = Vec::new();
@@ -73,7 +79,7 @@ impl Seats {
             let Some(shard) = self.shards().get(index) else { continue };
             let mut shard = shard.lock();
             let Some(entry) = shard.get_mut(slot) else { continue };
-            if entry.wake(no, now) {
+            if entry.wake(no, self.limits.max_devices, now) {
                 woken.push(Woken { aor: Arc::clone(&entry.aor), no });
                 shard.finish(slot, self.limits.late_margin_ms, now);
             }
@@ -129,7 +135,10 @@ impl Entry {
     }
 
     /// Takes a dormant device's seat again, if there is room.
-    fn wake(&mut self, no: u32, now: Now) -> bool {
+    fn wake(&mut self, no: u32, max_devices: usize, now: Now) -> bool {
+        if self.devices.iter().filter(|device| device.counts()).count() >= max_devices {
+            return false;
+        }
         let path = Arc::clone(self.held.path());
         let claimed = !self.created();
         let needed = self.needed();

@@ -51,6 +51,13 @@ pub struct Level {
     pub in_use: i64,
 }
 
+impl Level {
+    /// How much stands above the limit; what a gate on monitor let through.
+    pub fn over(self) -> i64 {
+        (self.in_use - self.limit).max(0)
+    }
+}
+
 /// A gate as it stands, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GateView {
@@ -258,6 +265,19 @@ impl Gate {
         }
     }
 
+    /// Why nobody will pass here at `at`, by the schedule; changes nothing.
+    pub fn invalid_as_of(&self, at: Moment, needs: FeatureSet) -> Option<Cause> {
+        let sheet = self.sheet.lock();
+        if sheet.plan.monitor {
+            return None;
+        }
+        let next = sheet.plan.steps.partition_point(|step| step.from <= at);
+        let step = next.checked_sub(1).and_then(|index| sheet.plan.steps.get(index));
+        let Some(step) = step else { return Some(Cause::NoLicense) };
+        let lacks = !needs.without(step.features).is_empty();
+        invalid(step.status).or(lacks.then_some(Cause::FeatureOff))
+    }
+
     fn full(&self, ask: Ask) -> Option<Cause> {
         let (sip, apps) = unpack(self.left.load(Ordering::Acquire));
         let wants_sip = ask.units.sip > 0;
@@ -316,6 +336,14 @@ impl Gate {
         self.left.fetch_add(pack(sip, apps), Ordering::AcqRel);
         if claimed && sip > 0 {
             self.claimed_left.fetch_add(sip, Ordering::AcqRel);
+        }
+    }
+
+    /// Units that stay here begin, or cease, to be bound by the promise.
+    pub(super) fn rebind(&self, units: Units, was_claimed: bool, claimed: bool) {
+        let change = i64::from(was_claimed) - i64::from(claimed);
+        if change != 0 && units.sip > 0 {
+            self.claimed_left.fetch_add(change * i64::from(units.sip), Ordering::AcqRel);
         }
     }
 
@@ -435,4 +463,100 @@ fn losses(now: Option<&Step>, later: &[Step]) -> (i64, i64) {
         before = step;
     }
     (shrinks_at, loses_at)
+}
+
+#[cfg(all(test, not(feature = "loom")))]
+mod tests {
+    use super::*;
+    use crate::license::GroupId;
+
+    const TEN: Moment = Moment(10);
+
+    fn step(from: Moment, sip_numbers: u32, mobile_apps: u32, status: GateStatus) -> Step {
+        let features = [Feature::SipTrunks].into_iter().collect();
+        Step { from, sip_numbers, mobile_apps, claimed: sip_numbers, features, status }
+    }
+
+    fn gate(steps: Vec<Step>) -> Gate {
+        let gate = Gate::new(Holder::Group(GroupId(2)));
+        gate.publish(Plan { steps, monitor: false }, Moment(0));
+        gate
+    }
+
+    fn ask(sip: u32, apps: u32) -> Ask {
+        Ask { units: Units { sip, apps }, claimed: false, needs: FeatureSet::NONE }
+    }
+
+    #[test]
+    fn both_halves_hold_their_own_sum_whatever_the_sign() {
+        for sip in [-2_000_000_000, -1, 0, 1, 2_000_000_000] {
+            for apps in [-2_000_000_000, -1, 0, 1, 2_000_000_000] {
+                assert_eq!(unpack(pack(sip, apps)), (sip, apps));
+                let sum = pack(sip, apps).wrapping_add(pack(-sip, 7 - apps));
+                assert_eq!(unpack(sum), (0, 7));
+            }
+        }
+    }
+
+    #[test]
+    fn the_face_comes_back_whole() {
+        let face = Face {
+            status: GateStatus::Expired,
+            monitor: true,
+            features: [Feature::SipTrunks, Feature::LicensePlateRecognition].into_iter().collect(),
+        };
+
+        assert_eq!(Face::unpack(face.pack()), face);
+    }
+
+    #[test]
+    fn one_update_takes_both_or_neither() {
+        let gate = gate(vec![step(Moment(0), 5, 1, GateStatus::Valid)]);
+
+        assert!(gate.take(Units { sip: 1, apps: 1 }, false));
+        assert!(!gate.take(Units { sip: 1, apps: 1 }, false));
+
+        let view = gate.view();
+        assert_eq!((view.sip.in_use, view.apps.in_use), (1, 1));
+        assert_eq!(gate.cause(Moment(0), ask(1, 1)), Some(Cause::AppLimit));
+        assert_eq!(gate.cause(Moment(0), ask(6, 1)), Some(Cause::SipLimit));
+    }
+
+    #[test]
+    fn a_gate_crosses_its_boundaries_by_itself() {
+        let steps =
+            vec![step(Moment(0), 5, 1, GateStatus::Valid), step(TEN, 0, 0, GateStatus::Expired)];
+        let gate = gate(steps);
+        assert!(gate.take(Units { sip: 2, apps: 0 }, false));
+
+        assert_eq!(gate.cause(Moment(9), ask(0, 0)), None);
+        assert_eq!(gate.clamp(Moment(9), FeatureSet::NONE), Some(TEN));
+        assert_eq!(gate.cause(TEN, ask(0, 0)), Some(Cause::Expired));
+
+        assert_eq!(gate.overhang(), Overhang { sip: 2, apps: 0, claimed: 0 });
+        assert_eq!((gate.next_change(), gate.clamp(TEN, FeatureSet::NONE)), (None, None));
+    }
+
+    #[test]
+    fn growth_is_no_clamp_and_a_lost_feature_is_one_for_who_needs_it() {
+        let mut later = step(TEN, 9, 9, GateStatus::Valid);
+        later.features = FeatureSet::NONE;
+        let gate = gate(vec![step(Moment(0), 5, 1, GateStatus::Valid), later]);
+        let trunks = [Feature::SipTrunks].into_iter().collect();
+
+        assert_eq!(gate.clamp(Moment(0), FeatureSet::NONE), None);
+        assert_eq!(gate.clamp(Moment(0), trunks), Some(TEN));
+    }
+
+    #[test]
+    fn a_clock_set_back_is_followed() {
+        let steps =
+            vec![step(Moment(0), 5, 1, GateStatus::Valid), step(TEN, 0, 0, GateStatus::Expired)];
+        let gate = gate(steps.clone());
+        gate.advance(Moment(5_000));
+
+        gate.publish(Plan { steps, monitor: false }, Moment(5));
+
+        assert_eq!(gate.cause(Moment(5), ask(1, 0)), None);
+    }
 }

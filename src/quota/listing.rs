@@ -48,6 +48,8 @@ pub struct Seat {
     /// The device, where the line is one's: of a `Sip` line that of the longest lasting device.
     pub device: Option<u32>,
     pub since_ms: i64,
+    /// How many app seats the line stands for: 1 for an app, what it holds for a reservation.
+    pub apps: u32,
     /// Wall time; none for a reservation.
     pub until_ms: Option<i64>,
     pub state: State,
@@ -216,6 +218,7 @@ impl Entry {
             kind,
             device: None,
             since_ms,
+            apps: 0,
             until_ms: until.map(|until| now.wall_at(until)),
             state: State::Live,
             over: false,
@@ -224,6 +227,7 @@ impl Entry {
             device: Some(device.no),
             state: device.state(now),
             over: device.over,
+            apps: u32::from(kind == SeatKind::App && device.counts()),
             ..seat(kind, device.since_ms, Some(device.until_mono_ms()))
         };
         let counted = self.devices.iter().filter(|device| device.counts());
@@ -241,7 +245,11 @@ impl Entry {
         seats.extend(
             calls.map(|call| seat(SeatKind::Call, call.since_ms, Some(call.until_mono_ms))),
         );
-        seats.extend(self.unsettled.iter().map(|one| seat(SeatKind::Reserved, one.since_ms, None)));
+        seats.extend(
+            self.unsettled
+                .iter()
+                .map(|one| Seat { apps: one.apps, ..seat(SeatKind::Reserved, one.since_ms, None) }),
+        );
     }
 
     fn record(&mut self) -> Record {

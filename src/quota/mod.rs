@@ -5,8 +5,12 @@ mod calls;
 mod device;
 mod entry;
 mod expiry;
+#[cfg(test)]
+mod fixture;
 mod gate;
 mod listing;
+#[cfg(all(test, feature = "loom"))]
+mod loom_;
 mod path;
 mod publish;
 mod reservation;
@@ -16,6 +20,8 @@ mod settle;
 mod shard;
 mod snapshot;
 mod sync;
+#[cfg(all(test, not(feature = "loom")))]
+mod tests;
 mod ticket;
 
 pub use calls::CallDecision;

@@ -53,6 +53,11 @@ impl Path {
         self.stops.iter().any(|stop| stop.gate.holder() == holder)
     }
 
+    /// Where it passes `gate`.
+    pub(super) fn stop(&self, gate: &Arc<Gate>) -> Option<&Stop> {
+        self.stops.iter().find(|stop| Arc::ptr_eq(&stop.gate, gate))
+    }
+
     /// Whether both name the same gates with the same promises.
     pub fn is_same(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)
@@ -83,6 +88,16 @@ impl Path {
     /// Why nobody passes here now, whatever is free: validity, and the features needed.
     pub fn invalid(&self, now: Moment, needs: FeatureSet) -> Option<Refusal> {
         self.cause(now, Ask { units: Units::NONE, claimed: false, needs })
+    }
+
+    /// Why nobody will pass here at a later instant, by the schedules; changes nothing.
+    pub fn invalid_as_of(&self, at: Moment, needs: FeatureSet) -> Option<Refusal> {
+        let causes = self.stops.iter().filter_map(|stop| {
+            let cause = stop.gate.invalid_as_of(at, needs)?;
+            Some(Refusal { cause, gate: Some(stop.gate.holder()), next_change: None })
+        });
+        // The first of the equal ones is the nearest.
+        causes.min_by_key(|refusal| refusal.cause)
     }
 
     /// What every gate has; all where there is none.

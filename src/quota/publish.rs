@@ -1,7 +1,7 @@
 //! From a tree to the wire: gates get their plans, owners their paths, and what no longer fits goes.
 //! Publish, then sweep; every commit inserts, then looks again: either one sees the other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -47,8 +47,8 @@ pub struct Changes {
 pub struct Quota {
     seats: Arc<Seats>,
     /// Every gate by its holder; touched by publishers and by people who look.
-    registry: Mutex<HashMap<Holder, Arc<Gate>>>,
-    /// One publisher at a time.
+    registry: Mutex<BTreeMap<Holder, Arc<Gate>>>,
+    /// One at a time publishes or revokes: two would revoke twice for one overhang.
     publishing: Mutex<()>,
 }
 
@@ -65,7 +65,7 @@ impl Quota {
     pub fn new(limits: Limits) -> Self {
         Self {
             seats: Arc::new(Seats::new(limits)),
-            registry: Mutex::new(HashMap::new()),
+            registry: Mutex::new(BTreeMap::new()),
             publishing: Mutex::new(()),
         }
     }
@@ -133,6 +133,7 @@ impl Quota {
 
     /// Crosses the boundaries of all gates that are due, and does what follows.
     pub fn boundary(&self, now: Now) -> Changes {
+        let _one = self.publishing.lock();
         for gate in self.every_gate() {
             gate.advance(now.moment());
         }
@@ -149,6 +150,7 @@ impl Quota {
     /// Once a second: ends what is past its time, and evens out what that or a late move left.
     pub fn tick(&self, now: Now) -> Changes {
         let mut changes = Changes { ended: self.seats.expire(now), ..Changes::default() };
+        let _one = self.publishing.lock();
         // Acquire: see the move that was announced.
         if self.seats.uneven.swap(false, Ordering::AcqRel) {
             changes.revoked = self.seats.revoke(&self.every_gate(), now);
@@ -159,8 +161,9 @@ impl Quota {
 
     /// Takes back the seats that the ledger kept; then the limits are held.
     pub fn restore(&self, records: Vec<Record>, now: Now) -> Changes {
-        let mut changes = Changes::default();
-        changes.revoked = self.seats.restore(records, now);
+        let _one = self.publishing.lock();
+        let mut changes =
+            Changes { revoked: self.seats.restore(records, now), ..Changes::default() };
         self.even_out(&mut changes, now);
         changes
     }
@@ -190,12 +193,12 @@ impl Quota {
         tree: &Tree,
         directory: Directory,
         scope: &Scope,
-    ) -> (Snapshot, HashSet<Holder>) {
+    ) -> (Snapshot, BTreeSet<Holder>) {
         let old = Arc::clone(&self.seats.published.load());
         let mut snapshot = Snapshot::clone(&old);
         snapshot.set_directory(directory);
         let registry = self.registry.lock();
-        let mut moved = HashSet::new();
+        let mut moved = BTreeSet::new();
         let mut shared: HashMap<Vec<(Holder, bool)>, Arc<Path>> = HashMap::new();
         for owner in &scope.owners {
             let before = old.path(*owner);
@@ -249,8 +252,8 @@ struct Scope {
 
 impl Scope {
     fn of(tree: &Tree, touched: &Touched, old: &Snapshot) -> Self {
-        let mut gates: HashSet<Holder> = HashSet::new();
-        let mut owners: HashSet<Holder> = HashSet::new();
+        let mut gates: BTreeSet<Holder> = BTreeSet::new();
+        let mut owners: BTreeSet<Holder> = BTreeSet::new();
         match touched {
             Touched::Everything => {
                 owners.extend(tree.groups().map(|group| Holder::Group(group.id)));
@@ -261,8 +264,11 @@ impl Scope {
             Touched::These { holders, .. } => {
                 for holder in holders {
                     below(tree, *holder, &mut owners);
-                    // What is granted or created here weighs on every gate above.
+                    // What is granted or created here weighs on every gate above, and where it
+                    // stood before.
                     gates.extend(tree.path(*holder));
+                    let before = old.path(*holder).into_iter().flat_map(|path| path.stops());
+                    gates.extend(before.map(|stop| stop.gate.holder()));
                 }
                 gates.extend(owners.iter().copied());
             }
@@ -272,7 +278,7 @@ impl Scope {
 }
 
 /// The holder, and whoever's path leads through it.
-fn below(tree: &Tree, holder: Holder, found: &mut HashSet<Holder>) {
+fn below(tree: &Tree, holder: Holder, found: &mut BTreeSet<Holder>) {
     found.insert(holder);
     let Holder::Group(top) = holder else { return };
     for group in tree.subtree(top) {
@@ -303,6 +309,7 @@ impl Seats {
             }
             None => Some(entry.dissolve(Cause::UnknownNumber)),
         })?
+        .filter(|revoked| !revoked.devices.is_empty() || revoked.calls > 0)
     }
 
     /// Ends a number's seats, or those of one device, dormant ones included. Returns the devices.

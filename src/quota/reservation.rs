@@ -100,31 +100,23 @@ impl Reservation {
         self.units.apps -= surplus.apps;
     }
 
-    /// Goes over to another path with all it holds, whatever the limits there say. Gates that both
-    /// paths name in the same way are not written.
+    /// Goes over to another path with all it holds, whatever the limits there say. At a gate that
+    /// both paths name only what differs is written, so nobody slips in meanwhile.
     pub fn move_to(&mut self, path: &Arc<Path>, claimed: bool) {
         let old = std::mem::replace(&mut self.path, Arc::clone(path));
         let was_claimed = std::mem::replace(&mut self.claimed, claimed);
         if self.units.is_none() {
             return;
         }
-        let keeps = |stops: &[Stop], claims: bool, stop: &Stop, binds: bool| {
-            stops.iter().any(|other| {
-                Arc::ptr_eq(&other.gate, &stop.gate) && (claims && other.promises) == binds
-            })
-        };
         for stop in old.stops() {
             let binds = was_claimed && stop.promises;
-            if !keeps(path.stops(), claimed, stop, binds) {
-                stop.gate.give(self.units, binds);
+            match path.stop(&stop.gate) {
+                None => stop.gate.give(self.units, binds),
+                Some(same) => stop.gate.rebind(self.units, binds, claimed && same.promises),
             }
         }
-        for stop in path.stops() {
-            let binds = claimed && stop.promises;
-            if !keeps(old.stops(), was_claimed, stop, binds) {
-                stop.gate.force(self.units, binds);
-            }
-        }
+        let new = path.stops().iter().filter(|stop| old.stop(&stop.gate).is_none());
+        new.for_each(|stop| stop.gate.force(self.units, claimed && stop.promises));
     }
 
     /// Whether a gate of its path, on monitor or falling, stands above its limit.

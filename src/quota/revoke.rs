@@ -13,7 +13,7 @@ use crate::clock::Now;
 use crate::license::{Cause, Holder, RevokeOrder};
 
 /// How many slots are looked at under one lock.
-const BATCH: u32 = 64;
+const BATCH: u32 = 16;
 /// Reservations may come and go meanwhile: so often the pass is made again.
 const PASSES: usize = 4;
 

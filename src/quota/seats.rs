@@ -9,7 +9,7 @@ use super::gate::{Ask, Units};
 use super::path::Refusal;
 use super::shard::Shard;
 use super::snapshot::{Owned, Snapshot};
-use super::sync::{AtomicBool, AtomicU64, Mutex, Slot};
+use super::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Slot};
 use super::ticket::Ticket;
 use super::{Ids, device::Device};
 use crate::clock::Now;
@@ -18,9 +18,9 @@ use crate::license::{Cause, FeatureSet};
 /// At most this many reservations of one number wait for an answer.
 pub(super) const UNSETTLED_MAX: usize = 2;
 
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 const SHARDS: usize = 64;
-#[cfg(loom)]
+#[cfg(feature = "loom")]
 const SHARDS: usize = 1;
 
 /// Bounds and margins, from the configuration.
@@ -201,20 +201,22 @@ impl Seats {
         let hash = self.hash(aor);
         let mut shard = self.shard(hash).lock();
         let found = shard.find(aor, hash);
-        let mut owned = owned.clone();
+        let fresh;
+        let mut owned = owned;
         if let Some(slot) = found
             && let Some(entry) = shard.get_mut(slot)
             && !entry.stands_on(&owned)
         {
             // Either the caller read an older snapshot, or the sweep has not been here yet.
-            let Some(fresh) = self.owned(aor) else {
+            let Some(found) = self.owned(aor) else {
                 return Decision::Refuse(Refusal::without_gate(Cause::UnknownNumber));
             };
-            owned = fresh;
-            self.follow(entry, &owned);
+            fresh = found;
+            owned = &fresh;
+            self.follow(entry, owned);
         }
         let entry = found.and_then(|slot| shard.get(slot));
-        let units = match judge(entry, &owned, request, &self.limits, now) {
+        let units = match judge(entry, owned, request, &self.limits, now) {
             Judged::Renew(nos) => return Decision::Renew(nos),
             Judged::Unreserved(why) => return Decision::Unreserved(why),
             Judged::Refuse(refusal) => return Decision::Refuse(refusal),
@@ -222,7 +224,7 @@ impl Seats {
         };
         let devices = newcomers(entry, request, now);
         let reserving = Reserving { units, devices, needs: needs(request) };
-        match self.hold(&mut shard, found, (aor, hash), &owned, reserving, now) {
+        match self.hold(&mut shard, found, (aor, hash), owned, reserving, now) {
             Ok(ticket) => Decision::Take(ticket),
             Err(refusal) => Decision::Refuse(refusal),
         }
@@ -251,6 +253,7 @@ impl Seats {
         if units.sip > 0 {
             entry.since_ms = now.wall_ms;
         }
+        self.note_over(entry);
         let ticket = entry.next_ticket();
         let since_ms = now.wall_ms;
         entry.unsettled.push(Unsettled { ticket, devices, apps: units.apps, since_ms });
@@ -276,8 +279,15 @@ impl Seats {
             return;
         }
         entry.follow(owned);
+        self.note_over(entry);
+    }
+
+    /// After units were taken: above a limit only on monitor, or where monitor ended or a seat
+    /// followed its owner at this moment. The next tick looks which.
+    pub(super) fn note_over(&self, entry: &Entry) {
         if entry.held.is_over() {
-            self.uneven.store(true, super::sync::Ordering::Release);
+            // Release: the tick that sees this sees the units.
+            self.uneven.store(true, Ordering::Release);
         }
     }
 }

@@ -112,7 +112,12 @@ impl Seats {
         let done = match self.owned(aor) {
             Some(fresh) => {
                 self.follow(entry, &fresh);
-                entry.apply(ticket, answer, settled, (attempt, &self.limits), now)
+                let added = entry.devices.len();
+                let done = entry.apply(ticket, answer, settled, (attempt, &self.limits), now);
+                if entry.devices.len() > added {
+                    self.note_over(entry);
+                }
+                done
             }
             None => {
                 ticket.and_then(|ticket| entry.take_unsettled(ticket));
@@ -162,7 +167,7 @@ impl Entry {
                 }
                 Fate::Renew(no) if renews => Some(no),
                 Fate::Wake(no) if admitted.is_ok() => Some(no),
-                Fate::New if admitted.is_ok() => Some(self.add(granted, now)),
+                Fate::New if admitted.is_ok() => Some(self.add(granted, limits, now)),
                 _ => None,
             };
             let kept = no.and_then(|no| self.register(no, granted, answer.order, now));
@@ -252,7 +257,14 @@ impl Entry {
         }
     }
 
-    fn add(&mut self, granted: &Granted, now: Now) -> u32 {
+    fn add(&mut self, granted: &Granted, limits: &Limits, now: Now) -> u32 {
+        // Dormant devices are bounded too: the one that lost its seat first gives up.
+        let dormant = self.devices.iter().filter(|device| device.dormant);
+        if dormant.clone().count() >= limits.max_devices
+            && let Some(no) = dormant.min_by_key(|device| device.since_ms).map(|device| device.no)
+        {
+            self.remove(no, None, now);
+        }
         let mut device = newcomer(Ids::default(), granted.app, granted.push, now);
         device.no = self.next_no();
         device.over = self.held.is_over();

@@ -1,5 +1,6 @@
 //! From the store to the wire: follows the change feed, publishes what changed, crosses boundaries of
-//! licenses, compares everything now and then. When the store fails, the last good tree stands.
+//! licenses, compares everything now and then. When the store fails, the last good tree stands; over a
+//! restart it is the store's own file that keeps it.
 
 mod compare;
 mod mirror;
@@ -9,13 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use chrono_tz::Tz;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::compare::Found;
 use self::mirror::Mirror;
 use crate::clock::Clock;
-use crate::license::Moment;
+use crate::license::{Moment, World};
 use crate::quota::{Changes, Quota, Touched};
 use crate::store::{Changed, Feed, Result, Store};
 
@@ -51,6 +53,8 @@ pub struct Shared {
     pub stats: Stats,
     /// For the built-in registrar.
     pub passwords: Passwords,
+    /// The tree and directory as last published.
+    world: ArcSwap<World>,
     compare: Notify,
 }
 
@@ -70,6 +74,11 @@ pub struct Refresh {
 }
 
 impl Shared {
+    /// The tree and directory as last published.
+    pub fn world(&self) -> Arc<World> {
+        self.world.load_full()
+    }
+
     /// Asks for a full comparison now (SIGHUP).
     pub fn compare(&self) {
         self.compare.notify_one();
@@ -88,8 +97,9 @@ impl Refresh {
         let passwords = Passwords::default();
         let mirror = Mirror::load(&store, zone, passwords.clone()).await?;
         let feed = Feed::open(&store, mirror.position).await?;
-        let shared =
-            Arc::new(Shared { stats: Stats::default(), passwords, compare: Notify::new() });
+        let world = ArcSwap::from_pointee(mirror.world.clone());
+        let stats = Stats::default();
+        let shared = Arc::new(Shared { stats, passwords, world, compare: Notify::new() });
         let mut refresh = Self {
             store,
             quota,
@@ -140,6 +150,7 @@ impl Refresh {
     }
 
     async fn follow(&mut self) -> Result<()> {
+        self.store.check_file()?;
         while let Some(changed) = self.feed.look().await? {
             let touched = match self.take(&changed).await {
                 Ok(touched) => touched,
@@ -176,6 +187,7 @@ impl Refresh {
         let directory = self.mirror.world.directory.clone();
         let now = self.clock.now();
         let changes = self.quota.publish(&self.mirror.world.tree, directory, touched, now);
+        self.shared.world.store(Arc::new(self.mirror.world.clone()));
         self.shared.stats.published.fetch_add(1, Ordering::Relaxed);
         hand_out(&self.changes, changes).await;
     }

@@ -5,7 +5,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use super::*;
 use crate::license::{GroupId, Holder};
-use crate::quota::Limits;
+use crate::quota::{Call, Limits};
 
 struct Bench {
     store: Arc<Store>,
@@ -258,4 +258,71 @@ fn random_edit(dice: &mut Dice) -> String {
         ),
         _ => format!("delete from numbers where id = {id}; delete from claims where id = {one}"),
     }
+}
+
+#[tokio::test]
+async fn a_file_that_was_replaced_is_no_fresh_tree() {
+    let mut bench = Bench::new().await;
+    let path = bench.store.path().to_owned();
+    std::fs::copy(&path, path.with_extension("copy")).unwrap();
+    std::fs::rename(path.with_extension("copy"), &path).unwrap();
+
+    bench.refresh.look().await;
+
+    assert!(bench.refresh.away);
+    assert_eq!(bench.limit(4), Some(10));
+}
+
+#[tokio::test]
+async fn a_running_refresh_has_an_edit_in_force_within_a_second() {
+    let mut bench = Bench::new().await;
+    let (_stop, stopped) = oneshot::channel::<()>();
+    let run = bench.refresh.run(async { drop(stopped.await) });
+    let task = tokio::spawn(run);
+
+    for limit in [3, 9, 4] {
+        let edit = format!("update licenses set sip_numbers = {limit} where id = 2");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(edit)).execute(&mut bench.hand).await.unwrap();
+        let began = std::time::Instant::now();
+        let in_force = || {
+            let view = bench.quota.gate(Holder::Group(GroupId(4)), bench.clock.now());
+            view.is_some_and(|view| view.sip.limit == limit)
+        };
+        while !in_force() {
+            assert!(began.elapsed() < Duration::from_secs(1), "{limit} is not in force");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    task.abort();
+}
+
+#[tokio::test]
+async fn a_seat_goes_in_the_second_in_which_its_license_ends() {
+    let mut bench = Bench::new().await;
+    let end = bench.clock.now().moment().0 + 2;
+    bench.by_hand(&format!("update licenses set valid_until = {end} where id = 2")).await;
+    let aor = "sip:1@c.com";
+    let now = bench.clock.now();
+    let call =
+        Call { call_id: b"a".to_vec().into(), since_ms: 0, until_mono_ms: now.mono_ms + 60_000 };
+    let owned = bench.quota.owned(aor).unwrap();
+    bench.quota.commit_call(aor, &owned, None, call, now).unwrap();
+    let (changes, mut taken) = mpsc::channel(10);
+    let (quota, clock) = (bench.quota.clone(), bench.clock);
+    let task = tokio::spawn(pulse(quota, clock, changes, std::future::pending()));
+
+    let revoked = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            let changes = taken.recv().await.unwrap();
+            if !changes.revoked.is_empty() {
+                return changes.revoked;
+            }
+        }
+    })
+    .await
+    .unwrap();
+
+    assert_eq!(clock.now().moment().0, end);
+    assert_eq!((&*revoked[0].aor, revoked[0].calls), (aor, 1));
+    task.abort();
 }

@@ -20,7 +20,7 @@ pub fn normalize(uri: &Uri<'_>, rules: &Rules<'_>) -> Option<String> {
         Scheme::Tel => context_domain(uri).unwrap_or_default(),
         Scheme::Other => return None,
     };
-    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let host = canonical(host);
     let domain = (rules.alias)(&host).unwrap_or(host);
     if domain.is_empty() {
         return None;
@@ -35,6 +35,15 @@ pub fn normalize(uri: &Uri<'_>, rules: &Rules<'_>) -> Option<String> {
         user = user.to_lowercase();
     }
     (!user.is_empty()).then(|| format!("sip:{user}@{domain}"))
+}
+
+/// Lower case, no final dot, IPv6 in its one shortest form.
+fn canonical(host: &str) -> String {
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    match inner.and_then(|inner| inner.parse::<core::net::Ipv6Addr>().ok()) {
+        Some(ip) => format!("[{ip}]"),
+        None => host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(),
+    }
 }
 
 fn is_phone(uri: &Uri<'_>) -> bool {
@@ -112,6 +121,7 @@ mod tests {
         ] {
             assert_eq!(normal(text).as_deref(), Some("sip:101@example.com"), "{text}");
         }
+        assert_eq!(normal("sip:1@[2001:DB8:0::1]:5060").as_deref(), Some("sip:1@[2001:db8::1]"));
     }
 
     #[test]

@@ -23,9 +23,28 @@ pub fn trim(mut text: &[u8]) -> &[u8] {
     text
 }
 
+/// Which bytes may stand in a token: a table, because every byte of every header name is asked.
+const TOKEN: [bool; 256] = token_bytes();
+
+const fn token_bytes() -> [bool; 256] {
+    let marks = b"-.!%*_+`'~";
+    let mut table = [false; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < marks.len() {
+        table[marks[at] as usize] = true;
+        at += 1;
+    }
+    table
+}
+
 /// Whether `byte` may stand in a token.
 pub fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+    TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 /// Whether `text` is a token.

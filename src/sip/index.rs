@@ -292,6 +292,8 @@ mod tests {
             ("v: SIP/2.0/UDP", "v: UDP", Name::Via),
             (";branch=z9hG4bK1", ";branch=z9hG4bK1;branch=2", Name::Via),
             (";tag=1", ";tag=1;tag=2", Name::From),
+            (";tag=1", ";tag=", Name::From),
+            ("t: sip:101@example.com", "t: sip:101@example.com;tag", Name::To),
             ("t: sip:101", "t: 101", Name::To),
             ("i: abc@h", "i: abc h", Name::CallId),
             ("CSeq: 7", "CSeq: 2147483648", Name::CSeq),

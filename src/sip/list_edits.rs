@@ -112,6 +112,16 @@ impl Patch {
         }
     }
 
+    /// Adds a value behind all others of its header (a strict router's Route, RFC 3261 16.6 step 6).
+    pub fn append_value(&mut self, message: &Message<'_>, name: Name, value: &[u8]) {
+        match message.lines(name).last() {
+            Some(line) => {
+                self.splice(line.end..line.end, &[name.text().as_bytes(), b": ", value, b"\r\n"])
+            }
+            None => self.add_header(message, name.text(), value),
+        }
+    }
+
     /// Adds a header line before the body.
     pub fn add_header(&mut self, message: &Message<'_>, name: &str, value: &[u8]) {
         let end = message.index().body.start.saturating_sub(2);
@@ -183,5 +193,19 @@ mod tests {
         });
 
         assert_eq!(out, format!("{VIA}expires: 60\r\nServer: us\r\nX-A: 1\r\nMin-Expires: 5\r\n"));
+    }
+
+    #[test]
+    fn a_value_is_appended_behind_its_header() {
+        let append = |patch: &mut Patch, message: &Message<'_>| {
+            patch.append_value(message, Name::Route, b"<sip:z>")
+        };
+
+        let headers = format!("{VIA}route: <sip:a>,\r\n <sip:b>\r\nX: y\r\n");
+        assert_eq!(
+            patched(&headers, append),
+            format!("{VIA}route: <sip:a>,\r\n <sip:b>\r\nRoute: <sip:z>\r\nX: y\r\n")
+        );
+        assert_eq!(patched(VIA, append), format!("{VIA}Route: <sip:z>\r\n"));
     }
 }

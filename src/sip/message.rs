@@ -2,7 +2,9 @@
 //! the bytes, so a place can be told from a slice.
 
 use super::value::Values;
-use super::{CSeq, Contact, Fault, Index, Method, Name, NameAddr, StartLine, Uri, Value, Via};
+use super::{
+    CSeq, Contact, Fault, Index, Method, Name, NameAddr, Params, StartLine, Uri, Value, Via,
+};
 use super::{grammar, parse_expires};
 use std::ops::Range;
 
@@ -204,14 +206,16 @@ impl<'a> Message<'a> {
         let sound =
             |name: Name, good: bool| if good { Ok(()) } else { Err(Fault::Malformed(name)) };
         sound(Name::Via, self.top_via().is_some_and(|via| !via.params.repeats("branch")))?;
-        let addr =
-            |found: Option<NameAddr<'_>>| found.is_some_and(|addr| !addr.params.repeats("tag"));
+        let tagged = |params: Params<'_>| match params.get("tag") {
+            Some(tag) => tag.value.is_some_and(|tag| !tag.is_empty()) && !params.repeats("tag"),
+            None => true,
+        };
+        let addr = |found: Option<NameAddr<'_>>| found.is_some_and(|addr| tagged(addr.params));
         sound(Name::From, addr(self.from()))?;
         sound(Name::To, addr(self.to()))?;
-        sound(
-            Name::CallId,
-            !self.call_id().is_empty() && !self.call_id().iter().any(|&byte| grammar::is_lws(byte)),
-        )?;
+        let call_id = self.call_id();
+        let spaced = call_id.iter().any(|&byte| grammar::is_lws(byte));
+        sound(Name::CallId, !call_id.is_empty() && !spaced)?;
         let cseq = self.cseq().ok_or(Fault::Malformed(Name::CSeq))?;
         if self.is_request() && cseq.method_text != self.method_text() {
             return Err(Fault::CSeqMismatch);

@@ -92,7 +92,10 @@ impl<'a> Pending<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let comma = if list { grammar::find_outside(self.rest, |byte| byte == b',') } else { None };
+        // Most lists have one element: a look for any comma is cheaper than reading quotes.
+        let listed = list && memchr::memchr(b',', self.rest).is_some();
+        let comma =
+            if listed { grammar::find_outside(self.rest, |byte| byte == b',') } else { None };
         let raw = comma.and_then(|comma| self.rest.get(..comma)).unwrap_or(self.rest);
         let blank = raw.iter().take_while(|&&byte| grammar::is_lws(byte)).count();
         let value = Value { text: grammar::trim(raw), at: self.at + blank, entry: self.entry };

@@ -2,6 +2,7 @@
 //! claims, the count of numbers of each owner, and of the numbers themselves only those that the
 //! change could meet.
 
+use chrono_tz::Tz;
 use sqlx::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
@@ -22,8 +23,8 @@ struct Near {
 }
 
 /// The records as they stand, with the numbers that `change` could meet.
-pub(super) async fn world(conn: &mut SqliteConnection, change: &Change) -> Result<World> {
-    let (tree, all) = tree::load(conn, chrono_tz::Tz::UTC).await?;
+pub(super) async fn world(conn: &mut SqliteConnection, zone: Tz, change: &Change) -> Result<World> {
+    let (tree, all) = tree::load(conn, zone).await?;
     let mut near = Near::default();
     near.add(change, &tree);
     let mut directory = Directory::new();

@@ -6,6 +6,7 @@ mod bulk;
 mod check;
 mod error;
 mod feed;
+mod import;
 mod open;
 mod packed;
 mod persist;
@@ -20,6 +21,7 @@ mod write;
 pub use bulk::{Everything, NumberRow};
 pub use error::{Error, Result};
 pub use feed::{Changed, Feed, Key};
+pub use import::{Import, Imported};
 pub use open::Store;
 pub use read::Records;
 pub use rows::Findings;
@@ -27,3 +29,6 @@ pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
 pub use secrets::Secret;
 pub use tree::{CreatedByOwner, placed_user};
 pub use write::{Terms, Written};
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
 //! Opening: the file is created and brought up to date before anybody reads it.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
@@ -23,9 +26,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Store {
     pub(super) pool: SqlitePool,
     pub(super) path: PathBuf,
+    /// Device and inode of the file that the connections are on.
+    file: (u64, u64),
     /// Writers of this process queue here in order of arrival: SQLite's own lock is not fair, and an
     /// import would starve the others.
     turn: Mutex<()>,
+    /// For groups that neither have nor inherit one.
+    pub(super) zone: Tz,
 }
 
 /// A write transaction: whoever holds it is the only writer.
@@ -39,10 +46,27 @@ impl Store {
     /// brings its schema up to date.
     pub async fn open(url: &str, base: &Path) -> Result<Self> {
         let path = file_of(url, base)?;
+        create(&path)?;
         let options = options(&path);
         migrate(&options, &LICENSING).await?;
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-        Ok(Self { pool, path, turn: Mutex::new(()) })
+        let file = identity(&path)?;
+        Ok(Self { pool, path, file, turn: Mutex::new(()), zone: Tz::UTC })
+    }
+
+    /// The same with the time zone of groups that neither have nor inherit one; UTC without this.
+    pub fn with_zone(self, zone: Tz) -> Self {
+        Self { zone, ..self }
+    }
+
+    /// Fails where another file stands in the place of the one that was opened (a backup was put
+    /// back): what is read here is then nobody's any more.
+    pub fn check_file(&self) -> Result<()> {
+        if identity(&self.path)? == self.file {
+            return Ok(());
+        }
+        let reason = "the file was replaced while it was open; restart to read the new one";
+        Err(Error::Url { url: self.path.display().to_string(), reason: reason.into() })
     }
 
     /// The file of the database.
@@ -80,6 +104,7 @@ impl Writing<'_> {
 
 /// Opens the file of seats at `path`.
 pub(super) async fn open_seats(path: &Path) -> Result<SqliteConnection> {
+    create(path)?;
     let options = options(path);
     migrate(&options, &SEATS).await?;
     Ok(options.connect().await?)
@@ -89,12 +114,33 @@ pub(super) async fn open_seats(path: &Path) -> Result<SqliteConnection> {
 pub(super) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .disable_statement_logging()
+}
+
+fn identity(path: &Path) -> Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(path).map_err(|fault| Error::Url {
+        url: path.display().to_string(),
+        reason: fault.to_string(),
+    })?;
+    Ok((found.dev(), found.ino()))
+}
+
+/// A new file is for its owner and group alone: it holds passwords and keys. What SQLite puts beside
+/// it takes over its mode.
+fn create(path: &Path) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o640).open(path);
+    match created {
+        Err(fault) if fault.kind() != ErrorKind::AlreadyExists => {
+            Err(Error::Url { url: path.display().to_string(), reason: fault.to_string() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One transaction that locks first, so that two processes may meet a new file at once.
@@ -135,6 +181,22 @@ mod tests {
         assert!(file_of("sqlite::memory:", base).is_err());
         assert!(file_of("postgres://x", base).is_err());
         assert!(file_of("a.db", base).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_new_file_is_not_for_everybody() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+
+        let store = Store::open("sqlite:a.db", folder.path()).await.unwrap();
+
+        for file in ["a.db", "a.db-wal"] {
+            let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o007, 0, "{file}: {mode:o}");
+        }
+        let nowhere = Store::open("sqlite:none/a.db", folder.path()).await;
+        assert!(matches!(nowhere, Err(Error::Url { .. })));
+        store.close().await;
     }
 
     #[tokio::test]

@@ -12,13 +12,16 @@ use super::{Error, Result};
 /// Rows of one statement.
 const ROWS_AT_ONCE: usize = 500;
 
-/// The id that the next new row of `table` gets; ids of removed rows are not given again.
+/// The id that the next new row of `table` gets; ids of removed rows are not given again, and even
+/// where somebody emptied the sequence no row that is there is written over.
 pub(super) async fn next_id(conn: &mut SqliteConnection, table: &'static str) -> Result<i64> {
-    let given: Option<i64> = sqlx::query_scalar("select seq from sqlite_sequence where name = ?")
-        .bind(table)
-        .fetch_optional(conn)
-        .await?;
-    Ok(given.unwrap_or_default() + 1)
+    let sql = AssertSqlSafe(format!(
+        "select coalesce(max(id), 0) from (
+            select seq as id from sqlite_sequence where name = '{table}'
+            union all select max(id) from {table})"
+    ));
+    let given: i64 = sqlx::query_scalar(sql).fetch_one(conn).await?;
+    Ok(given + 1)
 }
 
 /// The group and its addresses.

@@ -17,13 +17,9 @@ pub(super) fn in_use(both: &Comparison<'_>, gate: Holder, usage: &dyn Usage) -> 
     let start = both.after.next_start(gate, both.at).filter(|_| !licensed);
     let at = start.unwrap_or(both.at);
     let allowance = both.after.granted_allowance(gate, at);
-    let used = [
-        (Resource::SipNumbers, usage.sip_seats(gate)),
-        (Resource::MobileApps, usage.app_seats(gate)),
-    ];
     let mut findings = Vec::new();
-    for (resource, used) in used {
-        let (granted, asked) = (allowance.of(resource), signed(used));
+    for resource in [Resource::SipNumbers, Resource::MobileApps] {
+        let (granted, asked) = (allowance.of(resource), seats(usage, gate, resource));
         if asked > granted {
             let obstacle = Obstacle {
                 gate: both.after.name_of(gate),
@@ -53,13 +49,11 @@ pub(super) fn revoked(both: &Comparison<'_>, gate: Holder, usage: &dyn Usage) ->
         .filter(|holder| both.after.path(*holder).contains(&gate))
         .collect();
     let mut warnings = Vec::new();
-    let counts: [(Resource, &str, &dyn Fn(Holder) -> u64); 2] = [
-        (Resource::SipNumbers, "SIP seats", &|holder| usage.sip_seats(holder)),
-        (Resource::MobileApps, "app seats", &|holder| usage.app_seats(holder)),
-    ];
-    for (resource, what, seats) in counts {
-        let held = signed(seats(gate));
-        let coming: i64 = arriving.iter().map(|holder| signed(seats(*holder))).sum();
+    for (resource, what) in
+        [(Resource::SipNumbers, "SIP seats"), (Resource::MobileApps, "app seats")]
+    {
+        let held = seats(usage, gate, resource);
+        let coming: i64 = arriving.iter().map(|holder| seats(usage, *holder, resource)).sum();
         let over = (held + coming - new.of(resource)).max(0);
         let was_over = (held - old.of(resource)).max(0);
         if over > was_over {
@@ -91,6 +85,13 @@ const UNLIMITED: Allowance = Allowance {
     mobile_apps: u32::MAX,
     features: crate::license::FeatureSet::NONE,
 };
+
+fn seats(usage: &dyn Usage, holder: Holder, resource: Resource) -> i64 {
+    signed(match resource {
+        Resource::SipNumbers => usage.sip_seats(holder),
+        Resource::MobileApps => usage.app_seats(holder),
+    })
+}
 
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)

@@ -65,6 +65,7 @@ create table numbers (
         aor glob 'sip:?*@?*'
         and aor not glob '*[' || char(1) || '- <>"]*'
         and substr(aor, instr(aor, '@')) = lower(substr(aor, instr(aor, '@')))
+        and aor not glob '*@*@*'
         and instr(aor, ';') = 0
     ),
     group_id integer references groups (id),
@@ -108,14 +109,21 @@ create table settings (
     value text not null
 ) strict, without rowid;
 
--- Imports that have begun and not ended: they are resumed or undone.
+-- Imports that have begun and not ended: they are resumed (by the same rows again) or undone.
 create table imports (
     id integer primary key autoincrement,
+    digest blob not null unique,
     started_at integer not null,
-    first_id integer not null,
     total integer not null,
-    written integer not null default 0,
-    digest text not null unique
+    written integer not null default 0
 ) strict;
+
+-- The ids that each piece of an import was given, ends included.
+create table import_pieces (
+    import_id integer not null references imports (id) on delete cascade,
+    first_id integer not null,
+    last_id integer not null,
+    primary key (import_id, first_id)
+) strict, without rowid;
 
 insert into groups (id, parent_id, name, kind) values (1, null, '', 'server');

@@ -1,0 +1,6 @@
+//! The rules of counting as seen from outside: one number after another registers, and who gets in.
+
+mod lasting;
+mod limits;
+mod model;
+mod settling;
