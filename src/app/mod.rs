@@ -106,6 +106,7 @@ async fn serve(config: Config, logging: telemetry::Logging) -> Result<(), Fault>
         shared: Arc::clone(&shared),
         proxy: Arc::clone(&proxy),
         reloader: reload::Reloader::new(&config, Arc::clone(&rooms.admission), logging),
+        recent: Arc::default(),
         clock,
     });
     metrics.observe(Arc::new(observed::Gauges::new(&desk)));
@@ -117,7 +118,9 @@ async fn serve(config: Config, logging: telemetry::Logging) -> Result<(), Fault>
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(refresh.run(stopped()));
     tasks.spawn(refresh::pulse(Arc::clone(&rooms.quota), clock, hand_out, stopped()));
-    tasks.spawn(telemetry::write_refusals(refusal_lines, config.log.refusals_per_second));
+    let recent = Arc::clone(&desk.recent);
+    let per_second = config.log.refusals_per_second;
+    tasks.spawn(telemetry::write_refusals(refusal_lines, per_second, recent));
     tasks.spawn(control.serve(Arc::clone(&desk) as Arc<dyn crate::admin::control::Answers>));
     let endpoint = telemetry::serve(scrape, Arc::clone(&metrics), stopped());
     tasks.spawn(async move {
