@@ -93,6 +93,8 @@ pub struct Admission {
     pub trusted_identity: Vec<IpNet>,
     /// Whether `Anna` and `anna` are two numbers.
     pub case_sensitive_users: bool,
+    /// Bodies of MESSAGE and INFO that open a door, and so need `remote_door_opening`.
+    pub door_messages: Vec<Pattern>,
     /// User parts that are emergency calls, besides `urn:service:sos`.
     pub emergency_users: Vec<String>,
 }
