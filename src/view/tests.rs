@@ -68,7 +68,6 @@ fn seat(directory: &Directory, aor: &str, kind: Held, state: Standing) -> Seat {
         created: owned.is_created(),
         kind,
         device: Some(1),
-        apps: u32::from(kind == Held::App && state != Standing::Dormant),
         since_ms: 1_700_000_000_999,
         until_ms: Some(1_700_000_060_000),
         state,
