@@ -12,6 +12,7 @@ use governor::{Quota, RateLimiter};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::Recent;
 use crate::license::Cause;
 
 /// Lines that wait for the writer; a burst beyond it is counted, not kept.
