@@ -187,8 +187,7 @@ fn a_call_that_leaves_by_a_trunk_needs_the_feature() {
 
     let text = invite(&mut caller, "sip:+34600000000@carrier.example.net");
     assert_eq!(caller.exchange(&text).status(), 403);
-    let explained = daemon.log();
-    assert!(explained.contains("feature_off"), "{explained}");
+    eventually(SOON, "the reason is logged", || daemon.log().contains("feature_off"));
 
     daemon.tell(&["license", "add", "R", "--sip", "1", "--feature", "sip_trunks"]);
     std::thread::sleep(Duration::from_secs(1));
