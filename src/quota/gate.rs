@@ -265,6 +265,19 @@ impl Gate {
         }
     }
 
+    /// Why nobody will pass here at `at`, by the schedule; changes nothing.
+    pub fn invalid_as_of(&self, at: Moment, needs: FeatureSet) -> Option<Cause> {
+        let sheet = self.sheet.lock();
+        if sheet.plan.monitor {
+            return None;
+        }
+        let next = sheet.plan.steps.partition_point(|step| step.from <= at);
+        let step = next.checked_sub(1).and_then(|index| sheet.plan.steps.get(index));
+        let Some(step) = step else { return Some(Cause::NoLicense) };
+        let lacks = !needs.without(step.features).is_empty();
+        invalid(step.status).or(lacks.then_some(Cause::FeatureOff))
+    }
+
     fn full(&self, ask: Ask) -> Option<Cause> {
         let (sip, apps) = unpack(self.left.load(Ordering::Acquire));
         let wants_sip = ask.units.sip > 0;
@@ -452,7 +465,7 @@ fn losses(now: Option<&Step>, later: &[Step]) -> (i64, i64) {
     (shrinks_at, loses_at)
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(feature = "loom")))]
 mod tests {
     use super::*;
     use crate::license::GroupId;

@@ -9,7 +9,7 @@ mod expiry;
 mod fixture;
 mod gate;
 mod listing;
-#[cfg(all(test, loom))]
+#[cfg(all(test, feature = "loom"))]
 mod loom_;
 mod path;
 mod publish;
@@ -20,7 +20,7 @@ mod settle;
 mod shard;
 mod snapshot;
 mod sync;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(feature = "loom")))]
 mod tests;
 mod ticket;
 

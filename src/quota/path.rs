@@ -90,6 +90,16 @@ impl Path {
         self.cause(now, Ask { units: Units::NONE, claimed: false, needs })
     }
 
+    /// Why nobody will pass here at a later instant, by the schedules; changes nothing.
+    pub fn invalid_as_of(&self, at: Moment, needs: FeatureSet) -> Option<Refusal> {
+        let causes = self.stops.iter().filter_map(|stop| {
+            let cause = stop.gate.invalid_as_of(at, needs)?;
+            Some(Refusal { cause, gate: Some(stop.gate.holder()), next_change: None })
+        });
+        // The first of the equal ones is the nearest.
+        causes.min_by_key(|refusal| refusal.cause)
+    }
+
     /// What every gate has; all where there is none.
     pub fn features(&self, now: Moment) -> FeatureSet {
         self.stops

@@ -18,9 +18,9 @@ use crate::license::{Cause, FeatureSet};
 /// At most this many reservations of one number wait for an answer.
 pub(super) const UNSETTLED_MAX: usize = 2;
 
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 const SHARDS: usize = 64;
-#[cfg(loom)]
+#[cfg(feature = "loom")]
 const SHARDS: usize = 1;
 
 /// Bounds and margins, from the configuration.

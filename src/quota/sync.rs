@@ -1,7 +1,7 @@
 //! The atomics, the mutex and the published slot that this room is built on: the real ones, or
 //! loom's, so that the model checker runs the very code that serves.
 
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod real {
     pub use parking_lot::Mutex;
     pub use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -29,7 +29,7 @@ mod real {
     }
 }
 
-#[cfg(loom)]
+#[cfg(feature = "loom")]
 mod modelled {
     pub use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -77,7 +77,7 @@ mod modelled {
     }
 }
 
-#[cfg(loom)]
+#[cfg(feature = "loom")]
 pub use modelled::*;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 pub use real::*;
