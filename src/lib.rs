@@ -1,6 +1,21 @@
 //! admitd: REGISTER and INVITE pass to a SIP registrar while the groups of the number have license
 //! left, and are answered 403 when a limit or a validity has run out.
 
+pub mod admin;
+pub mod admission;
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod ledger;
 pub mod license;
+pub mod proxy;
 pub mod quota;
+pub mod refresh;
+pub mod registrar;
+pub mod sip;
+pub mod store;
+pub mod systemd;
+pub mod telemetry;
+pub mod transport;
+pub mod view;

@@ -1,8 +1,7 @@
 //! How the records of a tree change, and its indexes with them. Whatever comes counts as loaded from
 //! the store: nothing is judged here.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::tree::{GroupNode, UserNode};
 use super::{Created, Group, GroupId, Holder, License, LicenseId, NumberKind, Tree, User, UserId};
@@ -35,11 +34,11 @@ impl Tree {
         self.link(&group);
         let node = GroupNode {
             group,
-            children: BTreeMap::new(),
-            members: BTreeSet::new(),
+            children: Arc::default(),
+            members: Arc::default(),
             licenses: Vec::new(),
             created: Created::default(),
-            items: OnceLock::new(),
+            items: Arc::default(),
         };
         self.groups.insert(id, Arc::new(node));
         // A group without restriction and without anything in it changes nobody's sum.
@@ -60,7 +59,8 @@ impl Tree {
 
     fn link(&mut self, group: &Group) {
         if let Some(parent) = group.parent.and_then(|parent| self.groups.get_mut(&parent)) {
-            Arc::make_mut(parent).children.insert(group.name.as_str().into(), group.id);
+            Arc::make_mut(&mut Arc::make_mut(parent).children)
+                .insert(group.name.as_str().into(), group.id);
         }
     }
 
@@ -70,7 +70,7 @@ impl Tree {
         };
         // Two siblings may exchange their names one after the other.
         if parent.children.get(group.name.as_str()) == Some(&group.id) {
-            Arc::make_mut(parent).children.remove(group.name.as_str());
+            Arc::make_mut(&mut Arc::make_mut(parent).children).remove(group.name.as_str());
         }
     }
 
@@ -91,7 +91,7 @@ impl Tree {
         self.user_names.insert(user.name.as_str().into(), id);
         for group in &user.groups {
             if let Some(node) = self.groups.get_mut(group) {
-                Arc::make_mut(node).members.insert(id);
+                Arc::make_mut(&mut Arc::make_mut(node).members).insert(id);
             }
         }
         match self.users.get_mut(&id) {
@@ -122,7 +122,7 @@ impl Tree {
     fn leave(&mut self, user: UserId, groups: &[GroupId]) {
         for group in groups {
             if let Some(node) = self.groups.get_mut(group) {
-                Arc::make_mut(node).members.remove(&user);
+                Arc::make_mut(&mut Arc::make_mut(node).members).remove(&user);
             }
         }
     }

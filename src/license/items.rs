@@ -2,7 +2,7 @@
 //! other gate below it, each once, however many ways lead to it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{GroupId, HandOut, Holder, Moment, Resource, Tree, UserId};
 
@@ -90,9 +90,8 @@ impl Tree {
     /// Empties what is kept for every group that the holder stands under, itself included.
     pub(super) fn forget_items(&mut self, holder: Holder) {
         for id in self.ancestry(holder) {
-            let kept = self.groups.get(&id).is_some_and(|node| node.items.get().is_some());
-            if let Some(node) = self.groups.get_mut(&id).filter(|_| kept) {
-                Arc::make_mut(node).items.take();
+            if let Some(node) = self.groups.get_mut(&id) {
+                Arc::make_mut(node).items = Arc::default();
             }
         }
     }
@@ -134,11 +133,14 @@ impl Tree {
     }
 
     fn edit_items(&mut self, id: GroupId, edit: impl FnOnce(&mut Items)) {
-        let kept = self.groups.get(&id).is_some_and(|node| node.items.get().is_some());
-        let Some(node) = self.groups.get_mut(&id).filter(|_| kept) else { return };
-        if let Some(items) = Arc::make_mut(node).items.get_mut() {
+        let Some(node) = self.groups.get_mut(&id) else { return };
+        let node = Arc::make_mut(node);
+        let mut kept = node.items.get().cloned();
+        if let Some(items) = &mut kept {
             edit(Arc::make_mut(items));
         }
+        // Never the old cell: a copy of the tree may hold it, or fill it later.
+        node.items = Arc::new(kept.map_or_else(OnceLock::new, OnceLock::from));
     }
 
     /// What was granted to the gates among the items, without created numbers.
@@ -164,5 +166,36 @@ impl Tree {
             (HandOut::Shared, Resource::SipNumbers) => allowance - self.items(gate).numbers_below,
             (HandOut::Shared, Resource::MobileApps) => allowance,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::license::{Created, GroupId, Holder, NumberKind, SERVER, Tree};
+
+    #[test]
+    fn a_copy_keeps_the_items_it_had_whoever_asks_first() {
+        let tree = Tree::default();
+        let server = Holder::Group(SERVER);
+        let mut copy = tree.clone();
+
+        copy.set_created(server, Created::default().with(NumberKind::Phone, 3));
+
+        assert_eq!(copy.items(server).numbers, 3);
+        assert_eq!(tree.items(server).numbers, 0);
+        assert_eq!(tree.items(Holder::Group(GroupId(99))).numbers, 0);
+    }
+
+    #[test]
+    fn what_is_kept_follows_the_numbers() {
+        let mut tree = Tree::default();
+        let server = Holder::Group(SERVER);
+        assert_eq!(tree.items(server).numbers, 0);
+
+        tree.add_created(server, NumberKind::Phone, 2);
+        tree.add_created(server, NumberKind::Panel, 1);
+        tree.add_created(server, NumberKind::Phone, -1);
+
+        assert_eq!((tree.items(server).numbers, tree.items(server).numbers_below), (2, 2));
     }
 }

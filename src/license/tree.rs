@@ -29,12 +29,13 @@ pub struct Created([u32; NumberKind::ALL.len()]);
 #[derive(Clone, Debug)]
 pub(super) struct GroupNode {
     pub group: Group,
-    pub children: BTreeMap<Arc<str>, GroupId>,
-    pub members: BTreeSet<UserId>,
+    pub children: Arc<BTreeMap<Arc<str>, GroupId>>,
+    pub members: Arc<BTreeSet<UserId>>,
     pub licenses: Vec<Arc<License>>,
     pub created: Created,
-    /// Filled when first asked, emptied by whatever changes it.
-    pub items: OnceLock<Arc<Items>>,
+    /// Filled when first asked. Copies of the tree share the cell, so whatever changes below this group
+    /// gives it another one.
+    pub items: Arc<OnceLock<Arc<Items>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -212,8 +213,11 @@ impl Tree {
         found
     }
 
-    /// "SmartHome/A Residence/12", or "/" for the server.
+    /// "SmartHome/A Residence/12", or "/" for the server; for a group that is not there its id.
     pub fn path_name(&self, id: GroupId) -> String {
+        if self.group(id).is_none() {
+            return format!("group {id}");
+        }
         let mut names: Vec<&str> = self
             .lineage(id)
             .filter(|group| group.parent.is_some())

@@ -43,6 +43,7 @@ pub(super) fn compare(both: &Comparison<'_>, gate: Holder) -> Vec<Finding> {
     instants.extend(boundaries(both.before, gate, both.at));
     for item in looked_at {
         let mut instants = instants.clone();
+        instants.extend(boundaries(both.before, *item, both.at));
         instants.extend(boundaries(both.after, *item, both.at));
         instants.sort_unstable();
         instants.dedup();
@@ -66,8 +67,10 @@ fn compare_item(both: &Comparison<'_>, gate: Holder, item: Holder, at: Moment, t
         licensed: was_gate && both.before.is_licensed(gate, at),
     };
     let has_license = both.after.is_licensed(gate, at);
-    // A gate that loses its license now, or is switched on without one, leaves nothing to rest.
-    let bare = at == both.at && !has_license && (old.licensed || !was_gate);
+    // A gate that loses its license now, or is switched on without one, leaves nothing to rest; one
+    // that is switched on with an upcoming license only is judged from its start.
+    let switched_on = !was_gate && both.after.next_start(gate, at).is_none();
+    let bare = at == both.at && !has_license && (old.licensed || switched_on);
     let new = Pair {
         item: both.after.granted_allowance(item, at).features,
         gate: both.after.granted_allowance(gate, at).features,
@@ -108,7 +111,8 @@ fn tell(both: &Comparison<'_>, gate: Holder, missing: Missing) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (feature, at) in missing.up {
         let from = missing.granted.get(&feature);
-        let last = from.is_some_and(|from| *from < at).then_some(at);
+        let fits_before = from.is_some_and(|from| *from < at) || both.could_end(gate, at);
+        let last = fits_before.then_some(at);
         findings.push(Finding::Up(obstacle(feature, last)));
     }
     for (feature, at) in missing.down {

@@ -5,8 +5,13 @@ mod change;
 mod check;
 mod features;
 mod ownership;
+#[cfg(test)]
+mod property;
 mod records;
 mod seats;
+mod shares;
+#[cfg(test)]
+mod slow;
 mod sums;
 mod timeline;
 mod verdict;

@@ -1,8 +1,8 @@
 //! The counts at one gate, before and after a write: what it makes worse, and by how much.
 
-use super::Obstacle;
 use super::check::Comparison;
 use super::timeline::{Timeline, boundaries};
+use super::{Obstacle, shares};
 use crate::license::{HandOut, Holder, Moment, Resource, Tree};
 
 /// What a comparison found.
@@ -18,41 +18,41 @@ pub(super) enum Finding {
 }
 
 /// One side of the comparison at one gate.
-struct Side<'a> {
-    tree: &'a Tree,
-    gate: Holder,
-    resource: Resource,
-    is_gate: bool,
-    hand_out: HandOut,
-    grants: Timeline,
-    numbers: i64,
+pub(super) struct Side<'a> {
+    pub tree: &'a Tree,
+    pub gate: Holder,
+    pub resource: Resource,
+    pub is_gate: bool,
+    pub hand_out: HandOut,
+    pub grants: Timeline,
+    pub numbers: i64,
 }
 
 /// One side at one instant.
 #[derive(Clone, Copy, Debug)]
-struct Figures {
+pub(super) struct Figures {
     /// Whether the gate has a license then; where not, everything rests.
-    licensed: bool,
-    allowance: i64,
-    grants: i64,
-    numbers: i64,
-    hand_out: HandOut,
+    pub licensed: bool,
+    pub allowance: i64,
+    pub grants: i64,
+    pub numbers: i64,
+    pub hand_out: HandOut,
 }
 
 /// How much worse one instant becomes, and of what kind it is.
-struct Worse {
-    at: Moment,
-    kind: Kind,
+pub(super) struct Worse {
+    pub at: Moment,
+    pub kind: Kind,
     /// By how much more it does not fit than before.
-    by: i64,
-    over: i64,
-    granted: i64,
-    left: i64,
-    asked: i64,
+    pub by: i64,
+    pub over: i64,
+    pub granted: i64,
+    pub left: i64,
+    pub asked: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Up,
     Down,
     Later,
@@ -72,7 +72,7 @@ impl<'a> Side<'a> {
         Self { tree, gate, resource, is_gate: tree.is_gate(gate), hand_out, grants, numbers }
     }
 
-    fn at(&self, at: Moment) -> Figures {
+    pub fn at(&self, at: Moment) -> Figures {
         Figures {
             licensed: self.is_gate && self.tree.is_licensed(self.gate, at),
             allowance: self.tree.granted_allowance(self.gate, at).of(self.resource),
@@ -97,7 +97,7 @@ impl Figures {
     }
 
     /// What may still be handed out.
-    fn left(&self) -> i64 {
+    pub fn left(&self) -> i64 {
         match self.hand_out {
             HandOut::Split => self.allowance - self.load(),
             HandOut::Shared => self.allowance - self.numbers,
@@ -105,7 +105,7 @@ impl Figures {
     }
 
     /// By how much it does not fit; at rest nothing is asked.
-    fn excess(&self) -> i64 {
+    pub fn excess(&self) -> i64 {
         if self.licensed { (self.load() - self.allowance).max(0) } else { 0 }
     }
 }
@@ -120,7 +120,7 @@ pub(super) fn compare(both: &Comparison<'_>, gate: Holder) -> Vec<Finding> {
         let worse = if before.is_gate {
             let mut worse = compare_sums(&before, &after, &instants, both.at);
             if after.hand_out == HandOut::Shared && before.hand_out == HandOut::Shared {
-                worse.extend(compare_shares(both, &before, &after, &instants));
+                worse.extend(shares::compare(both, &before, &after, &instants));
             }
             worse
         } else {
@@ -156,10 +156,15 @@ fn compare_sums(
 ) -> Vec<Worse> {
     let numbers_at = instant_of_numbers(after, at);
     let figures = instants.iter().map(|at| (*at, before.at(*at), after.at(*at)));
+    let shared = before.hand_out == HandOut::Shared && after.hand_out == HandOut::Shared;
     figures
-        .filter_map(|(instant, old, new)| {
+        .filter_map(|(instant, mut old, mut new)| {
             if !new.licensed {
                 return compare_unlicensed(instant, &old, &new, instant == at, numbers_at);
+            }
+            if shared {
+                // Each share is judged by itself; a large one must not hide that numbers don't fit.
+                (old.grants, new.grants) = (0, 0);
             }
             compare_licensed(instant, &old, &new, instant == numbers_at)
         })
@@ -179,7 +184,7 @@ fn compare_unlicensed(
         return None;
     }
     let added = new.numbers - old.numbers;
-    if old.licensed && new.load() > 0 {
+    if old.licensed && new.load() > old.excess() {
         return Some(Worse::taken(at, old, new));
     }
     (added > 0 && numbers_at == at).then_some(Worse {
@@ -199,11 +204,8 @@ fn compare_licensed(at: Moment, old: &Figures, new: &Figures, numbers_now: bool)
     if excess <= held {
         return None;
     }
-    // A shared gate's largest share is judged share by share: to raise another one may be worse too.
-    let shares = old.hand_out == HandOut::Shared && new.hand_out == HandOut::Shared;
-    let grants = if shares { new.grants.min(old.grants) } else { new.grants };
     let numbers = if numbers_now { new.numbers } else { new.numbers.min(old.numbers) };
-    let asked = Figures { grants, ..*new }.load_with(numbers);
+    let asked = new.load_with(numbers);
     let opened = old.hand_out != new.hand_out && new.hand_out == HandOut::Split;
     let rises = opened || new.grants > old.grants || new.numbers > old.numbers;
     let allowance = new.allowance.max(old.allowance);
@@ -213,8 +215,6 @@ fn compare_licensed(at: Moment, old: &Figures, new: &Figures, numbers_now: bool)
         Kind::Up
     } else if new.allowance < old.allowance {
         return Some(Worse::taken(at, old, new));
-    } else if shares && new.grants > old.grants && new.numbers <= old.numbers {
-        return None;
     } else {
         Kind::Later
     };
@@ -239,7 +239,7 @@ fn excess_before(old: &Figures, new: &Figures) -> i64 {
 
 impl Worse {
     /// The gate's own allowance falls.
-    fn taken(at: Moment, old: &Figures, new: &Figures) -> Self {
+    pub fn taken(at: Moment, old: &Figures, new: &Figures) -> Self {
         let over = (new.load() - new.allowance).max(0);
         Self {
             at,
@@ -251,41 +251,6 @@ impl Worse {
             asked: old.allowance - new.allowance,
         }
     }
-}
-
-/// Shared: each gate among the items may have up to all of it; only those that the write changes are
-/// judged.
-fn compare_shares(
-    both: &Comparison<'_>,
-    before: &Side<'_>,
-    after: &Side<'_>,
-    instants: &[Moment],
-) -> Vec<Worse> {
-    let (gate, resource) = (after.gate, after.resource);
-    let mut found = Vec::new();
-    for item in both.changed_items(gate) {
-        let was_item = both.was_item(item, gate);
-        for at in instants {
-            let (old, new) = (before.at(*at), after.at(*at));
-            let share = both.after.granted_allowance(item, *at).of(resource);
-            let old_share =
-                if was_item { both.before.granted_allowance(item, *at).of(resource) } else { 0 };
-            let held = if old.licensed { (old_share - old.allowance).max(0) } else { 0 };
-            let over = share - new.allowance.max(old.allowance);
-            if new.licensed && share > old_share && over > held {
-                found.push(Worse {
-                    at: *at,
-                    kind: Kind::Up,
-                    by: over - held,
-                    over,
-                    granted: new.allowance,
-                    left: old.left(),
-                    asked: share - old_share,
-                });
-            }
-        }
-    }
-    found
 }
 
 /// A gate that was none: what is below has to fit as if it were granted now.
@@ -348,7 +313,9 @@ fn tell(
         let start = instants.iter().copied().find(rises);
         let ups = worse.iter().filter(|worse| worse.kind == Kind::Up);
         let fails = ups.map(|worse| worse.at).min();
-        let last = fails.filter(|fails| start.is_some_and(|start| start < *fails));
+        let last = fails.filter(|fails| {
+            start.is_some_and(|start| start < *fails) || both.could_end(gate, *fails)
+        });
         findings.push(Finding::Up(obstacle(up, last)));
     }
     if let Some(down) = worst(Kind::Down) {

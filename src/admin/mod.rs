@@ -1,0 +1,3 @@
+//! How a running daemon is asked and told, apart from the wire.
+
+pub mod control;

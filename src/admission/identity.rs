@@ -1,0 +1,234 @@
+//! Whose request it is and by which device: the number, the device's ids, and how well a seat's
+//! device matches what a request shows. Knows no limits.
+
+use std::hash::Hasher;
+use std::net::SocketAddr;
+
+use super::Settings;
+use crate::license::NumberKind;
+use crate::quota::{Device, Ids};
+use crate::sip::{Contact, Message, Name, Rules, Uri, normalize, uri_eq};
+
+/// A number as a request names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// `sip:user@domain`, normalized.
+    pub aor: String,
+    /// Whether its domain is one of ours.
+    pub ours: bool,
+}
+
+/// The address-of-record that a URI names, under the alias table; `None` for what names no number.
+pub fn address_of(uri: &Uri<'_>, settings: &Settings) -> Option<Address> {
+    let alias = |host: &str| settings.domain_of(host).map(str::to_owned);
+    let rules = Rules { alias: &alias, fold_user_case: settings.fold_user_case };
+    let aor = normalize(uri, &rules)?;
+    let (_, domain) = aor.rsplit_once('@')?;
+    let ours = settings.domain_of(domain) == Some(domain);
+    Some(Address { aor, ours })
+}
+
+/// Every id that one Contact of a request shows. `None` for `*`.
+pub fn ids_of(contact: &Contact<'_>, message: &Message<'_>, source: SocketAddr) -> Option<Ids> {
+    let addr = contact.addr()?;
+    let instances = contact.instance().map(|id| Box::from(id.as_ref())).into_iter().collect();
+    let pushes = contact
+        .push()
+        .map(|push| [push.provider, push.param, push.prid].join(&b'|').into_boxed_slice())
+        .into_iter()
+        .collect();
+    Some(Ids {
+        instances,
+        pushes,
+        contacts: vec![addr.uri.raw.into()],
+        user_agent: agent_of(message).into(),
+        source: Some(source),
+    })
+}
+
+/// The User-Agent of a message.
+pub fn agent_of<'a>(message: &Message<'a>) -> &'a [u8] {
+    message.first(Name::UserAgent).map_or(&[], |value| value.text)
+}
+
+/// How well a seat's device matches `shown`: 0 instance, 1 push id, 2 the same Contact, 3 the same
+/// sort of phone at the same place; `None`: another device. `is_dead` tells flows that are gone.
+pub fn match_device(device: &Device, shown: &Ids, is_dead: &dyn Fn(&Device) -> bool) -> Option<u8> {
+    let known = &device.ids;
+    if shown.instances.iter().any(|id| known.instances.contains(id)) {
+        return Some(0);
+    }
+    if shown.pushes.iter().any(|id| known.pushes.contains(id)) {
+        return Some(1);
+    }
+    let other_instance = !shown.instances.is_empty() && !known.instances.is_empty();
+    if !other_instance && same_contact(&known.contacts, &shown.contacts) {
+        return Some(2);
+    }
+    let plain = |ids: &Ids| ids.instances.is_empty() && ids.pushes.is_empty();
+    let same_phone = plain(known)
+        && plain(shown)
+        && known.user_agent == shown.user_agent
+        && contact_user(known) == contact_user(shown)
+        && (known.source == shown.source || is_dead(device));
+    same_phone.then_some(3)
+}
+
+/// RFC 3261 19.1.4.
+fn same_contact(known: &[Box<[u8]>], shown: &[Box<[u8]>]) -> bool {
+    known.iter().any(|one| shown.iter().any(|other| same_uri(one, other)))
+}
+
+/// Whether two URIs, as bytes, are equal (RFC 3261 19.1.4).
+pub fn same_uri(one: &[u8], other: &[u8]) -> bool {
+    one == other
+        || match (Uri::parse(one), Uri::parse(other)) {
+            (Some(one), Some(other)) => uri_eq(&one, &other),
+            _ => false,
+        }
+}
+
+fn contact_user(ids: &Ids) -> Option<&[u8]> {
+    Uri::parse(ids.contacts.last()?)?.user
+}
+
+/// Whether this device is a mobile app and so takes an app seat.
+pub fn is_app(kind: NumberKind, ids: &Ids, settings: &Settings) -> bool {
+    match kind {
+        NumberKind::App => true,
+        NumberKind::Panel | NumberKind::Monitor | NumberKind::Concierge | NumberKind::Dialer => {
+            false
+        }
+        NumberKind::Phone => !ids.pushes.is_empty() || is_app_agent(&ids.user_agent, settings),
+    }
+}
+
+fn is_app_agent(agent: &[u8], settings: &Settings) -> bool {
+    settings.app_agents.iter().any(|pattern| pattern.matches(agent))
+}
+
+/// A short name for a device that our tokens carry: the hash of its strongest id. A device answers
+/// to the hash of any id it was seen with; 0 names none.
+pub fn device_name(ids: &Ids) -> u32 {
+    let strongest = ids.instances.last().or(ids.pushes.last()).or(ids.contacts.last());
+    strongest.map_or(0, |id| hash_of(id))
+}
+
+/// Whether a device goes by this name.
+pub fn is_named(device: &Device, name: u32) -> bool {
+    has_name(&device.ids, name)
+}
+
+/// The name of a Contact URI.
+pub fn contact_name(uri: &[u8]) -> u32 {
+    hash_of(uri)
+}
+
+/// Whether `name` is that of any of these ids.
+pub fn has_name(ids: &Ids, name: u32) -> bool {
+    name != 0
+        && [&ids.instances, &ids.pushes, &ids.contacts]
+            .into_iter()
+            .flatten()
+            .any(|id| hash_of(id) == name)
+}
+
+/// Under the token's own MAC, so it need not be keyed; it must be the same after a restart.
+fn hash_of(id: &[u8]) -> u32 {
+    let mut hasher = siphasher::sip::SipHasher13::new();
+    hasher.write(id);
+    let hash = hasher.finish();
+    ((hash >> 32) as u32 ^ hash as u32).max(1)
+}
+
+/// The name under which people see a device.
+pub fn display_name(ids: &Ids) -> String {
+    let strongest = ids.instances.last().or(ids.contacts.last()).or(ids.pushes.last());
+    strongest.map_or_else(String::new, |id| String::from_utf8_lossy(id).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(contact: &str) -> Ids {
+        Ids {
+            contacts: vec![contact.as_bytes().into()],
+            user_agent: b"Panel/1".as_slice().into(),
+            source: Some("192.0.2.1:5060".parse().unwrap()),
+            ..Ids::default()
+        }
+    }
+
+    fn with_instance(contact: &str, instance: &str) -> Ids {
+        Ids { instances: vec![instance.as_bytes().into()], ..ids(contact) }
+    }
+
+    fn device(ids: Ids) -> Device {
+        Device {
+            no: 1,
+            ids,
+            app: false,
+            push: false,
+            needs: crate::license::FeatureSet::NONE,
+            bindings: Vec::new(),
+            since_ms: 0,
+            heard_mono_ms: 0,
+            order: 0,
+            dormant: false,
+            over: false,
+            stored_until_mono_ms: 0,
+        }
+    }
+
+    fn rank(known: Ids, shown: &Ids) -> Option<u8> {
+        match_device(&device(known), shown, &|_| false)
+    }
+
+    #[test]
+    fn the_instance_wins_over_everything_else() {
+        let moved = with_instance("sip:101@198.51.100.9:1024", "<urn:uuid:1>");
+
+        assert_eq!(rank(with_instance("sip:101@192.0.2.1", "<urn:uuid:1>"), &moved), Some(0));
+    }
+
+    #[test]
+    fn another_instance_at_the_same_contact_is_another_device() {
+        let shown = with_instance("sip:101@192.0.2.1", "<urn:uuid:2>");
+
+        assert_eq!(rank(with_instance("sip:101@192.0.2.1", "<urn:uuid:1>"), &shown), None);
+    }
+
+    #[test]
+    fn a_rotated_token_keeps_the_seat_by_its_contact() {
+        let mut known = ids("sip:101@192.0.2.1");
+        known.pushes = vec![b"fcm|p|old".as_slice().into()];
+        let mut shown = ids("sip:101@192.0.2.1:5060;transport=udp");
+        shown.contacts = vec![b"sip:101@192.0.2.1".as_slice().into()];
+        shown.pushes = vec![b"fcm|p|new".as_slice().into()];
+
+        assert_eq!(rank(known, &shown), Some(2));
+    }
+
+    #[test]
+    fn two_equal_phones_are_two_and_a_moved_one_is_one() {
+        let known = ids("sip:101@192.0.2.1:5060");
+        let mut twin = ids("sip:101@192.0.2.1:5062");
+        twin.source = Some("192.0.2.1:5062".parse().unwrap());
+
+        assert_eq!(rank(known.clone(), &twin), None);
+        assert_eq!(match_device(&device(known), &twin, &|_| true), Some(3));
+    }
+
+    #[test]
+    fn a_device_answers_to_every_id_it_was_seen_with() {
+        let mut known = with_instance("sip:101@192.0.2.1", "<urn:uuid:1>");
+        let by_instance = device_name(&known);
+        let by_contact = device_name(&ids("sip:101@192.0.2.1"));
+        known.contacts.push(b"sip:101@192.0.2.9".as_slice().into());
+        let known = device(known);
+
+        assert!(is_named(&known, by_instance) && is_named(&known, by_contact));
+        assert!(!is_named(&known, by_contact.wrapping_add(1)) && !is_named(&known, 0));
+    }
+}

@@ -1,0 +1,123 @@
+//! What the running daemon answers to people: from the tree as published and the seats as they are.
+
+use std::sync::Arc;
+
+use super::reload::Reloader;
+use crate::admin::control::{Answers, Unanswered};
+use crate::admission::display_name;
+use crate::clock::{Clock, Now};
+use crate::license::{Holder, SERVER, World};
+use crate::proxy::Proxy;
+use crate::quota::{Quota, Seat};
+use crate::refresh::Shared;
+use crate::view::{self, Explain, Freed, SeatRow, State, Tally, TreeNode};
+
+/// Whoever knows the answers.
+pub struct Desk {
+    pub quota: Arc<Quota>,
+    pub shared: Arc<Shared>,
+    pub proxy: Arc<Proxy>,
+    pub reloader: Reloader,
+    pub clock: Clock,
+}
+
+impl Desk {
+    /// The line that systemd shows.
+    pub fn status(&self) -> String {
+        let seats = self.seats_now(self.clock.now()).len();
+        let numbers = self.shared.world().directory.len();
+        let gates = self.quota.gates(self.clock.now()).len();
+        format!("{seats} seats, {numbers} numbers, {gates} gates")
+    }
+
+    /// Reads the config again; what came of it goes to the log.
+    pub fn reload_and_log(&self) {
+        self.shared.compare();
+        match self.reloader.reload() {
+            Ok(waiting) if waiting.is_empty() => tracing::info!("config read again"),
+            Ok(waiting) => tracing::warn!(
+                sections = waiting.join(", "),
+                "config read again; these sections take a restart"
+            ),
+            Err(fault) => tracing::error!(%fault, "the config in force stays"),
+        }
+    }
+
+    fn seats_now(&self, now: Now) -> Vec<Seat> {
+        self.quota.list(&|_| true, now)
+    }
+
+    fn figures(&self) -> (Arc<World>, Tally, Now) {
+        let now = self.clock.now();
+        let world = self.shared.world();
+        let tally = Tally::of(&world.tree, &self.seats_now(now));
+        (world, tally, now)
+    }
+
+    fn find(&self, world: &World, path: &str) -> Result<Holder, Unanswered> {
+        view::find(&world.tree, path).map_err(Unanswered)
+    }
+
+    /// The number of the device that people call by its number, instance or Contact.
+    fn device_no(&self, number: &str, device: &str) -> Result<u32, Unanswered> {
+        if let Ok(no) = device.parse() {
+            return Ok(no);
+        }
+        let named = |entry: &crate::quota::Entry| {
+            let same = |known: &&crate::quota::Device| display_name(&known.ids) == device;
+            entry.devices().iter().find(same).map(|known| known.no)
+        };
+        let found = self.quota.look(number, named).flatten();
+        found.ok_or_else(|| Unanswered(format!("{number} has no device {device:?}")))
+    }
+}
+
+impl Answers for Desk {
+    fn tree(&self) -> Result<TreeNode, Unanswered> {
+        let (world, tally, now) = self.figures();
+        Ok(view::tree(&world.tree, &world.directory, SERVER, now.moment(), &tally))
+    }
+
+    fn state(&self, path: &str) -> Result<State, Unanswered> {
+        let (world, tally, now) = self.figures();
+        let holder = self.find(&world, path)?;
+        Ok(view::state(&world.tree, holder, now.moment(), &tally))
+    }
+
+    fn seats(&self, path: Option<&str>) -> Result<Vec<SeatRow>, Unanswered> {
+        let world = self.shared.world();
+        let under = path.map(|path| self.find(&world, path)).transpose()?;
+        let stands = |owner| match under {
+            None => true,
+            Some(Holder::Group(top)) => world.tree.ancestry(owner).contains(&top),
+            Some(user) => user == owner,
+        };
+        let mut seats = self.seats_now(self.clock.now());
+        seats.retain(|seat| stands(seat.owner));
+        Ok(view::seats(&world.tree, &seats))
+    }
+
+    fn free(&self, number: &str, device: Option<&str>) -> Result<Freed, Unanswered> {
+        let now = self.clock.now();
+        let device = device.map(|device| self.device_no(number, device)).transpose()?;
+        let freed = match self.quota.free(number, device, now) {
+            Some(revoked) => {
+                self.proxy.freed(&revoked, now);
+                revoked.devices.len() + revoked.calls
+            }
+            None => 0,
+        };
+        let freed = i64::try_from(freed).unwrap_or(i64::MAX);
+        Ok(Freed { number: number.to_owned(), freed })
+    }
+
+    fn explain(&self, number: &str) -> Result<Explain, Unanswered> {
+        let (world, tally, now) = self.figures();
+        Ok(view::explain(&world.tree, &world.directory, number, now.moment(), &tally))
+    }
+
+    fn reload(&self) -> Result<Vec<String>, Unanswered> {
+        self.shared.compare();
+        self.reloader.reload().map_err(Unanswered)
+    }
+}

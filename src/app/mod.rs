@@ -1,0 +1,260 @@
+//! The daemon put together: the one room that knows all others. It opens, starts, reloads and stops;
+//! what a message or a license is, others know.
+
+mod answers;
+mod bindings;
+mod observed;
+mod parts;
+mod reload;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::control::Control;
+use crate::admission::Admission;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::ledger::Ledger;
+use crate::quota::{Changes, Quota};
+use crate::refresh::{self, Refresh};
+use crate::registrar::Registrar;
+use crate::store::{SeatStore, Store};
+use crate::systemd::{self, Liveness};
+use crate::telemetry::{self, Metrics, RefusalLog};
+use crate::transport;
+
+use answers::Desk;
+use bindings::KeptBindings;
+
+/// Changes on their way from the quota to the registrar: waited for, never dropped.
+const CHANGES: usize = 64;
+/// Answers that wait for the ledger at once.
+const HELD: usize = 10_000;
+
+/// Why the daemon does not start.
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs the daemon until it is told to stop.
+pub fn run(config: Config, _demo: bool) -> ExitCode {
+    let logging = match telemetry::start(&config.log) {
+        Ok(logging) => logging,
+        Err(fault) => {
+            eprintln!("admitd: {fault}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("behind")
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(serve(config, logging)),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            tracing::error!(%fault, "stopped");
+            eprintln!("admitd: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The rooms behind the wire.
+struct Rooms {
+    store: Arc<Store>,
+    quota: Arc<Quota>,
+    admission: Arc<Admission>,
+    registrar: Option<Arc<Registrar>>,
+    ledger: Arc<Ledger>,
+    clock: Clock,
+}
+
+async fn serve(config: Config, logging: telemetry::Logging) -> Result<(), Fault> {
+    let clock = Clock::start();
+    let stop = CancellationToken::new();
+    let (rooms, refresh, mut changes, hand_out) = open(&config, clock).await?;
+    let shared = refresh.shared();
+
+    let bound = transport::bind(parts::transport(&config, &rooms.store).await?)?;
+    let addresses = bound.addresses().clone();
+    parts::keep_ports(&rooms.store, &addresses).await?;
+    let workers = parts::workers(&config);
+    let liveness = Liveness::new(workers, clock.now().mono_ms);
+    let metrics = Metrics::new(config.metrics.max_groups);
+    let (refusals, refusal_lines) = RefusalLog::new();
+    let (hold, mut held) = mpsc::channel(HELD);
+    let proxy = parts::proxy(
+        &config,
+        &rooms,
+        Arc::clone(&shared),
+        &addresses,
+        (&metrics, refusals, Arc::clone(&liveness)),
+        config.admission.commit_before_answer.then_some(hold),
+    )
+    .await?;
+    let desk = Arc::new(Desk {
+        quota: Arc::clone(&rooms.quota),
+        shared: Arc::clone(&shared),
+        proxy: Arc::clone(&proxy),
+        reloader: reload::Reloader::new(&config, Arc::clone(&rooms.admission), logging),
+        clock,
+    });
+    metrics.observe(Arc::new(observed::Gauges::new(&desk)));
+
+    let control = Control::bind(&config.admin.socket, config.admin.socket_mode)?;
+    let scrape = TcpListener::bind(config.metrics.listen).await?;
+    let scrape_at = scrape.local_addr()?;
+    let stopped = || stop.clone().cancelled_owned();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(refresh.run(stopped()));
+    tasks.spawn(refresh::pulse(Arc::clone(&rooms.quota), clock, hand_out, stopped()));
+    tasks.spawn(telemetry::write_refusals(refusal_lines, config.log.refusals_per_second));
+    tasks.spawn(control.serve(Arc::clone(&desk) as Arc<dyn crate::admin::control::Answers>));
+    let endpoint = telemetry::serve(scrape, Arc::clone(&metrics), stopped());
+    tasks.spawn(async move {
+        if let Err(error) = endpoint.await {
+            tracing::error!(%error, "metrics endpoint");
+        }
+    });
+    let follower = Arc::clone(&proxy);
+    tasks.spawn(async move {
+        while let Some(changed) = changes.recv().await {
+            follower.changed(&changed, clock.now());
+        }
+    });
+    let (poster, ledger) = (Arc::clone(&proxy), Arc::clone(&rooms.ledger));
+    tasks.spawn(async move {
+        let mut letters = Vec::new();
+        while held.recv_many(&mut letters, HELD).await > 0 {
+            ledger.flush().await;
+            letters.drain(..).for_each(|letter| poster.post(letter));
+        }
+    });
+    let keeper = tokio::spawn({
+        let (ledger, stopped) = (Arc::clone(&rooms.ledger), stopped());
+        async move { ledger.run(stopped).await }
+    });
+    if let Some(registrar) = &rooms.registrar {
+        tasks.spawn(forget_bindings(Arc::clone(registrar), clock, stopped()));
+    }
+
+    let threads = bound.run(proxy, clock, stop.clone())?;
+    announce(&addresses, scrape_at, &desk);
+    attend(&desk, &liveness, clock, &stop).await;
+
+    systemd::stopping();
+    stop.cancel();
+    let joined = tokio::task::spawn_blocking(|| threads.join()).await?;
+    // The last batch: whoever was told 200 keeps the seat.
+    keeper.await?;
+    tasks.shutdown().await;
+    rooms.store.close().await;
+    Ok(joined?)
+}
+
+/// Opens the store, publishes the tree and takes the seats back, before anybody is served.
+async fn open(
+    config: &Config,
+    clock: Clock,
+) -> Result<(Rooms, Refresh, mpsc::Receiver<Changes>, mpsc::Sender<Changes>), Fault> {
+    let folder = config.database.folder();
+    let store = Arc::new(Store::open(&config.database.url(), &folder).await?);
+    let quota = Arc::new(Quota::new(parts::limits(config)));
+    let admission = Arc::new(Admission::new(Arc::clone(&quota), parts::admission(config)));
+    let (hand_out, changes) = mpsc::channel(CHANGES);
+    let refresh = Refresh::start(
+        Arc::clone(&store),
+        Arc::clone(&quota),
+        clock,
+        config.time_zone,
+        hand_out.clone(),
+    )
+    .await?;
+    let registrar = config.upstream.is_none().then(|| Arc::new(parts::registrar(config)));
+    let kept = registrar.as_ref().map(|registrar| {
+        let kept = KeptBindings { registrar: Arc::clone(registrar), clock };
+        Arc::new(kept) as Arc<dyn crate::ledger::Bindings>
+    });
+    let seats = SeatStore::open(&store.seats_path()).await?;
+    let ledger = Arc::new(Ledger::new(seats, Arc::clone(&quota), kept, clock, config.ledger.batch));
+    let restored = ledger.restore().await?;
+    parts::note_flows(&admission, &quota, clock.now());
+    // What no longer fits was revoked as it came back; its bindings go when the proxy stands.
+    let _ = hand_out.send(restored).await;
+    let rooms = Rooms { store, quota, admission, registrar, ledger, clock };
+    Ok((rooms, refresh, changes, hand_out))
+}
+
+/// Says that the daemon is ready, to the log and to systemd.
+fn announce(addresses: &transport::Addresses, metrics: std::net::SocketAddr, desk: &Desk) {
+    let list = |addresses: &[std::net::SocketAddr]| {
+        addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    };
+    let (udp, tcp) = (list(&addresses.udp), list(&addresses.tcp));
+    match addresses.upstream_bind {
+        Some(bind) => {
+            tracing::info!(%udp, %tcp, upstream_bind = %bind, %metrics, "ready");
+        }
+        None => tracing::info!(%udp, %tcp, %metrics, "ready"),
+    }
+    systemd::ready(&desk.status());
+}
+
+/// Waits for signals, and keeps systemd informed meanwhile.
+async fn attend(desk: &Arc<Desk>, liveness: &Liveness, clock: Clock, stop: &CancellationToken) {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    ) else {
+        return;
+    };
+    let watch = systemd::watchdog_interval().unwrap_or(Duration::from_secs(10));
+    let mut tick = tokio::time::interval(watch.min(Duration::from_secs(10)));
+    loop {
+        tokio::select! {
+            _ = term.recv() => return,
+            _ = int.recv() => return,
+            // A worker ended by itself.
+            () = stop.cancelled() => return,
+            _ = hup.recv() => {
+                systemd::reloading();
+                desk.reload_and_log();
+                systemd::ready(&desk.status());
+            }
+            _ = tick.tick() => {
+                systemd::status(&desk.status());
+                if let Err(dead) = systemd::watchdog(liveness, clock.now().mono_ms) {
+                    tracing::error!(?dead, "workers do not answer");
+                }
+            }
+        }
+    }
+}
+
+/// Bindings whose time is over return their memory.
+async fn forget_bindings(
+    registrar: Arc<Registrar>,
+    clock: Clock,
+    stop: impl Future<Output = ()> + Send,
+) {
+    tokio::pin!(stop);
+    let mut tick = tokio::time::interval(Duration::from_secs(10));
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            _ = tick.tick() => {
+                registrar.expire(clock.now());
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What a command works with: the config, the database, the time; opened when first needed.
+
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::clock::Clock;
+use crate::config::{Config, Database};
+use crate::license::distribution::Warning;
+use crate::license::{Holder, Moment, Number, Tree, Usage, World};
+use crate::sip::{Rules, Uri, normalize};
+use crate::store::{Store, Terms};
+use crate::view::{self, Tally};
+
+use super::failure::Failure;
+use super::offline::Offline;
+use super::paint::Paint;
+
+/// What a command gives back: for programs, and for people.
+pub struct Shown {
+    pub json: Value,
+    pub text: String,
+    /// For stderr, whatever the form.
+    pub note: Option<String>,
+}
+
+/// The config, the open database and the time.
+pub struct Desk {
+    pub config: Config,
+    pub store: Store,
+    pub now: Moment,
+    pub paint: Paint,
+}
+
+impl Shown {
+    /// An answer whose text says the same as its JSON.
+    pub fn new(json: impl Serialize, text: impl Into<String>) -> Result<Self, Failure> {
+        let json = serde_json::to_value(json).map_err(|error| Failure::new(error.to_string()))?;
+        Ok(Self { json, text: text.into(), note: None })
+    }
+
+    /// Adds what is to be known beside the answer.
+    pub fn with_note(self, note: Option<String>) -> Self {
+        Self { note, ..self }
+    }
+
+    /// Adds the warnings of a write to both forms.
+    pub fn with_warnings(mut self, warnings: &[Warning]) -> Self {
+        if let Value::Object(fields) = &mut self.json {
+            let rows = warnings.iter().map(warning_row).collect();
+            fields.insert("warnings".to_owned(), Value::Array(rows));
+        }
+        for warning in warnings {
+            self.text.push_str(&format!("\nwarning: {warning}"));
+        }
+        self
+    }
+}
+
+fn warning_row(warning: &Warning) -> Value {
+    serde_json::json!({
+        "gate": warning.gate,
+        "resource": warning.resource,
+        "by": warning.by,
+        "at": warning.at.rfc3339(),
+        "text": warning.text,
+    })
+}
+
+impl Desk {
+    /// Opens the database that the config names; it is created where there is none.
+    pub async fn open(config: Config, paint: Paint) -> Result<Self, Failure> {
+        let Database::Sqlite(path) = &config.database else {
+            return Err(Failure::new("database: only sqlite: can be used so far"));
+        };
+        let is_new = !path.exists();
+        let store = Store::open(&config.database.url(), Path::new("")).await?;
+        let store = store.with_zone(config.time_zone);
+        if is_new {
+            give_to_folders_owner(path);
+        }
+        Ok(Self { config, store, now: Clock::start().now().moment(), paint })
+    }
+
+    /// The tree and the directory as they stand in the database.
+    pub async fn world(&self) -> Result<World, Failure> {
+        let mut world = World::default();
+        let mut numbers = Vec::new();
+        let mut all = self
+            .store
+            .read_all(|row| {
+                numbers.push(Number {
+                    id: row.id,
+                    aor: row.aor.to_owned(),
+                    owner: row.owner,
+                    kind: row.kind,
+                    // Only whether there is one is asked for.
+                    password: row.password.map(|_| String::new()),
+                });
+            })
+            .await?;
+        world.tree = all.tree(self.config.time_zone, &Default::default());
+        for claim in all.claims {
+            world.directory.insert_claim(claim);
+        }
+        for number in &numbers {
+            world.put_number(number);
+        }
+        Ok(world)
+    }
+
+    /// The tree alone, with created numbers counted.
+    pub async fn tree(&self) -> Result<Tree, Failure> {
+        Ok(self.store.tree(self.config.time_zone).await?.0)
+    }
+
+    /// What the wire holds, as far as the disk knows: seats are written behind by a fraction of a
+    /// second.
+    pub async fn usage(&self) -> Result<Tally, Failure> {
+        if !self.store.seats_path().exists() {
+            return Ok(Tally::default());
+        }
+        Ok(Offline::load(self).await?.usage())
+    }
+
+    /// Under what terms a write is checked.
+    pub fn terms<'u>(&self, force: bool, usage: &'u (dyn Usage + Sync)) -> Terms<'u> {
+        Terms { at: self.now, force, usage }
+    }
+
+    /// A group's path, `/`, or `user:NAME`.
+    pub fn find(&self, world: &World, name: &str) -> Result<Holder, Failure> {
+        Ok(view::find(&world.tree, name)?)
+    }
+
+    /// A number as it is stored, however it was written: `101@Example.com` is `sip:101@example.com`.
+    pub fn number(&self, text: &str) -> Result<String, Failure> {
+        number(&self.config, text)
+    }
+}
+
+/// A number in the one spelling under which it is known.
+pub fn number(config: &Config, text: &str) -> Result<String, Failure> {
+    let unreadable = || Failure::new(format!("{text:?} is no number; write sip:101@example.com"));
+    let has_scheme = ["sip:", "sips:", "tel:"].iter().any(|scheme| text.starts_with(scheme));
+    let uri = if has_scheme { text.to_owned() } else { format!("sip:{text}") };
+    let alias = |host: &str| config.domain_of(host).map(|domain| domain.name.clone());
+    let rules = Rules { alias: &alias, fold_user_case: !config.admission.case_sensitive_users };
+    let uri = Uri::parse(uri.as_bytes()).ok_or_else(unreadable)?;
+    normalize(&uri, &rules).ok_or_else(unreadable)
+}
+
+/// A database that root creates in a service's folder must be the service's. Where that cannot be done
+/// nothing is lost: whoever creates it otherwise is its owner already.
+fn give_to_folders_owner(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let Ok(folder) = std::fs::metadata(folder.unwrap_or(Path::new("."))) else { return };
+    let Ok(file) = std::fs::metadata(path) else { return };
+    if file.uid() == folder.uid() {
+        return;
+    }
+    for file in [path.to_owned(), path.with_extension("db-wal"), path.with_extension("db-shm")] {
+        if file.exists() {
+            let _ = chown(file, Some(folder.uid()), Some(folder.gid()));
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The command line: what is asked of the store or of a running daemon, and how it is shown.
+
+mod args;
+mod check;
+mod claim;
+mod control;
+mod desk;
+mod draw;
+mod failure;
+mod group;
+mod import;
+mod license;
+mod live;
+mod number;
+mod offline;
+mod paint;
+mod print;
+mod range;
+mod time;
+mod user;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::config::Config;
+
+pub use args::{Cli, Command};
+use desk::{Desk, Shown};
+use failure::Failure;
+use paint::Paint;
+
+/// Reads the arguments, does what they say and gives the exit status: 0 done, 1 refused or not found,
+/// 2 arguments that cannot be read. `run` is the daemon: config, and whether to show the demo.
+pub fn main(run: impl FnOnce(Config, bool) -> ExitCode) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(fault) => return print::usage(&fault, std::env::args().any(|arg| arg == "--json")),
+    };
+    let json = cli.json;
+    let command = match cli.command {
+        Command::Run { demo } => {
+            return match Config::locate(cli.config.as_deref()) {
+                Ok(config) => run(config, demo),
+                Err(report) => print::answer(check::faults(&report), json),
+            };
+        }
+        Command::Check => return print::answer(check::run(cli.config.as_deref()), json),
+        Command::Completion { shell } => {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "admitd", &mut out);
+            return print::bytes(&out);
+        }
+        Command::Man => return print::bytes(&print::manual()),
+        command => command,
+    };
+    let answer = match Config::locate(cli.config.as_deref()) {
+        Ok(config) => perform(config, command),
+        Err(report) => check::faults(&report),
+    };
+    print::answer(answer, json)
+}
+
+fn perform(config: Config, command: Command) -> Result<Shown, Failure> {
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(error.to_string()))?;
+    runtime.block_on(async {
+        let desk = Desk::open(config, Paint { colour }).await?;
+        dispatch(&desk, command).await
+    })
+}
+
+async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
+    match command {
+        Command::Group(command) => group::run(desk, command).await,
+        Command::License(command) => license::run(desk, command).await,
+        Command::User(command) => user::run(desk, command).await,
+        Command::Number(command) => number::run(desk, command).await,
+        Command::Claim(command) => claim::run(desk, command).await,
+        Command::Import(command) => import::run(desk, command).await,
+        Command::Tree => live::tree(desk).await,
+        Command::State { path } => live::state(desk, path).await,
+        Command::Seats { path, command } => live::seats(desk, path, command).await,
+        Command::Explain { number } => live::explain(desk, &number).await,
+        Command::Run { .. } | Command::Check | Command::Completion { .. } | Command::Man => {
+            Err(Failure::new("this command needs no database"))
+        }
+    }
+}

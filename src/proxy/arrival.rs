@@ -1,0 +1,73 @@
+//! A message on arrival: what it is, by which flow it came, and when.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::token::Flow;
+use crate::clock::Now;
+use crate::sip::Message;
+use crate::transport::{Destination, Protocol, Side, Source};
+
+/// The port of SIP where none is given (RFC 3261 18.2.2).
+const SIP_PORT: u16 = 5060;
+
+/// A received message.
+#[derive(Clone, Copy)]
+pub struct Arrival<'a> {
+    pub message: Message<'a>,
+    pub source: &'a Source,
+    pub now: Now,
+}
+
+impl<'a> Arrival<'a> {
+    /// The flow it came by.
+    pub fn flow(&self) -> Flow {
+        let Source { side, protocol, remote, local, socket, connection } = *self.source;
+        Flow { side, protocol, remote, local, socket, connection }
+    }
+
+    /// The port that its answer goes to over UDP: where it came from, or without `rport` that of
+    /// sent-by (RFC 3261 18.2.2, RFC 3581 4).
+    pub fn answer_port(&self) -> u16 {
+        match self.message.top_via() {
+            Some(via) if !via.wants_rport() => via.port.unwrap_or(SIP_PORT),
+            _ => self.source.remote.port(),
+        }
+    }
+
+    /// Where its answer goes.
+    pub fn answer_flow(&self) -> Flow {
+        let mut flow = self.flow();
+        if flow.protocol == Protocol::Udp {
+            flow.remote.set_port(self.answer_port());
+        }
+        flow
+    }
+
+    /// Whether it came from the upstream's side.
+    pub fn is_from_upstream(&self) -> bool {
+        self.source.side == Side::Upstream
+    }
+
+    /// The peer's address.
+    pub fn peer(&self) -> IpAddr {
+        self.source.remote.ip().to_canonical()
+    }
+
+    /// Where the peer is.
+    pub fn remote(&self) -> SocketAddr {
+        self.source.remote
+    }
+}
+
+/// How a flow is written to.
+pub fn destination(flow: &Flow) -> Destination {
+    match (flow.connection, flow.side) {
+        (Some(connection), _) => Destination::Connection(connection),
+        (None, Side::Device) => Destination::Datagram {
+            socket: flow.socket,
+            from: Some(flow.local.ip()).filter(|ip| !ip.is_unspecified()),
+            to: flow.remote,
+        },
+        (None, Side::Upstream) => Destination::UpstreamDatagram { to: flow.remote },
+    }
+}

@@ -1,0 +1,143 @@
+//! Requests that hold a reservation while their answer is awaited: bounded, found by our branch.
+//! What leaves this table unanswered gives its reservation back (RFC 3261 Timer B and Timer C).
+
+use std::collections::VecDeque;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use parking_lot::Mutex;
+
+use crate::admission::Registration;
+use crate::quota::Ticket;
+
+/// Our branch without its cookie: a keyed hash of the request.
+pub type Branch = u128;
+
+/// How long an answer is awaited from the first copy on, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// With credentials that nobody has checked yet.
+    Unproved,
+    /// Timer B or F (64·T1) and a little for the answer's way back.
+    Transaction,
+    /// An INVITE that has had a provisional answer: Timer C.
+    Ringing,
+}
+
+impl Patience {
+    const ALL: [Self; 3] = [Self::Unproved, Self::Transaction, Self::Ringing];
+
+    fn millis(self) -> u64 {
+        match self {
+            Self::Unproved => 4_000,
+            Self::Transaction => 34_000,
+            Self::Ringing => 185_000,
+        }
+    }
+}
+
+/// What waits for the answer.
+#[derive(Default)]
+pub struct Held {
+    pub ticket: Option<Ticket>,
+    /// What a REGISTER asked, where the answer alone can't tell.
+    pub registration: Registration,
+}
+
+struct Waiting {
+    held: Held,
+    deadline_ms: u64,
+}
+
+/// The table of waiting requests.
+pub struct Pending {
+    waiting: DashMap<Branch, Waiting, foldhash::fast::RandomState>,
+    /// One queue for each patience: deadlines only grow along it.
+    queues: [Mutex<VecDeque<(u64, Branch)>>; 3],
+    max: usize,
+}
+
+impl Pending {
+    /// A table for at most `max` requests.
+    pub fn new(max: usize) -> Self {
+        Self { waiting: DashMap::default(), queues: Default::default(), max }
+    }
+
+    /// Whether a copy of this request is already waiting.
+    pub fn contains(&self, branch: Branch) -> bool {
+        self.waiting.contains_key(&branch)
+    }
+
+    /// Whether no further request can wait.
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= self.max
+    }
+
+    /// How many requests wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Keeps what is held until the answer; a copy that lost the race gives its own back.
+    pub fn wait(&self, branch: Branch, held: Held, patience: Patience, now_ms: u64) {
+        let deadline_ms = now_ms + patience.millis();
+        match self.waiting.entry(branch) {
+            Entry::Occupied(_) => return,
+            Entry::Vacant(vacant) => {
+                vacant.insert(Waiting { held, deadline_ms });
+            }
+        }
+        self.queue(patience).lock().push_back((deadline_ms, branch));
+    }
+
+    /// A provisional answer came: from here on a person decides how long it takes.
+    pub fn ringing(&self, branch: Branch, now_ms: u64) {
+        let deadline_ms = now_ms + Patience::Ringing.millis();
+        let Some(mut waiting) = self.waiting.get_mut(&branch) else { return };
+        let was_ringing = waiting.deadline_ms > now_ms + Patience::Transaction.millis();
+        waiting.deadline_ms = deadline_ms;
+        drop(waiting);
+        if !was_ringing {
+            self.queue(Patience::Ringing).lock().push_back((deadline_ms, branch));
+        }
+    }
+
+    /// The answer came: the reservation is the caller's.
+    pub fn answered(&self, branch: Branch) -> Option<Held> {
+        self.waiting.remove(&branch).map(|(_, waiting)| waiting.held)
+    }
+
+    /// Takes out what has waited too long.
+    pub fn overdue(&self, now_ms: u64) -> Vec<Held> {
+        Patience::ALL.into_iter().flat_map(|patience| self.overdue_in(patience, now_ms)).collect()
+    }
+
+    fn overdue_in(&self, patience: Patience, now_ms: u64) -> Vec<Held> {
+        let mut overdue = Vec::new();
+        let mut later = Vec::new();
+        let mut queue = self.queue(patience).lock();
+        while queue.front().is_some_and(|(deadline_ms, _)| *deadline_ms <= now_ms) {
+            let Some((_, branch)) = queue.pop_front() else { break };
+            let due = |_: &Branch, waiting: &Waiting| waiting.deadline_ms <= now_ms;
+            if let Some((_, waiting)) = self.waiting.remove_if(&branch, due) {
+                overdue.push(waiting.held);
+            } else if patience == Patience::Ringing
+                && let Some(waiting) = self.waiting.get(&branch)
+            {
+                // A later provisional moved it; it stays in this queue under its new deadline.
+                later.push((waiting.deadline_ms, branch));
+            }
+        }
+        queue.extend(later);
+        overdue
+    }
+
+    fn queue(&self, patience: Patience) -> &Mutex<VecDeque<(u64, Branch)>> {
+        let [unproved, transaction, ringing] = &self.queues;
+        match patience {
+            Patience::Unproved => unproved,
+            Patience::Transaction => transaction,
+            Patience::Ringing => ringing,
+        }
+    }
+}

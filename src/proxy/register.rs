@@ -1,0 +1,306 @@
+//! A REGISTER on its way in: whose it is, what it would take, and how it goes on (RFC 3261 10).
+
+use std::sync::atomic::Ordering;
+
+use super::Proxy;
+use super::arrival::Arrival;
+use super::forward::{Hop, Onward};
+use super::names::Names;
+use super::parts::{Registry, Upstream};
+use super::pending::{Held, Patience};
+use super::routes::Routed;
+use super::token::{Errand, RouteToken, SeatName};
+use crate::admission::{
+    Address, Admission, FlowKey, Registration, Shown, address_of, contact_name, credentials_of,
+    device_name, key_of,
+};
+use crate::clock::Now;
+use crate::license::{Cause, FeatureSet};
+use crate::quota::{Decision, Device, Owned, Refusal, Standing, State};
+use crate::sip::Patch;
+use crate::transport::{ConnectionId, Outbox, Side};
+
+/// More than any device has; every one is compared with every one.
+const MOST_CONTACTS: usize = 16;
+
+impl Proxy {
+    /// A REGISTER from a device.
+    pub(super) fn register(&self, arrival: &Arrival<'_>, routed: &Routed, out: &mut Outbox) {
+        let message = &arrival.message;
+        let address = message.to().and_then(|to| address_of(&to.uri, &self.admission.settings()));
+        let Some(address) = address.filter(|address| address.ours) else {
+            return self.refuse(arrival, "", Admission::unknown(), out);
+        };
+        if message.contacts().nth(MOST_CONTACTS).is_some() {
+            return self.reply(arrival, 400, "Too Many Contacts", &[], out);
+        }
+        let registration = Registration::read(message, arrival.remote());
+        match &self.registry {
+            Registry::BuiltIn(built_in) => {
+                self.register_here(built_in, arrival, &address, registration, out);
+            }
+            Registry::Upstream(upstream) => {
+                self.register_upstream(upstream, arrival, routed, &address, registration, out);
+            }
+        }
+    }
+
+    fn register_upstream(
+        &self,
+        upstream: &Upstream,
+        arrival: &Arrival<'_>,
+        routed: &Routed,
+        address: &Address,
+        registration: Registration,
+        out: &mut Outbox,
+    ) {
+        let branch = self.branch(&arrival.message);
+        let waits = self.pending.contains(branch);
+        let mut held = Held::default();
+        if !waits && !registration.is_harmless() {
+            match self.decide(arrival, address, &registration) {
+                Ok(ticket) => held.ticket = ticket,
+                Err(refused) => return self.refuse(arrival, &address.aor, refused, out),
+            }
+        }
+        // The answer to one Contact is told by our token alone; several must be remembered.
+        let several = registration.adds.len() + registration.leaves.len() > 1;
+        let onward = self.onward(arrival, address, &registration, upstream);
+        let patch = self.outgoing(upstream, arrival, address, &registration, &onward);
+        if !waits && (held.ticket.is_some() || several) {
+            if self.pending.is_full() {
+                if let Some(ticket) = held.ticket.take() {
+                    ticket.withdraw();
+                }
+                let over = Refusal::without_gate(Cause::OverCapacity);
+                return self.refuse(arrival, &address.aor, over, out);
+            }
+            held.registration = registration;
+            self.pending.wait(branch, held, self.patience(), arrival.now.mono_ms);
+        }
+        if let Some(cell) = self.cell(out) {
+            cell.verdict(None);
+        }
+        self.forward(arrival, routed, &onward, patch, out);
+    }
+
+    fn patience(&self) -> Patience {
+        match self.admission.settings().challenges {
+            true => Patience::Unproved,
+            false => Patience::Transaction,
+        }
+    }
+
+    /// Whether it may go on, and with what reservation.
+    fn decide(
+        &self,
+        arrival: &Arrival<'_>,
+        address: &Address,
+        registration: &Registration,
+    ) -> Result<Option<crate::quota::Ticket>, Refusal> {
+        let challenges = self.admission.settings().challenges;
+        let bare = challenges && credentials_of(&arrival.message).is_none();
+        let Some(owned) = self.admission.quota().owned(&address.aor) else {
+            // It is challenged like everybody else, or a scanner learns who exists.
+            return if bare { Ok(None) } else { Err(Admission::unknown()) };
+        };
+        let standing = match (challenges, bare && !self.has_seat_here(arrival, address)) {
+            (false, _) => Standing::Proved,
+            (true, true) => Standing::Bare,
+            (true, false) => Standing::Presented,
+        };
+        match self.decision(arrival, &address.aor, &owned, registration, standing) {
+            Decision::Renew(_) | Decision::Unreserved(_) => Ok(None),
+            Decision::Take(ticket) => Ok(Some(ticket)),
+            Decision::Refuse(_) if standing == Standing::Bare => Ok(None),
+            Decision::Refuse(refused) => Err(refused),
+        }
+    }
+
+    /// What the quota says; where less than a second is left, as of the instant that ends it.
+    pub(super) fn decision(
+        &self,
+        arrival: &Arrival<'_>,
+        aor: &str,
+        owned: &Owned,
+        registration: &Registration,
+        standing: Standing,
+    ) -> Decision {
+        if let Some(refused) = refused_within_a_second(arrival.now, owned) {
+            return Decision::Refuse(refused);
+        }
+        let dead = |device: &Device| self.is_dead(device);
+        self.admission.register(aor, owned, registration, standing, &dead, arrival.now)
+    }
+
+    /// Whether no flow of a device leads anywhere any more.
+    pub(super) fn is_dead(&self, device: &Device) -> bool {
+        !device.bindings.is_empty()
+            && device.bindings.iter().all(|binding| {
+                binding.reach.transport != 0
+                    && !self.is_open(ConnectionId(binding.reach.connection))
+            })
+    }
+
+    fn has_seat_here(&self, arrival: &Arrival<'_>, address: &Address) -> bool {
+        let flow = super::invite::flow_key(arrival);
+        let here = |device: &Device| {
+            device.state(arrival.now) == State::Live
+                && device.bindings.iter().any(|binding| key_of(&binding.reach) == flow)
+        };
+        let found =
+            self.admission.quota().look(&address.aor, |entry| entry.devices().iter().any(here));
+        found == Some(true)
+    }
+
+    fn onward(
+        &self,
+        arrival: &Arrival<'_>,
+        address: &Address,
+        registration: &Registration,
+        upstream: &Upstream,
+    ) -> Onward {
+        let first = registration.adds.first().or(registration.leaves.first());
+        let errand = match (registration.star, registration.adds.is_empty()) {
+            (true, _) => Errand::LeaveAll,
+            (false, true) if first.is_some() => Errand::Leave,
+            (false, true) => Errand::Other,
+            (false, false) => Errand::Register,
+        };
+        let mut onward = Onward::to(Hop::Upstream, errand);
+        if let Some(shown) = first {
+            onward.device = name_of(shown);
+            onward.contact = shown.ids.contacts.first().map_or(0, |uri| contact_name(uri));
+        }
+        onward.clamped = registration.adds.iter().any(|shown| {
+            self.asked_secs(arrival.now, address, shown, upstream) < shown.expires_secs
+        });
+        onward
+    }
+
+    /// What the registrar is asked for: no more than the license lasts, except for what sleeps.
+    fn asked_secs(&self, now: Now, address: &Address, shown: &Shown, upstream: &Upstream) -> u32 {
+        let least = upstream.min_expires_secs.max(self.learned_min_expires.load(Ordering::Relaxed));
+        if shown.push {
+            return shown.expires_secs;
+        }
+        let owned = self.admission.quota().owned(&address.aor);
+        let clamp = owned.and_then(|owned| owned.path.clamp(now.moment(), FeatureSet::NONE));
+        let remaining = clamp.map_or(u32::MAX, |at| remaining_secs(now, at.0));
+        shown.expires_secs.min(remaining.max(least))
+    }
+
+    /// The changes that a REGISTER leaves with: how long, and the way back to the device.
+    fn outgoing(
+        &self,
+        upstream: &Upstream,
+        arrival: &Arrival<'_>,
+        address: &Address,
+        registration: &Registration,
+        onward: &Onward,
+    ) -> Patch {
+        let message = &arrival.message;
+        let mut patch = Patch::new();
+        if onward.clamped {
+            self.clamp_request(upstream, arrival, address, registration, &mut patch);
+        }
+        if upstream.rewrites_contact {
+            self.rewrite_contacts(arrival, address, &mut patch);
+        } else if !registration.adds.is_empty() {
+            let token = self.flow_token(arrival, &address.aor, onward.device);
+            let value = path_value(&self.names, &token, arrival);
+            patch.push_path(message, value.as_bytes());
+        }
+        patch
+    }
+
+    fn clamp_request(
+        &self,
+        upstream: &Upstream,
+        arrival: &Arrival<'_>,
+        address: &Address,
+        registration: &Registration,
+        patch: &mut Patch,
+    ) {
+        let message = &arrival.message;
+        let adds = message.contacts().filter(|contact| {
+            let expires = contact.expires().or(message.expires()).unwrap_or(3600);
+            !contact.is_star() && expires > 0
+        });
+        let mut header = None;
+        for (contact, shown) in adds.zip(&registration.adds) {
+            let secs = self.asked_secs(arrival.now, address, shown, upstream);
+            if contact.expires().is_some() {
+                patch.set_contact_expires(message, &contact, secs);
+            } else {
+                header = Some(header.map_or(secs, |other: u32| other.min(secs)));
+            }
+        }
+        if let Some(secs) = header {
+            patch.set_expires(message, secs);
+        }
+    }
+
+    /// Contact to us and back: for registrars that ignore Path. Parameters stay.
+    fn rewrite_contacts(&self, arrival: &Arrival<'_>, address: &Address, patch: &mut Patch) {
+        let message = &arrival.message;
+        for contact in message.contacts() {
+            let Some(ids) = crate::admission::ids_of(&contact, message, arrival.remote()) else {
+                continue;
+            };
+            let token = self.flow_token(arrival, &address.aor, device_name(&ids));
+            let name = self.names.sent_by(Side::Upstream, arrival.source.local);
+            let mut uri = format!("sip:{token}@{name}");
+            if let Some(addr) = contact.addr() {
+                for param in addr.uri.params.iter() {
+                    if param.name.to_ascii_lowercase().starts_with(b"pn-") {
+                        uri.push(';');
+                        uri.push_str(&String::from_utf8_lossy(param.raw));
+                    }
+                }
+            }
+            patch.replace_contact_uri(message, &contact, uri.as_bytes());
+        }
+    }
+
+    /// The token that leads back to the device.
+    pub(super) fn flow_token(&self, arrival: &Arrival<'_>, aor: &str, device: u32) -> String {
+        let seat = SeatName { aor: aor.to_owned(), device };
+        self.keys.seal_flow(&RouteToken::Device { flow: arrival.flow(), seat })
+    }
+}
+
+/// Our Path value for this device. Upstreams reach us at `bind`; the built-in registrar never sends
+/// it anywhere.
+pub(super) fn path_value(names: &Names, token: &str, arrival: &Arrival<'_>) -> String {
+    let local = names.bind.unwrap_or(arrival.source.local);
+    names.route(token, Side::Upstream, local, crate::transport::Protocol::Udp)
+}
+
+/// Whole seconds until `at`, rounded down.
+pub(super) fn remaining_secs(now: Now, at_secs: i64) -> u32 {
+    let left_ms = at_secs.saturating_mul(1000).saturating_sub(now.wall_ms);
+    u32::try_from(left_ms.div_euclid(1000)).unwrap_or(if left_ms < 0 { 0 } else { u32::MAX })
+}
+
+/// Where the license lasts less than a second more, no whole second can be told any more: it is
+/// decided as of that instant.
+pub(super) fn refused_within_a_second(now: Now, owned: &Owned) -> Option<Refusal> {
+    let at = owned.path.clamp(now.moment(), FeatureSet::NONE)?;
+    match remaining_secs(now, at.0) {
+        0 => owned.path.invalid_as_of(at, FeatureSet::NONE),
+        _ => None,
+    }
+}
+
+fn name_of(shown: &Shown) -> u32 {
+    device_name(&shown.ids)
+}
+
+/// The key of a flow, as admission knows it.
+pub(super) fn key_of_flow(flow: &super::token::Flow) -> FlowKey {
+    match flow.connection {
+        Some(connection) => FlowKey::Connection(connection.0),
+        None => FlowKey::Address(flow.remote),
+    }
+}

@@ -1,0 +1,292 @@
+//! What an answer settles: a 2xx to a REGISTER commits, renews and removes seats; a final answer to
+//! an INVITE commits or gives back a call seat. What the device is told is cut to what it has.
+
+use super::Proxy;
+use super::dialog::reach_of;
+use super::parts::Registry;
+use super::pending::Held;
+use super::register::{key_of_flow, refused_within_a_second};
+use super::token::{Errand, Flow};
+use crate::admission::{contact_name, has_name, is_named, key_of, match_device, same_uri};
+use crate::clock::Now;
+use crate::license::FeatureSet;
+use crate::quota::{
+    Answer, Binding, Call, Device, Granted, Ids, Kept, Refusal, Settled, State, Ticket,
+};
+
+/// One Contact of a 2xx to a REGISTER.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// As the device wrote it, where we know it; else as the registrar lists it.
+    pub ids: Ids,
+    /// As the registrar knows it.
+    pub contact: Box<[u8]>,
+    pub expires_secs: u32,
+    pub reg_id: Option<u32>,
+    pub push: bool,
+    /// By our own token in a rewritten Contact: the device's name.
+    pub named: Option<u32>,
+}
+
+/// The request that a 2xx answers, as far as it is known.
+pub struct Asked<'a> {
+    pub aor: &'a str,
+    pub flow: &'a Flow,
+    pub errand: Errand,
+    /// The device and its Contact URI, by name.
+    pub device: u32,
+    pub contact: u32,
+    pub order: u64,
+    pub unchallenged: bool,
+    pub held: Held,
+}
+
+/// What a 2xx to a REGISTER came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// For each listed Contact: how many seconds the device is told, where it is its own.
+    pub told: Vec<Option<u32>>,
+    /// There was no room: the device gets this in place of its 2xx.
+    pub refused: Option<Refusal>,
+}
+
+/// Shorter times are told as they are: a cut would only be noticed.
+const CUT_ABOVE_SECS: u32 = 60;
+
+impl Proxy {
+    /// Settles a REGISTER that was answered 2xx.
+    pub(super) fn settle_register(
+        &self,
+        mut asked: Asked<'_>,
+        listed: &[Listed],
+        now: Now,
+    ) -> Outcome {
+        let mut outcome = Outcome { told: vec![None; listed.len()], refused: None };
+        let ticket = asked.held.ticket.take();
+        let Asked { aor, flow, order, .. } = asked;
+        let quota = self.admission.quota();
+        let own: Vec<usize> = (0..listed.len())
+            .filter(|index| listed.get(*index).is_some_and(|one| self.is_own(&asked, one)))
+            .collect();
+        let Some(owned) = quota.owned(aor) else {
+            // The number is nobody's any more; what leaves may leave.
+            outcome.refused = (!own.is_empty() && asked.errand == Errand::Register)
+                .then(crate::admission::Admission::unknown);
+            return outcome;
+        };
+        if !own.is_empty()
+            && let Some(refused) = refused_within_a_second(now, &owned)
+        {
+            outcome.refused = Some(refused);
+            return outcome;
+        }
+        let dead = |device: &Device| self.is_dead(device);
+        let shown: Vec<(Ids, &Listed)> = own
+            .iter()
+            .filter_map(|index| listed.get(*index))
+            .map(|one| (ids_of_own(&asked, one), one))
+            .collect();
+        let device = asked.device;
+        let alone = own.len() == 1;
+        let matchers: Vec<_> = shown
+            .iter()
+            .map(|(ids, _)| {
+                move |known: &Device| {
+                    let named = (alone && is_named(known, device)).then_some(0);
+                    named.or_else(|| match_device(known, ids, &dead))
+                }
+            })
+            .collect();
+        let granted: Vec<Granted<'_>> = shown
+            .iter()
+            .zip(&matchers)
+            .map(|((ids, one), matcher)| Granted {
+                matcher,
+                ids: ids.clone(),
+                app: self.admission.is_app(owned.kind, ids),
+                push: one.push,
+                needs: FeatureSet::NONE,
+                binding: binding_of(one, flow, now),
+            })
+            .collect();
+        let gone = gone_matchers(&asked, listed);
+        let gone: Vec<crate::quota::Matcher<'_>> =
+            gone.iter().map(|one| one.as_ref() as _).collect();
+        // Who is late is not replaced: its place is kept for the margin.
+        let lists = |device: &Device| device.state(now) == State::Held || is_listed(device, listed);
+        let lists_all = match &self.registry {
+            Registry::BuiltIn(_) => true,
+            Registry::Upstream(upstream) => upstream.lists_all,
+        };
+        let answer = Answer {
+            granted: &granted,
+            gone: &gone,
+            order,
+            listed: if lists_all { Some(&lists) } else { None },
+            unchallenged: asked.unchallenged && !granted.is_empty(),
+        };
+        let settled = quota.settle(aor, &owned, ticket, &answer, now);
+        self.note_flows(aor, flow, &settled);
+        for (index, kept) in own.iter().zip(&settled.kept) {
+            let Some(told) = outcome.told.get_mut(*index) else { continue };
+            *told = told_secs(kept, listed.get(*index), now);
+        }
+        outcome.refused = settled.late_refusal.filter(|_| settled.kept.contains(&Kept::Refused));
+        outcome
+    }
+
+    fn is_own(&self, asked: &Asked<'_>, one: &Listed) -> bool {
+        if asked.errand != Errand::Register {
+            return false;
+        }
+        let adds = &asked.held.registration.adds;
+        if !adds.is_empty() {
+            return adds.iter().any(|shown| {
+                shown.ids.contacts.iter().any(|uri| same_uri(uri, &one.contact))
+                    || one.named.is_some_and(|name| has_name(&shown.ids, name))
+                    || one.ids.contacts.iter().any(|uri| shown.ids.contacts.contains(uri))
+            });
+        }
+        match one.named {
+            Some(name) => name == asked.device,
+            None => {
+                one.ids.contacts.iter().any(|uri| contact_name(uri) == asked.contact)
+                    || has_name(&one.ids, asked.device) && asked.device != asked.contact
+            }
+        }
+    }
+
+    fn note_flows(&self, aor: &str, flow: &Flow, settled: &Settled) {
+        let flows = self.admission.flows();
+        for device in settled.gone.iter().chain(&settled.replaced) {
+            for binding in &device.bindings {
+                flows.forget(key_of(&binding.reach), aor);
+            }
+        }
+        if settled.kept.iter().any(|kept| matches!(kept, Kept::Until { .. })) {
+            flows.note(key_of_flow(flow), aor);
+        }
+    }
+
+    /// Settles a final answer to an INVITE whose call seat was reserved.
+    pub(super) fn settle_call(
+        &self,
+        ticket: Option<Ticket>,
+        status: u16,
+        call_id: &[u8],
+        session_secs: Option<u32>,
+        now: Now,
+    ) {
+        // Without a 2xx the ticket is dropped here, and gives back.
+        let Some(ticket) = ticket else { return };
+        if !(200..300).contains(&status) {
+            return ticket.withdraw();
+        }
+        let aor = ticket.aor().to_owned();
+        let Some(owned) = self.admission.quota().owned(&aor) else { return };
+        let longest = self.admission.settings().call_seat_max.as_millis();
+        let longest = u64::try_from(longest).unwrap_or(u64::MAX);
+        let life = session_secs.map_or(longest, |secs| longest.min(u64::from(secs) * 1000));
+        let call = Call {
+            call_id: call_id.into(),
+            since_ms: now.wall_ms,
+            until_mono_ms: now.mono_ms.saturating_add(life),
+        };
+        // A refusal here lets the call be: it was admitted, and its limit has fallen since.
+        let _ = self.admission.quota().commit_call(&aor, &owned, Some(ticket), call, now);
+    }
+}
+
+/// The ids of a granted device: what its request showed where that is known, with what the answer
+/// shows.
+fn ids_of_own(asked: &Asked<'_>, one: &Listed) -> Ids {
+    let mut ids = one.ids.clone();
+    let request = asked.held.registration.adds.iter().find(|shown| {
+        shown.ids.contacts.iter().any(|uri| same_uri(uri, &one.contact))
+            || one.named.is_some_and(|name| has_name(&shown.ids, name))
+            || one.ids.contacts.iter().any(|uri| shown.ids.contacts.contains(uri))
+    });
+    if let Some(shown) = request {
+        ids = shown.ids.clone();
+    }
+    ids.source = Some(asked.flow.remote);
+    ids
+}
+
+fn binding_of(one: &Listed, flow: &Flow, now: Now) -> Binding {
+    let granted_ms = u64::from(one.expires_secs) * 1000;
+    let until_mono_ms = now.mono_ms.saturating_add(granted_ms);
+    Binding {
+        reg_id: one.reg_id,
+        contact: one.contact.clone(),
+        reach: reach_of(flow),
+        until_mono_ms,
+        upstream_until_mono_ms: until_mono_ms,
+        granted_ms,
+    }
+}
+
+type Gone<'a> = Box<dyn Fn(&Device) -> Option<u8> + 'a>;
+
+/// The devices that the answer shows gone: those that were to leave and are not listed any more.
+fn gone_matchers<'a>(asked: &'a Asked<'_>, listed: &'a [Listed]) -> Vec<Gone<'a>> {
+    let left = move |device: &Device| (!is_listed(device, listed)).then_some(0u8);
+    match asked.errand {
+        Errand::LeaveAll => {
+            // One matcher takes out one device, so there is one for each that a number may have.
+            (0..16).map(|_| Box::new(left) as Gone<'a>).collect()
+        }
+        _ if !asked.held.registration.leaves.is_empty() => {
+            let gone = |shown: &'a crate::admission::Shown| -> Gone<'a> {
+                Box::new(move |device: &Device| {
+                    left(device)?;
+                    match_device(device, &shown.ids, &|_| false)
+                })
+            };
+            asked.held.registration.leaves.iter().map(gone).collect()
+        }
+        Errand::Leave => {
+            let (name, contact) = (asked.device, asked.contact);
+            vec![Box::new(move |device: &Device| {
+                left(device)?;
+                (is_named(device, name) || is_named(device, contact)).then_some(0)
+            })]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a 2xx lists a device: one of its bindings, by URI or by its name in our own token.
+fn is_listed(device: &Device, listed: &[Listed]) -> bool {
+    listed.iter().any(|one| {
+        one.expires_secs > 0
+            && (one.named.is_some_and(|name| is_named(device, name))
+                || device.bindings.iter().any(|known| same_uri(&known.contact, &one.contact))
+                || device.ids.contacts.iter().any(|known| same_uri(known, &one.contact)))
+    })
+}
+
+/// What a device is told: what it has, rounded down, cut by up to a tenth so that a building's
+/// devices do not come back in the same second.
+fn told_secs(kept: &Kept, listed: Option<&Listed>, now: Now) -> Option<u32> {
+    let granted = listed?.expires_secs;
+    let secs = match *kept {
+        Kept::Until { until_mono_ms, .. } => {
+            let left_ms = until_mono_ms.saturating_sub(now.mono_ms);
+            u32::try_from(left_ms / 1000).unwrap_or(u32::MAX).min(granted)
+        }
+        Kept::Stale => return None,
+        Kept::Refused => return None,
+    };
+    Some(cut(secs.max(1), now))
+}
+
+fn cut(secs: u32, now: Now) -> u32 {
+    if secs <= CUT_ABOVE_SECS {
+        return secs;
+    }
+    let most = secs / 10;
+    let noise =
+        (now.wall_ms.unsigned_abs() ^ now.mono_ms).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    secs - u32::try_from(noise % u64::from(most + 1)).unwrap_or(0)
+}

@@ -1,0 +1,478 @@
+//! What our own Via, Path and Record-Route carry: where an answer or a later request goes, under a
+//! MAC. A token whose MAC is not ours is none. Knows no licenses: a seat is a name and a number.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use siphasher::sip128::{Hasher128, SipHasher24};
+use std::hash::Hasher;
+
+use crate::transport::{ConnectionId, Protocol, Side};
+
+/// The MAC keys: what is made is made with `current`; what was made with `previous` is still ours.
+#[derive(Clone)]
+pub struct Keys {
+    pub current: [u8; 16],
+    pub previous: Option<[u8; 16]>,
+    /// Differs at every start: connection serials of another epoch mean nothing here.
+    pub epoch: u32,
+}
+
+/// What a MAC is for; one use can't be passed off as another.
+#[derive(Clone, Copy)]
+pub enum Purpose {
+    Branch = 1,
+    ViaToken = 2,
+    FlowToken = 3,
+    DialogToken = 4,
+    ToTag = 5,
+    RefusalId = 6,
+}
+
+/// Where a message came from, and so where an answer or a later request to it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flow {
+    pub side: Side,
+    pub protocol: Protocol,
+    pub remote: SocketAddr,
+    /// The address of ours that it came to; answers leave from there.
+    pub local: SocketAddr,
+    pub socket: u16,
+    pub connection: Option<ConnectionId>,
+}
+
+/// Whose flow it is: the device `no` of the number `aor` (0: the number itself).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeatName {
+    pub aor: String,
+    pub device: u32,
+}
+
+/// What a request was when it was forwarded: what its answer settles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// A REGISTER that adds or refreshes.
+    Register,
+    /// A REGISTER that removes one Contact.
+    Leave,
+    /// A REGISTER with `Contact: *`.
+    LeaveAll,
+    Invite,
+    Other,
+}
+
+impl Errand {
+    const ALL: [Self; 5] = [Self::Register, Self::Leave, Self::LeaveAll, Self::Invite, Self::Other];
+}
+
+/// To whom a request was forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receiver {
+    Upstream,
+    Device,
+}
+
+/// The second parameter of our Via.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViaToken {
+    /// The flow that the request came by.
+    pub flow: Flow,
+    /// The port that the answer goes to over UDP (RFC 3261 18.2.2).
+    pub answer_port: u16,
+    pub errand: Errand,
+    pub receiver: Receiver,
+    /// Unix milliseconds at which it was forwarded: our order of requests.
+    pub order: u64,
+    /// The device that it is about, by name; 0 where none.
+    pub device: u32,
+    /// The hash of its Contact URI; 0 where none.
+    pub contact: u32,
+    /// It asks for less time than the device did.
+    pub clamped: bool,
+    /// It carried no credentials.
+    pub bare: bool,
+    /// Made by ourselves (a de-registration): its answer ends here.
+    pub own: bool,
+}
+
+/// The user part of our Path (or rewritten Contact), and of our Record-Route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteToken {
+    /// To this device's flow.
+    Device { flow: Flow, seat: SeatName },
+    /// To the upstream; `seat` is the caller whose call it is.
+    Upstream { seat: SeatName },
+}
+
+const TAG_LEN: usize = 8;
+
+impl ViaToken {
+    /// The flow that the answer goes to.
+    pub fn answer_flow(&self) -> Flow {
+        let mut flow = self.flow.clone();
+        if flow.protocol == Protocol::Udp {
+            flow.remote.set_port(self.answer_port);
+        }
+        flow
+    }
+}
+
+impl Keys {
+    /// A keyed hash over `parts`, each told apart from its neighbours.
+    pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> u128 {
+        mac_with(&self.current, purpose, parts)
+    }
+
+    /// A keyed hash as 26 letters and digits of one case: safe wherever a token may be.
+    pub fn word(&self, purpose: Purpose, parts: &[&[u8]]) -> String {
+        base32(self.mac(purpose, parts))
+    }
+
+    /// Writes the Via token; `branch` ties it to its request.
+    pub fn seal_via(&self, token: &ViaToken, branch: &str) -> String {
+        let mut body = Vec::with_capacity(56);
+        let receiver = token.receiver == Receiver::Device;
+        let flags = [receiver, token.own, token.clamped, token.bare];
+        let flags = flags.iter().fold(0, |bits, flag| bits << 1 | u8::from(*flag));
+        body.push((token.errand as u8) << 4 | flags);
+        body.extend_from_slice(&token.order.to_be_bytes()[2..]);
+        body.extend_from_slice(&token.device.to_be_bytes());
+        body.extend_from_slice(&token.contact.to_be_bytes());
+        body.extend_from_slice(&token.answer_port.to_be_bytes());
+        put_flow(&mut body, &token.flow, self.epoch);
+        self.seal(Purpose::ViaToken, body, &[branch.as_bytes()])
+    }
+
+    /// Reads a Via token of ours; `None` where the MAC isn't. A connection of another epoch is gone.
+    pub fn open_via(&self, text: &str, branch: &str) -> Option<ViaToken> {
+        let body = self.open(Purpose::ViaToken, text, &[branch.as_bytes()])?;
+        let mut read = Reader(&body);
+        let head = read.byte()?;
+        let mut order = [0; 8];
+        order[2..].copy_from_slice(read.take(6)?);
+        let device = read.u32()?;
+        let contact = read.u32()?;
+        let answer_port = read.u16()?;
+        let flow = read.flow(self.epoch)?;
+        let flag = |bit: u8| head & bit != 0;
+        Some(ViaToken {
+            flow,
+            answer_port,
+            errand: *Errand::ALL.get(usize::from(head >> 4))?,
+            receiver: if flag(8) { Receiver::Device } else { Receiver::Upstream },
+            order: u64::from_be_bytes(order),
+            device,
+            contact,
+            own: flag(4),
+            clamped: flag(2),
+            bare: flag(1),
+        })
+    }
+
+    /// Writes a flow token: what Path and a rewritten Contact carry.
+    pub fn seal_flow(&self, token: &RouteToken) -> String {
+        self.seal(Purpose::FlowToken, self.route_body(token), &[])
+    }
+
+    /// Reads a flow token of ours.
+    pub fn open_flow(&self, text: &str) -> Option<RouteToken> {
+        self.read_route(&self.open(Purpose::FlowToken, text, &[])?)
+    }
+
+    /// Writes a Record-Route token, good for one dialog only.
+    pub fn seal_dialog(
+        &self,
+        token: &RouteToken,
+        call_id: &[u8],
+        invite_from_tag: &[u8],
+    ) -> String {
+        self.seal(Purpose::DialogToken, self.route_body(token), &[call_id, invite_from_tag])
+    }
+
+    /// Reads a Record-Route token of ours that belongs to this dialog. The INVITE's From tag is one
+    /// of the request's two tags, whoever sends it.
+    pub fn open_dialog(&self, text: &str, call_id: &[u8], tags: [&[u8]; 2]) -> Option<RouteToken> {
+        tags.into_iter()
+            .filter(|tag| !tag.is_empty())
+            .find_map(|tag| self.open(Purpose::DialogToken, text, &[call_id, tag]))
+            .and_then(|body| self.read_route(&body))
+    }
+
+    fn route_body(&self, token: &RouteToken) -> Vec<u8> {
+        let mut body = Vec::with_capacity(64);
+        let seat = match token {
+            RouteToken::Device { flow, seat } => {
+                body.push(0);
+                put_flow(&mut body, flow, self.epoch);
+                seat
+            }
+            RouteToken::Upstream { seat } => {
+                body.push(1);
+                seat
+            }
+        };
+        body.extend_from_slice(&seat.device.to_be_bytes());
+        body.extend_from_slice(seat.aor.as_bytes());
+        body
+    }
+
+    fn read_route(&self, body: &[u8]) -> Option<RouteToken> {
+        let mut read = Reader(body);
+        let flow = match read.byte()? {
+            0 => Some(read.flow(self.epoch)?),
+            _ => None,
+        };
+        let device = read.u32()?;
+        let seat = SeatName { aor: String::from_utf8(read.0.to_vec()).ok()?, device };
+        Some(match flow {
+            Some(flow) => RouteToken::Device { flow, seat },
+            None => RouteToken::Upstream { seat },
+        })
+    }
+
+    fn seal(&self, purpose: Purpose, mut body: Vec<u8>, context: &[&[u8]]) -> String {
+        let tag = tag_with(&self.current, purpose, &body, context);
+        body.extend_from_slice(&tag);
+        URL_SAFE_NO_PAD.encode(&body)
+    }
+
+    fn open(&self, purpose: Purpose, text: &str, context: &[&[u8]]) -> Option<Vec<u8>> {
+        let mut body = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let tag = body.split_off(body.len().checked_sub(TAG_LEN)?);
+        let made_with = |key: &[u8; 16]| {
+            let expected = tag_with(key, purpose, &body, context);
+            bool::from(subtle::ConstantTimeEq::ct_eq(&expected[..], &tag[..]))
+        };
+        let ours = made_with(&self.current) || self.previous.as_ref().is_some_and(made_with);
+        ours.then_some(body)
+    }
+}
+
+fn mac_with(key: &[u8; 16], purpose: Purpose, parts: &[&[u8]]) -> u128 {
+    let mut hasher = SipHasher24::new_with_key(key);
+    hasher.write_u8(purpose as u8);
+    for part in parts {
+        hasher.write_u64(part.len() as u64);
+        hasher.write(part);
+    }
+    hasher.finish128().as_u128()
+}
+
+fn tag_with(key: &[u8; 16], purpose: Purpose, body: &[u8], context: &[&[u8]]) -> [u8; TAG_LEN] {
+    let mut parts = Vec::with_capacity(context.len() + 1);
+    parts.push(body);
+    parts.extend_from_slice(context);
+    let mut tag = [0; TAG_LEN];
+    tag.copy_from_slice(&mac_with(key, purpose, &parts).to_be_bytes()[..TAG_LEN]);
+    tag
+}
+
+const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// 26 letters and digits of one case.
+pub(super) fn base32(mut value: u128) -> String {
+    (0..26)
+        .map(|_| {
+            let digit = DIGITS[(value & 31) as usize];
+            value >>= 5;
+            char::from(digit)
+        })
+        .collect()
+}
+
+/// Reads what [`base32`] wrote.
+pub(super) fn read_base32(word: &str) -> Option<u128> {
+    if word.len() != 26 {
+        return None;
+    }
+    word.bytes().rev().try_fold(0u128, |value, byte| {
+        let digit = DIGITS.iter().position(|known| *known == byte)?;
+        Some(value << 5 | digit as u128)
+    })
+}
+
+fn put_flow(body: &mut Vec<u8>, flow: &Flow, epoch: u32) {
+    let upstream = u8::from(flow.side == Side::Upstream);
+    let tcp = u8::from(flow.protocol == Protocol::Tcp);
+    let connected = u8::from(flow.connection.is_some());
+    body.push(upstream | tcp << 1 | connected << 2);
+    put_address(body, flow.remote);
+    put_address(body, flow.local);
+    body.extend_from_slice(&flow.socket.to_be_bytes());
+    if let Some(ConnectionId(serial)) = flow.connection {
+        body.extend_from_slice(&epoch.to_be_bytes());
+        body.extend_from_slice(&serial.to_be_bytes());
+    }
+}
+
+fn put_address(body: &mut Vec<u8>, address: SocketAddr) {
+    match address.ip() {
+        IpAddr::V4(ip) => {
+            body.push(4);
+            body.extend_from_slice(&ip.octets());
+        }
+        IpAddr::V6(ip) => {
+            body.push(6);
+            body.extend_from_slice(&ip.octets());
+        }
+    }
+    body.extend_from_slice(&address.port().to_be_bytes());
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (head, tail) = self.0.split_at_checked(len)?;
+        self.0 = tail;
+        Some(head)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    fn address(&mut self) -> Option<SocketAddr> {
+        let ip = match self.byte()? {
+            4 => IpAddr::V4(Ipv4Addr::from(self.array::<4>()?)),
+            6 => IpAddr::V6(Ipv6Addr::from(self.array::<16>()?)),
+            _ => return None,
+        };
+        Some(SocketAddr::new(ip, self.u16()?))
+    }
+
+    fn flow(&mut self, epoch: u32) -> Option<Flow> {
+        let head = self.byte()?;
+        let remote = self.address()?;
+        let local = self.address()?;
+        let socket = self.u16()?;
+        let connection = if head & 4 == 0 {
+            None
+        } else {
+            let made_in = self.u32()?;
+            let serial = self.u64()?;
+            // A serial of another epoch names nobody: 0 is never given.
+            Some(ConnectionId(if made_in == epoch { serial } else { 0 }))
+        };
+        Some(Flow {
+            side: if head & 1 == 0 { Side::Device } else { Side::Upstream },
+            protocol: if head & 2 == 0 { Protocol::Udp } else { Protocol::Tcp },
+            remote,
+            local,
+            socket,
+            connection,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        Keys { current: [7; 16], previous: None, epoch: 9 }
+    }
+
+    fn flow() -> Flow {
+        Flow {
+            side: Side::Device,
+            protocol: Protocol::Tcp,
+            remote: "192.0.2.7:40001".parse().unwrap(),
+            local: "[2001:db8::1]:5060".parse().unwrap(),
+            socket: 1,
+            connection: Some(ConnectionId(77)),
+        }
+    }
+
+    fn via_token() -> ViaToken {
+        ViaToken {
+            flow: flow(),
+            answer_port: 5061,
+            errand: Errand::Invite,
+            receiver: Receiver::Device,
+            order: 1_730_000_000_123,
+            device: 0xdead_beef,
+            contact: 5,
+            clamped: true,
+            bare: true,
+            own: false,
+        }
+    }
+
+    #[test]
+    fn a_via_token_comes_back_as_it_was_sealed() {
+        let sealed = keys().seal_via(&via_token(), "z9hG4bKabc");
+
+        assert_eq!(keys().open_via(&sealed, "z9hG4bKabc"), Some(via_token()));
+    }
+
+    #[test]
+    fn a_via_token_opens_with_its_own_branch_and_key_only() {
+        let sealed = keys().seal_via(&via_token(), "z9hG4bKabc");
+        let other = Keys { current: [8; 16], ..keys() };
+
+        assert_eq!(keys().open_via(&sealed, "z9hG4bKabd"), None);
+        assert_eq!(other.open_via(&sealed, "z9hG4bKabc"), None);
+        assert!(keys().open_via("", "z9hG4bKabc").is_none());
+    }
+
+    #[test]
+    fn a_word_reads_back() {
+        for value in [0, 1, u128::MAX, 0x1234_5678_9abc_def0_1122_3344_5566_7788] {
+            assert_eq!(read_base32(&base32(value)), Some(value));
+        }
+        assert_eq!(read_base32("short"), None);
+        assert_eq!(read_base32(&"!".repeat(26)), None);
+    }
+
+    #[test]
+    fn the_previous_key_still_opens() {
+        let sealed = keys().seal_via(&via_token(), "b");
+        let rolled = Keys { current: [8; 16], previous: Some([7; 16]), epoch: 9 };
+
+        assert!(rolled.open_via(&sealed, "b").is_some());
+    }
+
+    #[test]
+    fn a_connection_of_another_epoch_names_nobody() {
+        let sealed = keys().seal_via(&via_token(), "b");
+        let restarted = Keys { epoch: 10, ..keys() };
+
+        let token = restarted.open_via(&sealed, "b").unwrap();
+
+        assert_eq!(token.flow.connection, Some(ConnectionId(0)));
+    }
+
+    #[test]
+    fn a_dialog_token_opens_for_either_side_of_its_dialog_only() {
+        let seat = SeatName { aor: "sip:101@example.com".into(), device: 3 };
+        let token = RouteToken::Device { flow: flow(), seat };
+        let sealed = keys().seal_dialog(&token, b"call-1", b"caller");
+
+        let by_caller = keys().open_dialog(&sealed, b"call-1", [b"caller", b"callee"]);
+        let by_callee = keys().open_dialog(&sealed, b"call-1", [b"callee", b"caller"]);
+
+        assert_eq!(by_caller, Some(token.clone()));
+        assert_eq!(by_callee, Some(token));
+        assert_eq!(keys().open_dialog(&sealed, b"call-2", [b"caller", b"callee"]), None);
+        assert_eq!(keys().open_dialog(&sealed, b"call-1", [b"made-up", b""]), None);
+        assert_eq!(keys().open_flow(&sealed), None);
+    }
+}

@@ -1,0 +1,323 @@
+//! From the store to the wire: follows the change feed, publishes what changed, crosses boundaries of
+//! licenses, compares everything now and then. When the store fails, the last good tree stands; over a
+//! restart it is the store's own file that keeps it.
+
+mod compare;
+mod mirror;
+mod step;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use chrono_tz::Tz;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use self::compare::Found;
+use self::mirror::Mirror;
+use crate::clock::Clock;
+use crate::license::{Moment, World};
+use crate::quota::{Changes, Quota, Touched};
+use crate::store::{Changed, Feed, Result, Store};
+
+pub use mirror::Passwords;
+
+/// How often the feed is looked at; a look costs microseconds when nothing happened.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long a failing store is left alone.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often everything is compared.
+const COMPARE: Duration = Duration::from_secs(600);
+/// How often old rows of the feed are removed.
+const PRUNE: Duration = Duration::from_secs(60);
+
+/// What the refresh has done, for metrics.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Publishes since the start.
+    pub published: AtomicU64,
+    /// Failed looks at the store.
+    pub failures: AtomicU64,
+    /// Full comparisons, and what they found that the feed had not told.
+    pub comparisons: AtomicU64,
+    pub findings: AtomicU64,
+    /// Records that have no place in the tree.
+    pub misplaced: AtomicU64,
+    /// Wall time, in milliseconds, at which the store last answered: the tree is as old as that.
+    pub fresh_at_ms: AtomicI64,
+}
+
+/// What the task shares with the rest of the daemon.
+pub struct Shared {
+    pub stats: Stats,
+    /// For the built-in registrar.
+    pub passwords: Passwords,
+    /// The tree and directory as last published.
+    world: ArcSwap<World>,
+    compare: Notify,
+}
+
+/// The task that keeps the quota at the store's heels.
+pub struct Refresh {
+    store: Arc<Store>,
+    quota: Arc<Quota>,
+    clock: Clock,
+    mirror: Mirror,
+    feed: Feed,
+    shared: Arc<Shared>,
+    /// What a publish revoked or woke; bounded by its maker, and waited for: a revocation is never
+    /// dropped.
+    changes: mpsc::Sender<Changes>,
+    comparing: Option<oneshot::Receiver<Result<Found>>>,
+    away: bool,
+}
+
+impl Shared {
+    /// The tree and directory as last published.
+    pub fn world(&self) -> Arc<World> {
+        self.world.load_full()
+    }
+
+    /// Asks for a full comparison now (SIGHUP).
+    pub fn compare(&self) {
+        self.compare.notify_one();
+    }
+}
+
+impl Refresh {
+    /// Reads everything and publishes it; seats are to be restored after this.
+    pub async fn start(
+        store: Arc<Store>,
+        quota: Arc<Quota>,
+        clock: Clock,
+        zone: Tz,
+        changes: mpsc::Sender<Changes>,
+    ) -> Result<Self> {
+        let passwords = Passwords::default();
+        let mirror = Mirror::load(&store, zone, passwords.clone()).await?;
+        let feed = Feed::open(&store, mirror.position).await?;
+        let world = ArcSwap::from_pointee(mirror.world.clone());
+        let stats = Stats::default();
+        let shared = Arc::new(Shared { stats, passwords, world, compare: Notify::new() });
+        let mut refresh = Self {
+            store,
+            quota,
+            clock,
+            mirror,
+            feed,
+            shared,
+            changes,
+            comparing: None,
+            away: false,
+        };
+        refresh.note_findings();
+        refresh.publish(&Touched::Everything).await;
+        refresh.answered();
+        Ok(refresh)
+    }
+
+    /// What others read and ask of the task.
+    pub fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Follows the store until `stop`.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
+        let mut compare = tokio::time::interval_at(tokio::time::Instant::now() + COMPARE, COMPARE);
+        let mut prune = tokio::time::interval_at(tokio::time::Instant::now() + PRUNE, PRUNE);
+        let shared = self.shared();
+        loop {
+            let pause = if self.away { RETRY } else { LOOK };
+            tokio::select! {
+                () = &mut stop => return,
+                () = tokio::time::sleep(pause) => self.look().await,
+                found = compared(&mut self.comparing) => self.take_comparison(found).await,
+                _ = compare.tick() => self.begin_comparison(),
+                () = shared.compare.notified() => self.begin_comparison(),
+                _ = prune.tick() => self.prune(),
+            }
+        }
+    }
+
+    /// Looks at the feed once and publishes what it tells.
+    pub async fn look(&mut self) {
+        match self.follow().await {
+            Ok(()) => self.answered(),
+            Err(fault) => self.failed(&fault),
+        }
+    }
+
+    async fn follow(&mut self) -> Result<()> {
+        self.store.check_file()?;
+        while let Some(changed) = self.feed.look().await? {
+            let touched = match self.take(&changed).await {
+                Ok(touched) => touched,
+                Err(fault) => {
+                    // Not taken: told again when the store is back.
+                    self.feed.restart(self.mirror.position);
+                    return Err(fault);
+                }
+            };
+            self.publish(&touched).await;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, changed: &Changed) -> Result<Touched> {
+        let touched = match changed {
+            Changed::Keys(keys) => {
+                let touched = self.mirror.apply(&self.store, keys).await?;
+                self.mirror.position = self.feed.position();
+                touched
+            }
+            Changed::Everything => {
+                let passwords = self.shared.passwords.clone();
+                self.mirror = Mirror::load(&self.store, self.mirror.zone, passwords).await?;
+                self.feed.restart(self.mirror.position);
+                Touched::Everything
+            }
+        };
+        self.note_findings();
+        Ok(touched)
+    }
+
+    async fn publish(&self, touched: &Touched) {
+        let directory = self.mirror.world.directory.clone();
+        let now = self.clock.now();
+        let changes = self.quota.publish(&self.mirror.world.tree, directory, touched, now);
+        self.shared.world.store(Arc::new(self.mirror.world.clone()));
+        self.shared.stats.published.fetch_add(1, Ordering::Relaxed);
+        hand_out(&self.changes, changes).await;
+    }
+
+    fn begin_comparison(&mut self) {
+        if self.comparing.is_some() {
+            return;
+        }
+        let (done, found) = oneshot::channel();
+        self.comparing = Some(found);
+        let (store, kept, zone) =
+            (Arc::clone(&self.store), self.mirror.world.clone(), self.mirror.zone);
+        let passwords = self.shared.passwords.clone();
+        tokio::spawn(async move {
+            // Nobody waits for it once the daemon stops.
+            let _ = done.send(compare::compare(&store, kept, zone, passwords).await);
+        });
+    }
+
+    async fn take_comparison(&mut self, found: Result<Found>) {
+        let found = match found {
+            Ok(found) => found,
+            Err(fault) => return self.failed(&fault),
+        };
+        self.shared.stats.comparisons.fetch_add(1, Ordering::Relaxed);
+        // What the feed tells anyway is no finding: it is told first.
+        self.look().await;
+        let mut missed = found.keys.len();
+        if found.position != self.mirror.position {
+            missed = 0;
+        }
+        if found.drifted {
+            missed += 1;
+        }
+        if missed > 0 {
+            tracing::warn!(missed, "the change feed had not told all");
+            self.shared.stats.findings.fetch_add(missed as u64, Ordering::Relaxed);
+        }
+        let changed = match (found.drifted, found.keys.is_empty()) {
+            (true, _) => Changed::Everything,
+            (false, true) => return,
+            (false, false) => Changed::Keys(found.keys),
+        };
+        match self.take(&changed).await {
+            Ok(touched) => self.publish(&touched).await,
+            Err(fault) => self.failed(&fault),
+        }
+    }
+
+    fn prune(&self) {
+        let (store, position) = (Arc::clone(&self.store), self.mirror.position);
+        tokio::spawn(async move {
+            if let Err(fault) = store.prune_feed(position).await {
+                tracing::warn!(%fault, "old changes could not be removed");
+            }
+        });
+    }
+
+    fn answered(&mut self) {
+        self.shared.stats.fresh_at_ms.store(self.clock.now().wall_ms, Ordering::Relaxed);
+        if std::mem::take(&mut self.away) {
+            tracing::info!("the store answers again");
+        }
+    }
+
+    fn failed(&mut self, fault: &crate::store::Error) {
+        self.shared.stats.failures.fetch_add(1, Ordering::Relaxed);
+        if !self.away {
+            tracing::error!(%fault, "the store does not answer; the last good tree stands");
+        }
+        self.away = true;
+    }
+
+    fn note_findings(&self) {
+        let findings = &self.mirror.findings;
+        let before = self.shared.stats.misplaced.swap(findings.len() as u64, Ordering::Relaxed);
+        if before != findings.len() as u64 {
+            for finding in findings.iter().take(10) {
+                tracing::warn!(%finding, "left out of the tree");
+            }
+        }
+    }
+}
+
+/// Crosses boundaries of licenses and ends seats whose time has come, once a second and exactly at
+/// boundaries, until `stop`. It never waits for the store.
+pub async fn pulse(
+    quota: Arc<Quota>,
+    clock: Clock,
+    changes: mpsc::Sender<Changes>,
+    stop: impl Future<Output = ()>,
+) {
+    tokio::pin!(stop);
+    loop {
+        let pause = pause_until(quota.next_boundary(), clock.now().wall_ms);
+        tokio::select! {
+            () = &mut stop => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        let now = clock.now();
+        // Each time: a packet may have crossed the boundary before us, and it revokes nobody.
+        hand_out(&changes, quota.boundary(now)).await;
+        hand_out(&changes, quota.tick(now)).await;
+    }
+}
+
+/// A second at most: a license may come meanwhile, and the wall clock may be set.
+fn pause_until(next: Option<Moment>, wall_ms: i64) -> Duration {
+    const TICK: Duration = Duration::from_secs(1);
+    let Some(next) = next else { return TICK };
+    let ms = next.0.saturating_mul(1000).saturating_sub(wall_ms).max(1);
+    TICK.min(Duration::from_millis(ms.unsigned_abs()))
+}
+
+async fn hand_out(to: &mpsc::Sender<Changes>, changes: Changes) {
+    if !changes.revoked.is_empty() || !changes.woken.is_empty() || changes.ended > 0 {
+        // Whoever takes them stops after us; then nothing is left to be done for them.
+        let _ = to.send(changes).await;
+    }
+}
+
+async fn compared(comparing: &mut Option<oneshot::Receiver<Result<Found>>>) -> Result<Found> {
+    let found = match comparing {
+        Some(found) => found.await,
+        None => std::future::pending().await,
+    };
+    *comparing = None;
+    found
+        .unwrap_or_else(|_| Err(crate::store::Error::NotFound("the comparison ended early".into())))
+}
+
+#[cfg(test)]
+mod tests;

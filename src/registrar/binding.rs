@@ -1,0 +1,294 @@
+//! The shapes of the registrar: what a REGISTER asks, what is kept of it, what is given out.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Now;
+use crate::sip::{Contact, Uri, uri_eq};
+
+/// Bounds of the registrar.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Shorter times are refused with 423.
+    pub min_expires_secs: u32,
+    /// Longer times are cut to this.
+    pub max_expires_secs: u32,
+    /// What a request without a time gets.
+    pub default_expires_secs: u32,
+    /// Bindings of one number.
+    pub bindings_per_number: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            min_expires_secs: 1,
+            max_expires_secs: 7200,
+            default_expires_secs: 3600,
+            bindings_per_number: 10,
+        }
+    }
+}
+
+/// One Contact of a REGISTER.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// The URI as received.
+    pub contact: &'a str,
+    /// Its own `expires`.
+    pub expires_secs: Option<u32>,
+    /// `+sip.instance` (RFC 5626 4.1), without quotes.
+    pub instance: Option<Cow<'a, str>>,
+    /// `reg-id` (RFC 5626 4.2).
+    pub reg_id: Option<u32>,
+    /// `q` in thousandths.
+    pub q: u16,
+}
+
+impl<'a> Asked<'a> {
+    /// What a Contact value asks; `None` for `*` and for a URI that is no UTF-8.
+    pub fn read(contact: &Contact<'a>) -> Option<Self> {
+        let uri = contact.addr()?.uri;
+        let lossy = |bytes: Cow<'a, [u8]>| match bytes {
+            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        };
+        Some(Self {
+            contact: std::str::from_utf8(uri.raw).ok()?,
+            expires_secs: contact.expires(),
+            instance: contact.instance().map(lossy),
+            reg_id: contact.reg_id(),
+            q: contact.q(),
+        })
+    }
+
+    /// The key of RFC 5626 6, where the device uses it.
+    pub(super) fn flow(&self) -> Option<(&str, u32)> {
+        self.instance.as_deref().zip(self.reg_id)
+    }
+}
+
+/// One REGISTER.
+#[derive(Clone, Debug)]
+pub struct Registering<'a> {
+    /// The number.
+    pub aor: &'a str,
+    /// Its Contacts without `*`.
+    pub contacts: &'a [Asked<'a>],
+    /// Whether there is a Contact `*`.
+    pub star: bool,
+    /// Call-ID.
+    pub call_id: &'a str,
+    /// The number of the CSeq.
+    pub cseq: u32,
+    /// The Path header (RFC 3327) as it is to be put into Route.
+    pub path: Option<&'a str>,
+    /// The Expires header.
+    pub expires_secs: Option<u32>,
+    /// When it came.
+    pub now: Now,
+}
+
+impl Registering<'_> {
+    /// Whether it only asks what is bound.
+    pub fn is_query(&self) -> bool {
+        self.contacts.is_empty() && !self.star
+    }
+}
+
+/// A binding as a 200 lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The URI as it was received.
+    pub contact: String,
+    /// What is left, rounded up.
+    pub expires_secs: u32,
+    /// `+sip.instance`, without quotes.
+    pub instance: Option<String>,
+    /// `reg-id`.
+    pub reg_id: Option<u32>,
+    /// `q` in thousandths.
+    pub q: u16,
+}
+
+/// Where a request for a number can go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The Request-URI.
+    pub contact: String,
+    /// The Route to it (RFC 3327).
+    pub path: Option<String>,
+    /// `q` in thousandths.
+    pub q: u16,
+    /// `+sip.instance`: several targets with one instance are flows to one device.
+    pub instance: Option<String>,
+    /// `reg-id`.
+    pub reg_id: Option<u32>,
+}
+
+/// Which bindings of a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// Those of this Contact URI, by URI comparison.
+    Contact(&'a str),
+    /// Those of this `+sip.instance`.
+    Instance(&'a str),
+}
+
+/// A REGISTER that is refused; nothing of it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Status code.
+    pub status: u16,
+    /// Reason phrase.
+    pub phrase: &'static str,
+    /// A header that goes with it.
+    pub header: Option<(&'static str, String)>,
+}
+
+impl Failure {
+    pub(super) fn new(status: u16, phrase: &'static str) -> Self {
+        Self { status, phrase, header: None }
+    }
+}
+
+/// A binding on its way to or from the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Tells it from the number's other bindings.
+    pub key: String,
+    /// Wall time of its end, in milliseconds.
+    pub until_ms: i64,
+    /// The rest, in JSON.
+    pub details: String,
+}
+
+/// What of a binding outlives a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) contact: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) instance: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reg_id: Option<u32>,
+    pub(super) q: u16,
+    pub(super) call_id: String,
+    pub(super) cseq: u32,
+    pub(super) granted_secs: u32,
+}
+
+/// A copy of a request can arrive for so long after the first: 64·T1 (RFC 3261 17.1.2.2).
+pub(super) const COPIES_MS: u64 = 32_000;
+
+/// A binding, or for the time that copies can arrive, what is known of one that was removed.
+#[derive(Clone, Debug)]
+pub(super) struct Binding {
+    pub(super) kept: Kept,
+    /// When it ends; `None`: removed.
+    pub(super) until_ms: Option<u64>,
+    pub(super) updated_ms: u64,
+    /// The end that the store knows of, if what it knows is true but for that.
+    pub(super) saved_until_ms: Option<u64>,
+}
+
+impl Binding {
+    pub(super) fn is_gone(&self) -> bool {
+        self.until_ms.is_none()
+    }
+
+    pub(super) fn is_live(&self, now: Now) -> bool {
+        self.until_ms.is_some_and(|until| until > now.mono_ms)
+    }
+
+    pub(super) fn is_fresh(&self, now: Now) -> bool {
+        now.mono_ms.saturating_sub(self.updated_ms) < COPIES_MS
+    }
+
+    pub(super) fn is_remembered(&self, now: Now) -> bool {
+        self.is_live(now) || (self.is_gone() && self.is_fresh(now))
+    }
+
+    pub(super) fn uri_is(&self, other: &str) -> bool {
+        let parsed = (Uri::parse(self.kept.contact.as_bytes()), Uri::parse(other.as_bytes()));
+        match parsed {
+            (Some(mine), Some(other)) => uri_eq(&mine, &other),
+            _ => self.kept.contact == other,
+        }
+    }
+
+    pub(super) fn is(&self, which: &Which<'_>) -> bool {
+        match which {
+            Which::Contact(contact) => self.uri_is(contact),
+            Which::Instance(instance) => self.kept.instance.as_deref() == Some(*instance),
+        }
+    }
+
+    pub(super) fn flow(&self) -> Option<(&str, u32)> {
+        self.kept.instance.as_deref().zip(self.kept.reg_id)
+    }
+
+    pub(super) fn bound(&self, now: Now) -> Bound {
+        let left_ms = self.until_ms.unwrap_or(0).saturating_sub(now.mono_ms);
+        Bound {
+            contact: self.kept.contact.clone(),
+            expires_secs: u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX),
+            instance: self.kept.instance.clone(),
+            reg_id: self.kept.reg_id,
+            q: self.kept.q,
+        }
+    }
+
+    pub(super) fn target(&self) -> Target {
+        Target {
+            contact: self.kept.contact.clone(),
+            path: self.kept.path.clone(),
+            q: self.kept.q,
+            instance: self.kept.instance.clone(),
+            reg_id: self.kept.reg_id,
+        }
+    }
+
+    fn tenth_ms(&self) -> u64 {
+        u64::from(self.kept.granted_secs) * 100
+    }
+
+    /// Whether what the store knows is wrong, or ends more than a tenth of the granted time early.
+    pub(super) fn needs_saving(&self) -> bool {
+        match (self.until_ms, self.saved_until_ms) {
+            (Some(until), Some(saved)) => until.saturating_sub(saved) > self.tenth_ms(),
+            (None, None) => false,
+            _ => true,
+        }
+    }
+
+    /// What to save, taken as saved; `None` for what is removed.
+    pub(super) fn save(&mut self, now: Now) -> Option<Saved> {
+        self.saved_until_ms = self.until_ms;
+        let until_ms = now.wall_at(self.until_ms?);
+        let key = match (&self.kept.instance, self.kept.reg_id) {
+            (None, _) => self.kept.contact.clone(),
+            (Some(instance), None) => format!("{} {instance}", self.kept.contact),
+            (Some(instance), Some(id)) => format!("{} {instance} {id}", self.kept.contact),
+        };
+        let details = serde_json::to_string(&self.kept).ok()?;
+        Some(Saved { key, until_ms, details })
+    }
+
+    /// `None` for what ended meanwhile or can't be read.
+    pub(super) fn restore(saved: &Saved, now: Now) -> Option<Self> {
+        let kept: Kept = serde_json::from_str(&saved.details).ok()?;
+        let saved_until_ms = now.mono_at(saved.until_ms);
+        let left_ms = saved.until_ms.saturating_sub(now.wall_ms);
+        let mut binding = Self { kept, until_ms: None, updated_ms: 0, saved_until_ms: None };
+        let longer = left_ms.saturating_add_unsigned(binding.tenth_ms());
+        let left_ms = u64::try_from(longer).ok().filter(|left| *left > 0)?;
+        binding.until_ms = Some(now.mono_ms.saturating_add(left_ms));
+        binding.saved_until_ms = Some(saved_until_ms);
+        // The last request may have come just before the stop; its copies are still on the way.
+        binding.updated_ms = now.mono_ms;
+        Some(binding)
+    }
+}

@@ -1,0 +1,302 @@
+//! Messages of our own, through rsip: start line and own headers are its types, printed by it;
+//! what is copied from a received message goes around it, byte by byte, because it holds text only.
+//! What must not break a line (CR, LF, NUL) becomes a space.
+
+use super::{Message, Name, Patch};
+use core::net::SocketAddr;
+use rsip::common::{StatusCode, Version, uri::Host};
+use rsip::headers::{ContentLength, ContentType, Header, Headers, UntypedHeader};
+use std::io::Write as _;
+
+/// A response to be made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reply<'a> {
+    pub status: u16,
+    /// Any text; it need not be the one of the RFC.
+    pub phrase: &'a str,
+    /// Our To tag, put in where the request has none and the status is not 100.
+    pub to_tag: &'a str,
+    /// Where the request came from, noted in its top Via (RFC 3261 18.2.1, RFC 3581).
+    pub source: Option<SocketAddr>,
+    /// Headers of our own, in order.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// Content type and body.
+    pub body: Option<(&'a str, &'a [u8])>,
+}
+
+/// A request to be made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outgoing<'a> {
+    pub method: &'a str,
+    pub uri: &'a [u8],
+    /// All headers but Content-Type and Content-Length, in order, byte-exact.
+    pub headers: &'a [(&'a str, &'a [u8])],
+    /// Content type and body.
+    pub body: Option<(&'a str, &'a [u8])>,
+}
+
+/// Writes the response to `request` to the end of `out`: Via, From, To, Call-ID and CSeq as they
+/// came (RFC 3261 8.2.6.2). Works on a rejected request too; what it lacks, the response lacks.
+pub fn reply(request: &Message<'_>, reply: &Reply<'_>, out: &mut Vec<u8>) {
+    let status = StatusCode::Other(reply.status, one_line(reply.phrase));
+    print(out, format_args!("{} {status}\r\n", Version::V2));
+    copy_vias(request, reply.source, out);
+    for name in [Name::From, Name::To, Name::CallId, Name::CSeq] {
+        let Some(value) = request.first(name) else { continue };
+        put(out, name.text(), &[value.text]);
+        let tagged = request.to().is_none_or(|to| to.tag().is_some());
+        if name == Name::To && !tagged && reply.status != 100 && !reply.to_tag.is_empty() {
+            out.truncate(out.len().saturating_sub(2));
+            out.extend_from_slice(b";tag=");
+            out.extend_from_slice(one_line(reply.to_tag).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+    if let Some(sent) = request.first(Name::Timestamp).filter(|_| reply.status == 100) {
+        put(out, Name::Timestamp.text(), &[sent.text]);
+    }
+    let own =
+        reply.headers.iter().map(|(name, value)| Header::Other(one_line(name), one_line(value)));
+    finish(out, own.collect(), reply.body);
+}
+
+/// Writes a request to the end of `out`.
+pub fn request(outgoing: &Outgoing<'_>, out: &mut Vec<u8>) {
+    start(out, outgoing.method.as_bytes(), outgoing.uri);
+    for (name, value) in outgoing.headers {
+        put(out, &one_line(name), &[value]);
+    }
+    finish(out, Vec::new(), outgoing.body);
+}
+
+/// Writes the ACK for a non-2xx `response` to an INVITE that went out as `invite` (RFC 3261
+/// 17.1.1.3).
+pub fn ack(invite: &Message<'_>, response: &Message<'_>, out: &mut Vec<u8>) {
+    let to = response.first(Name::To).or_else(|| invite.first(Name::To));
+    hop_by_hop(b"ACK", invite, to.map(|to| to.text), out);
+}
+
+/// Writes the CANCEL for an `invite` as it went out (RFC 3261 9.1).
+pub fn cancel(invite: &Message<'_>, out: &mut Vec<u8>) {
+    hop_by_hop(b"CANCEL", invite, invite.first(Name::To).map(|to| to.text), out);
+}
+
+fn hop_by_hop(method: &[u8], invite: &Message<'_>, to: Option<&[u8]>, out: &mut Vec<u8>) {
+    start(out, method, invite.request_uri_text());
+    let one = |name: Name| invite.first(name).map(|value| value.text).into_iter();
+    let routes = invite.all(Name::Route).map(|value| (Name::Route, value.text));
+    let copied = one(Name::Via).map(|text| (Name::Via, text));
+    let copied = copied.chain(routes).chain(one(Name::From).map(|text| (Name::From, text)));
+    let copied = copied.chain(to.map(|text| (Name::To, text)));
+    for (name, text) in copied.chain(one(Name::CallId).map(|text| (Name::CallId, text))) {
+        put(out, name.text(), &[text]);
+    }
+    let number = invite.cseq().map_or(0, |cseq| cseq.number).to_string();
+    put(out, Name::CSeq.text(), &[number.as_bytes(), b" ", method]);
+    put(out, Name::MaxForwards.text(), &[b"70"]);
+    finish(out, Vec::new(), None);
+}
+
+fn copy_vias(request: &Message<'_>, source: Option<SocketAddr>, out: &mut Vec<u8>) {
+    for (at, value) in request.all(Name::Via).enumerate() {
+        out.extend_from_slice(b"Via: ");
+        match source.filter(|_| at == 0) {
+            Some(source) => {
+                let mut patch = Patch::new();
+                patch.stamp_top_via(request, source);
+                patch.apply_to(request, value.range(), out);
+            }
+            None => out.extend_from_slice(value.text),
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// The request line; rsip reads few URIs right, so ours goes through it as an opaque host.
+fn start(out: &mut Vec<u8>, method: &[u8], uri: &[u8]) {
+    put_clean(out, method);
+    out.push(b' ');
+    match std::str::from_utf8(uri) {
+        Ok(text) => print(out, format_args!("{}", Host::Domain(one_line(text).into()))),
+        Err(_) => put_clean(out, uri),
+    }
+    print(out, format_args!(" {}\r\n", Version::V2));
+}
+
+/// Our own headers, the length, the empty line and the body.
+fn finish(out: &mut Vec<u8>, mut own: Vec<Header>, body: Option<(&str, &[u8])>) {
+    if let Some((content_type, _)) = body {
+        own.push(ContentType::new(one_line(content_type)).into());
+    }
+    let body = body.map_or(&[][..], |(_, body)| body);
+    own.push(ContentLength::new(body.len().to_string()).into());
+    print(out, format_args!("{}\r\n", Headers::from(own)));
+    out.extend_from_slice(body);
+}
+
+/// Writing into memory cannot fail.
+fn print(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    let _ = out.write_fmt(text);
+}
+
+/// A header line of pieces that may hold folds, as they came.
+fn put(out: &mut Vec<u8>, name: &str, pieces: &[&[u8]]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    for piece in pieces {
+        put_folded(out, piece);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Copies text; line breaks that are no folds become spaces.
+fn put_folded(out: &mut Vec<u8>, mut text: &[u8]) {
+    while let Some(at) = memchr::memchr2(b'\r', b'\n', text) {
+        let (before, rest) = text.split_at_checked(at).unwrap_or((text, &[]));
+        out.extend_from_slice(before);
+        let fold = matches!(rest, [b'\r', b'\n', b' ' | b'\t', ..]);
+        let (kept, used): (&[u8], usize) = if fold { (b"\r\n", 2) } else { (b" ", 1) };
+        out.extend_from_slice(kept);
+        text = rest.get(used..).unwrap_or_default();
+    }
+    out.extend_from_slice(text);
+}
+
+fn put_clean(out: &mut Vec<u8>, text: &[u8]) {
+    out.extend(text.iter().map(|&byte| if byte.is_ascii_control() { b' ' } else { byte }));
+}
+
+fn one_line(text: &str) -> String {
+    text.replace(['\r', '\n', '\0'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Index, Limits};
+    use super::*;
+
+    const VIAS: &str = "Via: SIP/2.0/UDP a.b:5062;branch=z9hG4bK1;rport\r\nVia: SIP/2.0/TCP c.d;branch=z9hG4bK2\r\n";
+
+    fn invite() -> Vec<u8> {
+        let mut text = b"INVITE sip:102@example.com SIP/2.0\r\nv: SIP/2.0/UDP a.b:5062;branch=z9hG4bK1;rport,\
+            SIP/2.0/TCP c.d;branch=z9hG4bK2\r\nRoute: <sip:r;lr>\r\nf: \"J\xfcrg\" <sip:101@example.com>;tag=1\r\n"
+            .to_vec();
+        text.extend_from_slice(
+            b"t:\r\n <sip:102@example.com>\r\ni: c\xff@h\r\nCSeq: 0007 INVITE\r\nl: 0\r\n\r\n",
+        );
+        text
+    }
+
+    fn written(write: impl Fn(&Message<'_>, &mut Vec<u8>)) -> Vec<u8> {
+        let (bytes, mut out) = (invite(), Vec::new());
+        let index = Index::parse(&bytes, &Limits::default()).unwrap();
+        write(&index.message(&bytes), &mut out);
+        Index::parse(&out, &Limits::default()).unwrap();
+        out
+    }
+
+    #[test]
+    fn a_reply_copies_bytes_and_adds_ours() {
+        let out = written(|message, out| {
+            let reply = Reply {
+                status: 403,
+                phrase: "Licence\r\nFull",
+                to_tag: "us",
+                headers: &[("Retry-After", "60"), ("Warning", "399 us \"full\"\r\nX: y")],
+                ..Reply::default()
+            };
+            super::reply(message, &reply, out);
+        });
+
+        let mut wanted = format!("SIP/2.0 403 Licence  Full\r\n{VIAS}From: \"J").into_bytes();
+        wanted.extend_from_slice(
+            b"\xfcrg\" <sip:101@example.com>;tag=1\r\nTo: <sip:102@example.com>;tag=us\r\n",
+        );
+        wanted.extend_from_slice(b"Call-ID: c\xff@h\r\nCSeq: 0007 INVITE\r\n");
+        wanted.extend_from_slice(
+            b"Retry-After: 60\r\nWarning: 399 us \"full\"  X: y\r\nContent-Length: 0\r\n\r\n",
+        );
+        assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&wanted));
+        assert_eq!(out, wanted);
+    }
+
+    #[test]
+    fn a_reply_notes_the_source_and_carries_a_body() {
+        let out = written(|message, out| {
+            let reply = Reply {
+                status: 200,
+                phrase: "OK",
+                source: Some("192.0.2.9:77".parse().unwrap()),
+                body: Some(("text/plain", b"\xff\0")),
+                ..Reply::default()
+            };
+            super::reply(message, &reply, out);
+        });
+
+        let text = String::from_utf8_lossy(&out);
+        assert!(
+            text.contains(
+                "Via: SIP/2.0/UDP a.b:5062;branch=z9hG4bK1;rport=77;received=192.0.2.9\r\n"
+            )
+        );
+        assert!(text.contains("Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n"));
+        assert!(out.ends_with(b"\xff\0"));
+    }
+
+    #[test]
+    fn a_provisional_100_gets_no_tag() {
+        let out = written(|message, out| {
+            super::reply(
+                message,
+                &Reply { status: 100, phrase: "Trying", to_tag: "us", ..Reply::default() },
+                out,
+            );
+        });
+
+        assert!(!String::from_utf8_lossy(&out).contains("tag=us"));
+    }
+
+    #[test]
+    fn ack_and_cancel_follow_the_invite() {
+        let response = b"SIP/2.0 486 Busy\r\nTo: <sip:102@example.com>;tag=9\r\n\r\n";
+        let rejected = Index::parse(response, &Limits::default()).unwrap_err();
+        let busy = rejected.partial.unwrap();
+
+        let acked = written(|message, out| ack(message, &busy.message(response), out));
+        let cancelled = written(cancel);
+
+        for (out, method, to) in [(&acked, "ACK", ";tag=9"), (&cancelled, "CANCEL", "")] {
+            let wanted = format!(
+                "{method} sip:102@example.com SIP/2.0\r\nVia: SIP/2.0/UDP a.b:5062;branch=z9hG4bK1;rport\r\n\
+                 Route: <sip:r;lr>\r\nFrom: \"J\u{fffd}rg\" <sip:101@example.com>;tag=1\r\n\
+                 To: <sip:102@example.com>{to}\r\nCall-ID: c\u{fffd}@h\r\nCSeq: 7 {method}\r\n\
+                 Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+            );
+            assert_eq!(String::from_utf8_lossy(out), wanted);
+        }
+    }
+
+    #[test]
+    fn a_request_of_ours_keeps_its_values_byte_exact() {
+        let mut out = Vec::new();
+        let headers: &[(&str, &[u8])] = &[
+            ("Contact", b"\"\xff\"\r\n <sip:john.doe@h>;x"),
+            ("X", b"a\r\nVia: b"),
+            ("Call-ID", b"c"),
+        ];
+
+        request(
+            &Outgoing {
+                method: "OPTIONS",
+                uri: b"sip:john.doe@[::1]:5;x\r\nY",
+                headers,
+                body: None,
+            },
+            &mut out,
+        );
+
+        let wanted = b"OPTIONS sip:john.doe@[::1]:5;x  Y SIP/2.0\r\nContact: \"\xff\"\r\n <sip:john.doe@h>;x\r\n\
+            X: a  Via: b\r\nCall-ID: c\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(wanted));
+    }
+}

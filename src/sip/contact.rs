@@ -1,0 +1,140 @@
+//! Contact values (RFC 3261 20.10, RFC 5626, RFC 8599).
+
+use super::{NameAddr, Params, Push, Value, parse_expires};
+use std::borrow::Cow;
+
+/// What a Contact value names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// `*`: all bindings, in a REGISTER that removes them.
+    Star,
+    Addr(NameAddr<'a>),
+}
+
+/// One Contact value and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contact<'a> {
+    pub value: Value<'a>,
+    pub target: Target<'a>,
+}
+
+impl<'a> Contact<'a> {
+    /// Reads one value; `None` for what is none, a repeated `expires` included.
+    pub fn parse(value: Value<'a>) -> Option<Self> {
+        if value.text == b"*" {
+            return Some(Self { value, target: Target::Star });
+        }
+        let addr = NameAddr::parse(value.text).filter(|addr| !addr.params.repeats("expires"))?;
+        Some(Self { value, target: Target::Addr(addr) })
+    }
+
+    /// Whether it is `*`.
+    pub fn is_star(&self) -> bool {
+        self.target == Target::Star
+    }
+
+    /// The address; `None` for `*`.
+    pub fn addr(&self) -> Option<NameAddr<'a>> {
+        match self.target {
+            Target::Star => None,
+            Target::Addr(addr) => Some(addr),
+        }
+    }
+
+    fn params(&self) -> Params<'a> {
+        self.addr().map_or(Params::new(&[]), |addr| addr.params)
+    }
+
+    /// The `expires` parameter in seconds; 3600 where it is malformed, `None` where it is absent.
+    pub fn expires(&self) -> Option<u32> {
+        Some(parse_expires(self.params().get("expires")?.value.unwrap_or_default()))
+    }
+
+    /// The `q` parameter in thousandths; 1000 where it is absent or malformed.
+    pub fn q(&self) -> u16 {
+        self.params().value("q").and_then(thousandths).unwrap_or(1000)
+    }
+
+    /// `+sip.instance` without quotes (RFC 5626 4.1).
+    pub fn instance(&self) -> Option<Cow<'a, [u8]>> {
+        self.params().get("+sip.instance").map(|param| param.unquoted()).filter(|id| !id.is_empty())
+    }
+
+    /// `reg-id` (RFC 5626 4.2).
+    pub fn reg_id(&self) -> Option<u32> {
+        self.params()
+            .value("reg-id")
+            .and_then(super::grammar::number)
+            .and_then(|id| u32::try_from(id).ok())
+    }
+
+    /// Whether the URI asks for outbound treatment (RFC 5626 4.3).
+    pub fn ob(&self) -> bool {
+        self.addr().is_some_and(|addr| addr.uri.params.has("ob"))
+    }
+
+    /// Push parameters, of the URI or else of the Contact.
+    pub fn push(&self) -> Option<Push<'a>> {
+        let addr = self.addr()?;
+        Push::find(addr.uri.params).or_else(|| Push::find(addr.params))
+    }
+}
+
+fn thousandths(text: &[u8]) -> Option<u16> {
+    match text {
+        [b'1'] | [b'1', b'.', ..] => Some(1000),
+        [b'0'] => Some(0),
+        [b'0', b'.', digits @ ..] if digits.len() <= 3 => {
+            let scale = 10u64.pow(u32::try_from(3 - digits.len()).ok()?);
+            let number = if digits.is_empty() { 0 } else { super::grammar::number(digits)? };
+            u16::try_from(number * scale).ok()
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contact(text: &str) -> Contact<'_> {
+        Contact::parse(Value { text: text.as_bytes(), at: 0, entry: 0 }).unwrap()
+    }
+
+    #[test]
+    fn outbound_and_push_parameters_are_read() {
+        let contact = contact(
+            "\"X\" <sip:a@1.2.3.4;ob;pn-provider=fcm;pn-param=p;pn-prid=t>;expires=60;q=0.5;\
+             +sip.instance=\"<urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF>\";reg-id=2",
+        );
+
+        assert_eq!(contact.expires(), Some(60));
+        assert_eq!(contact.q(), 500);
+        assert_eq!(
+            contact.instance().unwrap().as_ref(),
+            b"<urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF>"
+        );
+        assert_eq!(contact.reg_id(), Some(2));
+        assert!(contact.ob());
+        assert_eq!(contact.push().unwrap().prid, b"t");
+    }
+
+    #[test]
+    fn push_parameters_may_stand_outside_the_uri() {
+        assert_eq!(contact("<sip:a@b>;pn-tok=z;app-id=q").push().unwrap().prid, b"z");
+        assert!(contact("<sip:a@b>").push().is_none());
+    }
+
+    #[test]
+    fn star_has_no_address() {
+        assert!(contact("*").is_star());
+        assert!(contact("*").addr().is_none());
+    }
+
+    #[test]
+    fn two_expiries_are_no_contact() {
+        let value = Value { text: b"<sip:a@b>;expires=0;expires=60", at: 0, entry: 0 };
+
+        assert!(Contact::parse(value).is_none());
+    }
+}

@@ -1,0 +1,114 @@
+//! Why bytes are not a message. Each fault has a counter label and the status that a sender who
+//! can be answered gets; whether to answer at all is for the caller to say.
+
+use super::{Index, Message, Method, Name};
+
+/// What is wrong with received bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Fault {
+    /// Nothing but line ends or zeros: a keep-alive, not a message.
+    #[error("no message, only a keep-alive")]
+    KeepAlive,
+    #[error("larger than the limit")]
+    TooLarge,
+    #[error("the header block never ends")]
+    HeadUnfinished,
+    #[error("more headers than the limit")]
+    TooManyHeaders,
+    #[error("neither a request line nor a status line of SIP")]
+    BadStartLine,
+    #[error("not version 2.0")]
+    BadVersion,
+    #[error("the Request-URI is no URI")]
+    BadRequestUri,
+    #[error("a CR or LF that ends no line")]
+    BareLineBreak,
+    #[error("a NUL outside a quoted pair")]
+    Nul,
+    #[error("a header line without a name")]
+    BadHeader,
+    #[error("more than one {}", .0.text())]
+    Duplicate(Name),
+    #[error("no {}", .0.text())]
+    Missing(Name),
+    #[error("malformed {}", .0.text())]
+    Malformed(Name),
+    #[error("the CSeq names another method")]
+    CSeqMismatch,
+    #[error("the body is shorter than Content-Length")]
+    BodyTruncated,
+    #[error("no Content-Length on a stream")]
+    NoContentLength,
+}
+
+impl Fault {
+    /// The counter label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::KeepAlive => "keep_alive",
+            Self::TooLarge => "too_large",
+            Self::HeadUnfinished => "head_unfinished",
+            Self::TooManyHeaders => "too_many_headers",
+            Self::BadStartLine => "bad_start_line",
+            Self::BadVersion => "bad_version",
+            Self::BadRequestUri => "bad_request_uri",
+            Self::BareLineBreak => "bare_line_break",
+            Self::Nul => "nul",
+            Self::BadHeader => "bad_header",
+            Self::Duplicate(_) => "duplicate_header",
+            Self::Missing(_) => "missing_header",
+            Self::Malformed(_) => "malformed_header",
+            Self::CSeqMismatch => "cseq_mismatch",
+            Self::BodyTruncated => "body_truncated",
+            Self::NoContentLength => "no_content_length",
+        }
+    }
+
+    /// Status and phrase for a sender who can be answered (RFC 3261 21.4.1, 21.5.6, 21.5.7).
+    pub fn status(self) -> (u16, &'static str) {
+        match self {
+            Self::BadVersion => (505, "Version Not Supported"),
+            Self::TooLarge | Self::TooManyHeaders => (513, "Message Too Large"),
+            Self::BadRequestUri => (400, "Bad Request-URI"),
+            Self::Duplicate(_) => (400, "Duplicate Header"),
+            Self::Missing(_) => (400, "Missing Header"),
+            Self::Malformed(_) => (400, "Malformed Header"),
+            Self::CSeqMismatch => (400, "CSeq Mismatch"),
+            Self::BodyTruncated => (400, "Content Length Mismatch"),
+            _ => (400, "Bad Request"),
+        }
+    }
+}
+
+/// A refused message: the fault, and what could be read of it all the same.
+#[derive(Debug, thiserror::Error)]
+#[error("{fault}")]
+pub struct Rejected {
+    pub fault: Fault,
+    /// Start line and headers as far as they are sound; never to be forwarded.
+    pub partial: Option<Box<Index>>,
+}
+
+impl Rejected {
+    /// The request to answer with `fault.status()`; `None` where a reply can reach nobody or must
+    /// not be sent: responses, ACK (RFC 3261 17.1.1.3), no readable Via or CSeq.
+    pub fn answerable<'a>(&'a self, bytes: &'a [u8]) -> Option<Message<'a>> {
+        let message = self.partial.as_ref()?.message(bytes);
+        let due = message.is_request() && message.method_text() != b"ACK";
+        let acks = message.cseq().is_some_and(|cseq| cseq.method == Method::Ack);
+        let routable = message.top_via().is_some() && message.first(Name::CSeq).is_some();
+        (due && !acks && routable).then_some(message)
+    }
+}
+
+impl From<Fault> for Rejected {
+    fn from(fault: Fault) -> Self {
+        Self { fault, partial: None }
+    }
+}
+
+impl From<Rejected> for Fault {
+    fn from(rejected: Rejected) -> Self {
+        rejected.fault
+    }
+}

@@ -1,0 +1,142 @@
+//! Splits a header block into lines: the one place that decides where a header begins and ends,
+//! for whole messages and for streams alike, so the two can never disagree about a length.
+
+use super::{Fault, grammar};
+use std::ops::Range;
+
+/// One header: its name, its trimmed value (folds inside), and the whole of its lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    name: (u32, u32),
+    value: (u32, u32),
+    whole: (u32, u32),
+}
+
+/// What stands at an offset of a header block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A header.
+    Line(Line),
+    /// Lines that end properly but are no header; they end here.
+    Broken(usize),
+    /// The empty line; the body begins here.
+    End(usize),
+}
+
+impl Line {
+    /// Where the name stands.
+    pub fn name(&self) -> Range<usize> {
+        widen(self.name)
+    }
+
+    /// Where the value stands, without white space at its ends.
+    pub fn value(&self) -> Range<usize> {
+        widen(self.value)
+    }
+
+    /// Where the line stands, with its folds and its last line end.
+    pub fn whole(&self) -> Range<usize> {
+        widen(self.whole)
+    }
+}
+
+fn widen((start, end): (u32, u32)) -> Range<usize> {
+    start as usize..end as usize
+}
+
+fn narrow(start: usize, end: usize) -> Result<(u32, u32), Fault> {
+    match (u32::try_from(start), u32::try_from(end)) {
+        (Ok(start), Ok(end)) => Ok((start, end)),
+        _ => Err(Fault::TooLarge),
+    }
+}
+
+/// The offset of the CRLF that ends the physical line at `at`.
+pub fn line_end(bytes: &[u8], at: usize) -> Result<usize, Fault> {
+    let rest = bytes.get(at..).ok_or(Fault::HeadUnfinished)?;
+    let found = memchr::memchr2(b'\r', b'\n', rest).ok_or(Fault::HeadUnfinished)?;
+    match (rest.get(found), rest.get(found + 1)) {
+        (Some(b'\r'), Some(b'\n')) => Ok(at + found),
+        (Some(b'\r'), None) => Err(Fault::HeadUnfinished),
+        _ => Err(Fault::BareLineBreak),
+    }
+}
+
+/// Reads what stands at `at`, which is the beginning of a line after the start line.
+pub fn step(bytes: &[u8], at: usize) -> Result<Step, Fault> {
+    let first_end = line_end(bytes, at)?;
+    if first_end == at {
+        return Ok(Step::End(at + 2));
+    }
+    let mut end = first_end;
+    loop {
+        match bytes.get(end + 2) {
+            Some(b' ' | b'\t') => end = line_end(bytes, end + 2)?,
+            Some(_) => break,
+            None => return Err(Fault::HeadUnfinished),
+        }
+    }
+    let first_line = bytes.get(at..first_end).unwrap_or_default();
+    let Some(colon) = memchr::memchr(b':', first_line) else { return Ok(Step::Broken(end + 2)) };
+    let name = first_line.get(..colon).unwrap_or_default().trim_ascii_end();
+    if !grammar::is_token(name) {
+        return Ok(Step::Broken(end + 2));
+    }
+    let value_at = at + colon + 1;
+    let raw = bytes.get(value_at..end).unwrap_or_default();
+    let value = grammar::trim(raw);
+    let value_at = value_at + raw.len() - trim_start(raw).len();
+    Ok(Step::Line(Line {
+        name: narrow(at, at + name.len())?,
+        value: narrow(value_at, value_at + value.len())?,
+        whole: narrow(at, end + 2)?,
+    }))
+}
+
+fn trim_start(text: &[u8]) -> &[u8] {
+    let blank = text.iter().take_while(|&&byte| grammar::is_lws(byte)).count();
+    text.get(blank..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(bytes: &[u8]) -> (&[u8], &[u8], usize) {
+        let Ok(Step::Line(line)) = step(bytes, 0) else { panic!("not a header") };
+        (&bytes[line.name()], &bytes[line.value()], line.whole().end)
+    }
+
+    #[test]
+    fn a_folded_header_is_one_line() {
+        let bytes = b"TO :\r\n sip:a@b ;\r\n\ttag=1  \r\nX: y\r\n";
+
+        assert_eq!(line(bytes), (&b"TO"[..], &b"sip:a@b ;\r\n\ttag=1"[..], 28));
+    }
+
+    #[test]
+    fn an_empty_value_is_a_header() {
+        assert_eq!(line(b"s :\r\nX"), (&b"s"[..], &b""[..], 5));
+        assert_eq!(line(b"s: \r\n \r\nX"), (&b"s"[..], &b""[..], 8));
+    }
+
+    #[test]
+    fn a_line_without_a_name_is_broken() {
+        assert_eq!(step(b"Foobar roobar\r\nX", 0), Ok(Step::Broken(15)));
+        assert_eq!(step(b": x\r\nX", 0), Ok(Step::Broken(5)));
+        assert_eq!(step(b"a b: x\r\nX", 0), Ok(Step::Broken(8)));
+    }
+
+    #[test]
+    fn a_lone_cr_or_lf_is_a_fault() {
+        assert_eq!(step(b"a: b\nc: d\r\n\r\n", 0), Err(Fault::BareLineBreak));
+        assert_eq!(step(b"a: b\rc: d\r\n\r\n", 0), Err(Fault::BareLineBreak));
+    }
+
+    #[test]
+    fn a_cut_block_is_unfinished() {
+        for cut in [&b"a: b"[..], b"a: b\r", b"a: b\r\n"] {
+            assert_eq!(step(cut, 0), Err(Fault::HeadUnfinished));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Header names that the daemon has a rule for, with their compact forms. Every other header is
+//! `Other`: carried along, never looked into.
+
+/// A header name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Name {
+    To,
+    Via,
+    Date,
+    From,
+    Path,
+    CSeq,
+    Event,
+    Allow,
+    Route,
+    MinSe,
+    Server,
+    CallId,
+    Contact,
+    Expires,
+    Require,
+    Warning,
+    ReferTo,
+    Supported,
+    Timestamp,
+    UserAgent,
+    MinExpires,
+    ReferredBy,
+    RetryAfter,
+    Unsupported,
+    ContentType,
+    MaxForwards,
+    RecordRoute,
+    ServiceRoute,
+    ProxyRequire,
+    Authorization,
+    ContentLength,
+    SessionExpires,
+    WwwAuthenticate,
+    ProxyAuthenticate,
+    PAssertedIdentity,
+    AuthenticationInfo,
+    ProxyAuthorization,
+    PPreferredIdentity,
+    Other,
+}
+
+struct Row {
+    name: Name,
+    full: &'static str,
+    compact: u8,
+    list: bool,
+}
+
+const fn row(name: Name, full: &'static str, compact: u8, list: bool) -> Row {
+    Row { name, full, compact, list }
+}
+
+/// Sorted by length of the full name: a look-up compares only names of the right length. The third
+/// column is the compact form (0: none), the fourth tells lists, which split at commas.
+#[rustfmt::skip]
+const TABLE: [Row; 38] = [
+    row(Name::To,                 "To",                   b't', false),  // RFC 3261 20.39
+    row(Name::Via,                "Via",                  b'v', true),   // RFC 3261 20.42
+    row(Name::Date,               "Date",                 0,    false),  // RFC 3261 20.17
+    row(Name::From,               "From",                 b'f', false),  // RFC 3261 20.20
+    row(Name::Path,               "Path",                 0,    true),   // RFC 3327 4
+    row(Name::CSeq,               "CSeq",                 0,    false),  // RFC 3261 20.16
+    row(Name::Event,              "Event",                b'o', false),  // RFC 6665 8.2.1
+    row(Name::Allow,              "Allow",                0,    true),   // RFC 3261 20.5
+    row(Name::Route,              "Route",                0,    true),   // RFC 3261 20.34
+    row(Name::MinSe,              "Min-SE",               0,    false),  // RFC 4028 5
+    row(Name::Server,             "Server",               0,    false),  // RFC 3261 20.35
+    row(Name::CallId,             "Call-ID",              b'i', false),  // RFC 3261 20.8
+    row(Name::Contact,            "Contact",              b'm', true),   // RFC 3261 20.10
+    row(Name::Expires,            "Expires",              0,    false),  // RFC 3261 20.19
+    row(Name::Require,            "Require",              0,    true),   // RFC 3261 20.32
+    row(Name::Warning,            "Warning",              0,    true),   // RFC 3261 20.43
+    row(Name::ReferTo,            "Refer-To",             b'r', false),  // RFC 3515 2.1
+    row(Name::Supported,          "Supported",            b'k', true),   // RFC 3261 20.37
+    row(Name::Timestamp,          "Timestamp",            0,    false),  // RFC 3261 20.38
+    row(Name::UserAgent,          "User-Agent",           0,    false),  // RFC 3261 20.41
+    row(Name::MinExpires,         "Min-Expires",          0,    false),  // RFC 3261 20.23
+    row(Name::ReferredBy,         "Referred-By",          b'b', false),  // RFC 3892 3
+    row(Name::RetryAfter,         "Retry-After",          0,    false),  // RFC 3261 20.33
+    row(Name::Unsupported,        "Unsupported",          0,    true),   // RFC 3261 20.40
+    row(Name::ContentType,        "Content-Type",         b'c', false),  // RFC 3261 20.15
+    row(Name::MaxForwards,        "Max-Forwards",         0,    false),  // RFC 3261 20.22
+    row(Name::RecordRoute,        "Record-Route",         0,    true),   // RFC 3261 20.30
+    row(Name::ServiceRoute,       "Service-Route",        0,    true),   // RFC 3608 5
+    row(Name::ProxyRequire,       "Proxy-Require",        0,    true),   // RFC 3261 20.29
+    row(Name::Authorization,      "Authorization",        0,    false),  // RFC 3261 20.7
+    row(Name::ContentLength,      "Content-Length",       b'l', false),  // RFC 3261 20.14
+    row(Name::SessionExpires,     "Session-Expires",      b'x', false),  // RFC 4028 4
+    row(Name::WwwAuthenticate,    "WWW-Authenticate",     0,    false),  // RFC 3261 20.44
+    row(Name::ProxyAuthenticate,  "Proxy-Authenticate",   0,    false),  // RFC 3261 20.27
+    row(Name::PAssertedIdentity,  "P-Asserted-Identity",  0,    true),   // RFC 3325 9.1
+    row(Name::AuthenticationInfo, "Authentication-Info",  0,    false),  // RFC 3261 20.6
+    row(Name::ProxyAuthorization, "Proxy-Authorization",  0,    false),  // RFC 3261 20.28
+    row(Name::PPreferredIdentity, "P-Preferred-Identity", 0,    true),   // RFC 3325 9.2
+];
+
+const LONGEST: usize = 20;
+
+/// Where the names of each length begin in `TABLE`.
+const STARTS: [usize; LONGEST + 2] = starts();
+
+const fn starts() -> [usize; LONGEST + 2] {
+    let mut starts = [TABLE.len(); LONGEST + 2];
+    let mut row = TABLE.len();
+    let mut length = LONGEST + 2;
+    while length > 0 {
+        length -= 1;
+        while row > 0 && TABLE[row - 1].full.len() >= length {
+            row -= 1;
+        }
+        starts[length] = row;
+    }
+    starts
+}
+
+impl Name {
+    /// The name that `text` spells, in any case, in full or compact form.
+    pub fn parse(text: &[u8]) -> Self {
+        if let [byte] = text {
+            let compact = byte.to_ascii_lowercase();
+            let found = TABLE.iter().find(|row| row.compact == compact && compact != 0);
+            return found.map_or(Self::Other, |row| row.name);
+        }
+        let (Some(&from), Some(&to)) = (STARTS.get(text.len()), STARTS.get(text.len() + 1)) else {
+            return Self::Other;
+        };
+        let rows = TABLE.get(from..to).unwrap_or_default();
+        rows.iter()
+            .find(|row| row.full.as_bytes().eq_ignore_ascii_case(text))
+            .map_or(Self::Other, |row| row.name)
+    }
+
+    /// The full spelling; `Other` has none of its own and gives `other`.
+    pub fn text(self) -> &'static str {
+        TABLE.get(self as usize).map_or("other", |row| row.full)
+    }
+
+    /// Whether several values may stand in one header, split by commas (RFC 3261 7.3.1).
+    pub fn is_list(self) -> bool {
+        TABLE.get(self as usize).is_some_and(|row| row.list)
+    }
+
+    /// The bit that stands for this name in a set of names.
+    pub(super) fn bit(self) -> u64 {
+        1 << (self as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_found_by_full_and_compact_name() {
+        for (at, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.name as usize, at, "{}", row.full);
+            assert_eq!(Name::parse(row.full.to_ascii_uppercase().as_bytes()), row.name);
+            if row.compact != 0 {
+                assert_eq!(Name::parse(&[row.compact.to_ascii_uppercase()]), row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_is_sorted_by_length() {
+        assert!(TABLE.iter().map(|row| row.full.len()).is_sorted());
+        assert_eq!(TABLE.iter().map(|row| row.full.len()).max(), Some(LONGEST));
+    }
+
+    #[test]
+    fn other_names_are_other() {
+        for text in ["", "Z", "Xyzzy", "Content-Lengthy-And-Longer-Than-Any"] {
+            assert_eq!(Name::parse(text.as_bytes()), Name::Other);
+        }
+    }
+}

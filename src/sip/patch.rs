@@ -1,0 +1,134 @@
+//! Edits against a received message: recorded with offsets, applied once into a buffer that is used
+//! again. What no edit touches leaves as it came.
+
+use super::Message;
+use smallvec::SmallVec;
+use std::ops::Range;
+
+/// A set of edits; offsets are those of the message that it is applied to.
+#[derive(Clone, Debug, Default)]
+pub struct Patch {
+    edits: SmallVec<[Edit; 12]>,
+    text: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+struct Edit {
+    at: Range<usize>,
+    text: Range<usize>,
+}
+
+impl Patch {
+    /// A patch of nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets all edits and keeps the memory.
+    pub fn clear(&mut self) {
+        self.edits.clear();
+        self.text.clear();
+    }
+
+    /// Whether there are no edits.
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty()
+    }
+
+    /// Puts `text` in place of `at`.
+    pub fn replace(&mut self, at: Range<usize>, text: &[u8]) {
+        self.splice(at, &[text]);
+    }
+
+    /// Puts `text` before what stands at `at`; several at one place keep their order.
+    pub fn insert(&mut self, at: usize, text: &[u8]) {
+        self.splice(at..at, &[text]);
+    }
+
+    /// Takes `at` out. Edits that begin inside it go with it.
+    pub fn delete(&mut self, at: Range<usize>) {
+        self.splice(at, &[]);
+    }
+
+    /// Puts the joined pieces in place of `at`.
+    pub(super) fn splice(&mut self, at: Range<usize>, pieces: &[&[u8]]) {
+        let at = at.start..at.end.max(at.start);
+        let start = self.text.len();
+        for piece in pieces {
+            self.text.extend_from_slice(piece);
+        }
+        self.edits.push(Edit { at, text: start..self.text.len() });
+    }
+
+    /// Writes the message with all edits to the end of `out`.
+    pub fn apply(&self, message: &Message<'_>, out: &mut Vec<u8>) {
+        self.apply_to(message, message.whole_range(), out);
+    }
+
+    /// Writes a part of the message with the edits inside it to the end of `out`.
+    pub(super) fn apply_to(&self, message: &Message<'_>, part: Range<usize>, out: &mut Vec<u8>) {
+        let bytes = message.bytes();
+        let mut order: SmallVec<[&Edit; 12]> = self.edits.iter().collect();
+        // Stable: what was inserted first at a place stands first, and before what replaces it.
+        order.sort_by_key(|edit| (edit.at.start, !edit.at.is_empty()));
+        out.reserve(part.len() + self.text.len());
+        let mut done = part.start;
+        for edit in order {
+            if edit.at.start < done || edit.at.end > part.end {
+                done = done.max(edit.at.end.min(part.end));
+                continue;
+            }
+            out.extend_from_slice(bytes.get(done..edit.at.start).unwrap_or_default());
+            out.extend_from_slice(self.text.get(edit.text.clone()).unwrap_or_default());
+            done = edit.at.end;
+        }
+        out.extend_from_slice(bytes.get(done..part.end).unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::{Index, Limits, Name};
+    use super::*;
+
+    pub const HEAD: &str = "INVITE sip:102@example.com SIP/2.0\r\n";
+    pub const BASE: &str = "From: sip:101@example.com;tag=1\r\nTo: sip:102@example.com\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n";
+    pub const VIA: &str = "Via: SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bK1\r\n";
+
+    /// Patches a request made of these headers; gives its headers besides `BASE`, and the body.
+    pub fn patched(headers: &str, edit: impl Fn(&mut Patch, &Message<'_>)) -> String {
+        let text = format!("{HEAD}{headers}{BASE}\r\nbody");
+        let index = Index::parse(text.as_bytes(), &Limits::default()).unwrap();
+        let message = index.message(text.as_bytes());
+        let (mut patch, mut out) = (Patch::new(), Vec::new());
+        edit(&mut patch, &message);
+        patch.apply(&message, &mut out);
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.ends_with("\r\n\r\nbody"));
+        assert!(
+            Index::parse(out.as_bytes(), &Limits::default())
+                .is_ok_and(|index| index.body.len() == 4)
+        );
+        out.trim_start_matches(HEAD).replacen(BASE, "", 1).trim_end_matches("\r\nbody").to_string()
+    }
+
+    #[test]
+    fn a_patch_of_nothing_is_identity() {
+        let headers = format!("{VIA}X:  odd \r\n\tfold\r\nroute: <sip:a>,<sip:b>\r\n");
+
+        assert_eq!(patched(&headers, |_, _| ()), headers);
+    }
+
+    #[test]
+    fn an_edit_inside_what_is_removed_goes_with_it() {
+        let headers = format!("{VIA}m: <sip:a@b>\r\n");
+
+        let out = patched(&headers, |patch, message| {
+            let contact = message.contacts().next().unwrap();
+            patch.set_contact_expires(message, &contact, 30);
+            patch.remove_value(message, Name::Contact, &contact.value);
+        });
+
+        assert_eq!(out, VIA);
+    }
+}

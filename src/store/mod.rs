@@ -1,0 +1,34 @@
+//! The database of record: SQLite in a file that is created on first use. It turns rows into the
+//! types of `license` and back, checks each write inside its own transaction and tells readers which
+//! keys changed. It knows neither SIP nor gates; time comes in as an argument.
+
+mod bulk;
+mod check;
+mod error;
+mod feed;
+mod import;
+mod open;
+mod packed;
+mod persist;
+mod read;
+mod records;
+mod rows;
+mod seats;
+mod secrets;
+mod tree;
+mod write;
+
+pub use bulk::{Everything, NumberRow};
+pub use error::{Error, Result};
+pub use feed::{Changed, Feed, Key};
+pub use import::{Import, Imported};
+pub use open::Store;
+pub use read::Records;
+pub use rows::Findings;
+pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
+pub use secrets::Secret;
+pub use tree::{CreatedByOwner, placed_user};
+pub use write::{Terms, Written};
+
+#[cfg(test)]
+mod tests;

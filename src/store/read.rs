@@ -1,0 +1,172 @@
+//! Reads of what is named: by key, by path, by name.
+
+use crate::license::{
+    Claim, ClaimId, Group, GroupId, Holder, License, LicenseId, Number, NumberId, SERVER, User,
+    UserId,
+};
+
+use std::collections::BTreeSet;
+
+use super::packed::{Packed, Wanted};
+use super::{Error, Findings, Key, Result, Store, packed, rows};
+
+/// What stands now at the keys that were asked for; what is gone is left out.
+#[derive(Debug, Default)]
+pub struct Records {
+    pub groups: Vec<Group>,
+    pub users: Vec<User>,
+    pub licenses: Vec<License>,
+    pub claims: Vec<Claim>,
+    pub numbers: Vec<Number>,
+    pub findings: Findings,
+}
+
+impl Store {
+    /// Reads what stands at `keys`, all at one instant.
+    pub async fn read_keys(&self, keys: &BTreeSet<Key>) -> Result<Records> {
+        let mut tx = self.pool.begin().await?;
+        let mut found = Records::default();
+        let findings = &mut found.findings;
+        let ids =
+            |of: fn(&Key) -> Option<i64>| Wanted::Ids("id", keys.iter().filter_map(of).collect());
+
+        let wanted = ids(|key| if let Key::Group(id) = key { Some(id.0) } else { None });
+        packed::some(&mut tx, &rows::GROUPS, &wanted, |row| {
+            found.groups.push(rows::group(row, findings));
+        })
+        .await?;
+        let wanted = ids(|key| if let Key::User(id) = key { Some(id.0) } else { None });
+        packed::some(&mut tx, &rows::USERS, &wanted, |row| found.users.push(rows::user(row)))
+            .await?;
+        let wanted = ids(|key| if let Key::License(id) = key { Some(id.0) } else { None });
+        packed::some(&mut tx, &rows::LICENSES, &wanted, |row| {
+            found.licenses.extend(rows::license(row, findings));
+        })
+        .await?;
+        let wanted = ids(|key| if let Key::Claim(id) = key { Some(id.0) } else { None });
+        packed::some(&mut tx, &rows::CLAIMS, &wanted, |row| {
+            found.claims.extend(rows::claim(row, findings));
+        })
+        .await?;
+        let aor = |key: &Key| if let Key::Number(aor) = key { Some(aor.clone()) } else { None };
+        let wanted = Wanted::Names("aor", keys.iter().filter_map(aor).collect());
+        packed::some(&mut tx, &rows::NUMBERS, &wanted, |row| {
+            found.numbers.extend(rows::number(row).map(Number::from));
+        })
+        .await?;
+        tx.commit().await?;
+        Ok(found)
+    }
+
+    /// The group at `path` (`SmartHome/A Residence/12`; `/` is the server).
+    pub async fn find_group(&self, path: &str) -> Result<GroupId> {
+        let mut found = SERVER;
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            found = sqlx::query_scalar("select id from groups where parent_id = ? and name = ?")
+                .bind(found.0)
+                .bind(name)
+                .fetch_optional(&self.pool)
+                .await?
+                .map(GroupId)
+                .ok_or_else(|| Error::not_found("group", format!("{path:?}")))?;
+        }
+        Ok(found)
+    }
+
+    /// The user of this name.
+    pub async fn find_user(&self, name: &str) -> Result<UserId> {
+        sqlx::query_scalar("select id from users where name = ?")
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await?
+            .map(UserId)
+            .ok_or_else(|| Error::not_found("user", format!("{name:?}")))
+    }
+
+    /// The created number with this normalized address.
+    pub async fn find_number(&self, aor: &str) -> Result<Number> {
+        let id: Option<i64> = sqlx::query_scalar("select id from numbers where aor = ?")
+            .bind(aor)
+            .fetch_optional(&self.pool)
+            .await?;
+        let found = match id {
+            Some(id) => self.numbers(&[NumberId(id)]).await?,
+            None => Vec::new(),
+        };
+        found.into_iter().next().ok_or_else(|| Error::not_found("number", aor))
+    }
+
+    /// The groups with these ids; those that are gone are left out.
+    pub async fn groups(&self, ids: &[GroupId]) -> Result<Vec<Group>> {
+        let (mut found, mut findings) = (Vec::new(), Findings::default());
+        self.rows(&rows::GROUPS, ids.iter().map(|id| id.0), |row| {
+            found.push(rows::group(row, &mut findings));
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// The users with these ids.
+    pub async fn users(&self, ids: &[UserId]) -> Result<Vec<User>> {
+        let mut found = Vec::new();
+        self.rows(&rows::USERS, ids.iter().map(|id| id.0), |row| found.push(rows::user(row)))
+            .await?;
+        Ok(found)
+    }
+
+    /// The licenses with these ids.
+    pub async fn licenses(&self, ids: &[LicenseId]) -> Result<Vec<License>> {
+        let (mut found, mut findings) = (Vec::new(), Findings::default());
+        self.rows(&rows::LICENSES, ids.iter().map(|id| id.0), |row| {
+            found.extend(rows::license(row, &mut findings));
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// The created numbers with these ids.
+    pub async fn numbers(&self, ids: &[NumberId]) -> Result<Vec<Number>> {
+        let mut found = Vec::new();
+        self.rows(&rows::NUMBERS, ids.iter().map(|id| id.0), |row| {
+            found.extend(rows::number(row).map(Number::from));
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// The claims with these ids.
+    pub async fn claims(&self, ids: &[ClaimId]) -> Result<Vec<Claim>> {
+        let (mut found, mut findings) = (Vec::new(), Findings::default());
+        self.rows(&rows::CLAIMS, ids.iter().map(|id| id.0), |row| {
+            found.extend(rows::claim(row, &mut findings));
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// The created numbers that `owner` owns itself, by address.
+    pub async fn numbers_of(&self, owner: Holder) -> Result<Vec<Number>> {
+        let (group, user) = rows::holder_columns(owner);
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "select id from numbers where group_id is ? and user_id is ? order by aor",
+        )
+        .bind(group)
+        .bind(user)
+        .fetch_all(&self.pool)
+        .await?;
+        let ids: Vec<_> = ids.into_iter().map(NumberId).collect();
+        let mut found = self.numbers(&ids).await?;
+        found.sort_by(|a, b| a.aor.cmp(&b.aor));
+        Ok(found)
+    }
+
+    async fn rows(
+        &self,
+        what: &Packed,
+        ids: impl Iterator<Item = i64>,
+        each: impl FnMut(packed::Fields<'_>),
+    ) -> Result<()> {
+        let wanted = Wanted::Ids("id", ids.collect());
+        packed::some(&mut *self.pool.acquire().await?, what, &wanted, each).await
+    }
+}

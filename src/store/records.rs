@@ -1,0 +1,221 @@
+//! Records as rows: each function writes one record whole, inside the caller's transaction, whether
+//! it is new or replaces what stands there.
+
+use sqlx::sqlite::{Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, QueryBuilder};
+
+use crate::license::{Claim, ClaimRule, Group, GroupId, License, Moment, Number, User, UserId};
+
+use super::rows::{features_text, holder_columns};
+use super::{Error, Result};
+
+/// Rows of one statement.
+const ROWS_AT_ONCE: usize = 500;
+
+/// The id that the next new row of `table` gets; ids of removed rows are not given again, and even
+/// where somebody emptied the sequence no row that is there is written over.
+pub(super) async fn next_id(conn: &mut SqliteConnection, table: &'static str) -> Result<i64> {
+    let sql = AssertSqlSafe(format!(
+        "select coalesce(max(id), 0) from (
+            select seq as id from sqlite_sequence where name = '{table}'
+            union all select max(id) from {table})"
+    ));
+    let given: i64 = sqlx::query_scalar(sql).fetch_one(conn).await?;
+    Ok(given + 1)
+}
+
+/// The group and its addresses.
+pub(super) async fn put_group(conn: &mut SqliteConnection, group: &Group) -> Result<()> {
+    sqlx::query(
+        "insert into groups (id, parent_id, name, kind, restricted, hand_out, time_zone, monitor)
+         values (?, ?, ?, ?, ?, ?, ?, ?)
+         on conflict (id) do update set parent_id = excluded.parent_id, name = excluded.name,
+            kind = excluded.kind, restricted = excluded.restricted, hand_out = excluded.hand_out,
+            time_zone = excluded.time_zone, monitor = excluded.monitor",
+    )
+    .bind(group.id.0)
+    .bind(group.parent.map(|id| id.0))
+    .bind(&group.name)
+    .bind(&group.kind)
+    .bind(group.restricted)
+    .bind(group.hand_out.name())
+    .bind(group.time_zone.map(|zone| zone.name()))
+    .bind(group.monitor)
+    .execute(&mut *conn)
+    .await?;
+    delete_of(conn, "group_admin_emails", "group_id", group.id.0).await?;
+    for email in &group.admin_emails {
+        sqlx::query("insert into group_admin_emails (group_id, email) values (?, ?)")
+            .bind(group.id.0)
+            .bind(email)
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The user and the memberships.
+pub(super) async fn put_user(conn: &mut SqliteConnection, user: &User) -> Result<()> {
+    sqlx::query(
+        "insert into users (id, name, email) values (?, ?, ?)
+         on conflict (id) do update set name = excluded.name, email = excluded.email",
+    )
+    .bind(user.id.0)
+    .bind(&user.name)
+    .bind(&user.email)
+    .execute(&mut *conn)
+    .await?;
+    delete_of(conn, "memberships", "user_id", user.id.0).await?;
+    for group in &user.groups {
+        sqlx::query("insert into memberships (user_id, group_id) values (?, ?)")
+            .bind(user.id.0)
+            .bind(group.0)
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn put_license(conn: &mut SqliteConnection, license: &License) -> Result<()> {
+    let (group, user) = holder_columns(license.holder);
+    let instant = |moment: Option<Moment>| moment.map(|moment| moment.0);
+    sqlx::query(
+        "insert into licenses (id, group_id, user_id, license_type, sip_numbers, mobile_apps, features,
+            valid_from, valid_until, suspended) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         on conflict (id) do update set group_id = excluded.group_id, user_id = excluded.user_id,
+            license_type = excluded.license_type, sip_numbers = excluded.sip_numbers,
+            mobile_apps = excluded.mobile_apps, features = excluded.features,
+            valid_from = excluded.valid_from, valid_until = excluded.valid_until,
+            suspended = excluded.suspended",
+    )
+    .bind(license.id.0)
+    .bind(group)
+    .bind(user)
+    .bind(&license.license_type)
+    .bind(i64::from(license.sip_numbers))
+    .bind(i64::from(license.mobile_apps))
+    .bind(features_text(license.features))
+    .bind(instant(license.validity.from))
+    .bind(instant(license.validity.until))
+    .bind(license.suspended)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Numbers, hundreds in a statement.
+pub(super) async fn put_numbers(conn: &mut SqliteConnection, numbers: &[Number]) -> Result<()> {
+    for numbers in numbers.chunks(ROWS_AT_ONCE) {
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "insert into numbers (id, aor, group_id, user_id, kind, password) ",
+        );
+        sql.push_values(numbers, |mut values, number| {
+            let (group, user) = holder_columns(number.owner);
+            values
+                .push_bind(number.id.0)
+                .push_bind(&number.aor)
+                .push_bind(group)
+                .push_bind(user)
+                .push_bind(number.kind.name())
+                .push_bind(&number.password);
+        });
+        sql.push(
+            " on conflict (id) do update set aor = excluded.aor, group_id = excluded.group_id,
+                user_id = excluded.user_id, kind = excluded.kind, password = excluded.password",
+        );
+        sql.build().execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn put_claim(conn: &mut SqliteConnection, claim: &Claim) -> Result<()> {
+    let (domain, first, last, address) = match &claim.rule {
+        ClaimRule::Domain { domain } => (Some(domain), None, None, None),
+        ClaimRule::Range { domain, first, last } => (Some(domain), Some(first), Some(last), None),
+        ClaimRule::Address { address } => (None, None, None, Some(address.to_string())),
+    };
+    sqlx::query(
+        "insert into claims (id, group_id, kind, domain, range_first, range_last, address)
+         values (?, ?, ?, ?, ?, ?, ?)
+         on conflict (id) do update set group_id = excluded.group_id, kind = excluded.kind,
+            domain = excluded.domain, range_first = excluded.range_first,
+            range_last = excluded.range_last, address = excluded.address",
+    )
+    .bind(claim.id.0)
+    .bind(claim.group.0)
+    .bind(claim.kind.name())
+    .bind(domain)
+    .bind(first)
+    .bind(last)
+    .bind(address)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Removes a group with all that stands under it: groups, their licenses, numbers and claims, and
+/// the users who are in no other group.
+pub(super) async fn delete_group(conn: &mut SqliteConnection, group: GroupId) -> Result<()> {
+    let below: Vec<i64> = sqlx::query_scalar(
+        "with recursive below (id, depth) as (
+            select id, 0 from groups where id = ?
+            union all select groups.id, depth + 1 from groups join below on parent_id = below.id
+         ) select id from below order by depth desc",
+    )
+    .bind(group.0)
+    .fetch_all(&mut *conn)
+    .await?;
+    for id in below {
+        let members: Vec<i64> =
+            sqlx::query_scalar("select user_id from memberships where group_id = ?")
+                .bind(id)
+                .fetch_all(&mut *conn)
+                .await?;
+        for table in ["memberships", "numbers", "licenses", "claims"] {
+            delete_of(conn, table, "group_id", id).await?;
+        }
+        for user in members {
+            let elsewhere: i64 =
+                sqlx::query_scalar("select count(*) from memberships where user_id = ?")
+                    .bind(user)
+                    .fetch_one(&mut *conn)
+                    .await?;
+            if elsewhere == 0 {
+                delete_user(conn, UserId(user)).await?;
+            }
+        }
+        delete(conn, "groups", id).await?;
+    }
+    Ok(())
+}
+
+/// Removes a user with the licenses and numbers.
+pub(super) async fn delete_user(conn: &mut SqliteConnection, user: UserId) -> Result<()> {
+    for table in ["licenses", "numbers"] {
+        delete_of(conn, table, "user_id", user.0).await?;
+    }
+    delete(conn, "users", user.0).await
+}
+
+/// Removes one row by id.
+pub(super) async fn delete(
+    conn: &mut SqliteConnection,
+    table: &'static str,
+    id: i64,
+) -> Result<()> {
+    match delete_of(conn, table, "id", id).await? {
+        0 => Err(Error::NotFound(format!("no row {id} in {table}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Both names are our own, never what somebody sent.
+async fn delete_of(
+    conn: &mut SqliteConnection,
+    table: &'static str,
+    column: &'static str,
+    id: i64,
+) -> Result<u64> {
+    let sql = AssertSqlSafe(format!("delete from {table} where {column} = ?"));
+    Ok(sqlx::query(sql).bind(id).execute(conn).await?.rows_affected())
+}

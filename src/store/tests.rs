@@ -1,0 +1,152 @@
+//! Writes and reads together.
+
+use std::path::Path;
+
+use super::*;
+use crate::license::{
+    Feature, FeatureSet, Group, GroupId, Holder, License, LicenseId, Moment, NoSeats, SERVER, User,
+    UserId, Validity,
+};
+
+const NOW: Terms = Terms { at: Moment(1_700_000_000), force: false, usage: &NoSeats };
+
+fn group(name: &str, parent: GroupId) -> Group {
+    Group {
+        id: GroupId(0),
+        parent: Some(parent),
+        name: name.into(),
+        kind: "building".into(),
+        restricted: true,
+        hand_out: Default::default(),
+        time_zone: Some(chrono_tz::Europe::Madrid),
+        monitor: false,
+        admin_emails: vec!["a@b.c".into(), "d@e.f".into()],
+    }
+}
+
+async fn store(folder: &Path) -> Store {
+    Store::open("sqlite:a.db", folder).await.unwrap()
+}
+
+#[tokio::test]
+async fn records_come_back_as_they_were_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+
+    let top = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
+    let user = User { id: UserId(0), name: "u".into(), email: None, groups: vec![top] };
+    let user_id = store.add_user(user.clone(), NOW).await.unwrap().id;
+    let license = License {
+        id: LicenseId(0),
+        holder: Holder::Group(top),
+        license_type: "Plus".into(),
+        sip_numbers: 50,
+        mobile_apps: 40,
+        features: [Feature::Ukey2, Feature::SipTrunks].into_iter().collect(),
+        validity: Validity { from: None, until: Some(Moment(1_800_000_000)) },
+        suspended: false,
+    };
+    let license_id = store.add_license(license.clone(), NOW).await.unwrap().id;
+    let edited = store.edit_license(license_id, |it| it.suspended = true, NOW).await.unwrap();
+
+    let all = store.read_records().await.unwrap();
+    assert_eq!(all.groups.last(), Some(&Group { id: top, ..group("A", SERVER) }));
+    assert_eq!(all.users, [User { id: user_id, ..user }]);
+    assert_eq!(edited.id, license_id);
+    assert_eq!(all.licenses, [License { id: license_id, suspended: true, ..license }]);
+    assert!(all.findings.0.is_empty());
+    assert_eq!(store.find_group("/A/").await.unwrap(), top);
+    assert!(matches!(store.find_group("A/B").await, Err(Error::NotFound(_))));
+}
+
+fn license(holder: Holder, sip_numbers: u32) -> License {
+    License {
+        id: LicenseId(0),
+        holder,
+        license_type: "Basic".into(),
+        sip_numbers,
+        mobile_apps: 0,
+        features: FeatureSet::NONE,
+        validity: Validity::default(),
+        suspended: false,
+    }
+}
+
+#[tokio::test]
+async fn nonsense_is_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+
+    let slash = store.add_group(group("a/b", SERVER), NOW).await;
+    let orphan = store.add_group(group("a", GroupId(77)), NOW).await;
+    store.add_group(group("a", SERVER), NOW).await.unwrap();
+    let twice = store.add_group(group("a", SERVER), NOW).await;
+    let apps = License { mobile_apps: 2, ..license(Holder::Group(SERVER), 1) };
+    let apps = store.add_license(apps, NOW).await;
+    let gone = store.remove_license(LicenseId(5), NOW).await;
+    let endless = License { sip_numbers: u32::MAX, ..license(Holder::Group(SERVER), 1) };
+    let endless = store.add_license(endless, NOW).await;
+
+    for refused in [slash.err(), orphan.err(), twice.err(), apps.err(), gone.err()] {
+        assert!(matches!(refused, Some(Error::Refused(_))), "{refused:?}");
+    }
+    assert!(matches!(endless, Err(Error::Invalid(_))), "{endless:?}");
+    assert_eq!(store.read_records().await.unwrap().groups.len(), 2);
+}
+
+#[tokio::test]
+async fn a_removed_group_takes_its_subtree_but_not_users_who_are_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let a = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
+    let b = store.add_group(group("B", SERVER), NOW).await.unwrap().id;
+    let below = store.add_group(group("1", a), NOW).await.unwrap().id;
+    let user = |name: &str, groups| User { id: UserId(0), name: name.into(), email: None, groups };
+    store.add_user(user("only", vec![below]), NOW).await.unwrap();
+    let stays = store.add_user(user("both", vec![below, b]), NOW).await.unwrap().id;
+    store.add_license(license(Holder::Group(a), 3), NOW).await.unwrap();
+
+    let refused = store.remove_group(a, NOW).await;
+    let warnings = store.remove_group(a, Terms { force: true, ..NOW }).await.unwrap();
+
+    assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    assert!(!warnings.is_empty());
+    let all = store.read_records().await.unwrap();
+    assert_eq!(all.groups.iter().map(|it| it.id).collect::<Vec<_>>(), [SERVER, b]);
+    assert_eq!(all.users, [User { id: stays, ..user("both", vec![b]) }]);
+    assert!(all.licenses.is_empty());
+}
+
+#[tokio::test]
+async fn ids_are_never_given_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let first = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
+    store.remove_group(first, NOW).await.unwrap();
+
+    let second = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
+    sqlx::query("delete from sqlite_sequence").execute(&store.pool).await.unwrap();
+    let third = store.add_group(group("B", SERVER), NOW).await.unwrap().id;
+
+    assert!(first < second && second < third);
+}
+
+#[tokio::test]
+async fn a_group_moves_by_its_parent_and_keeps_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let a = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
+    let free = Group { restricted: false, ..group("B", SERVER) };
+    let b = store.add_group(free.clone(), NOW).await.unwrap().id;
+
+    let edit = |it: &mut Group| {
+        it.parent = Some(b);
+        it.name = "C".into();
+    };
+    store.edit_group(a, edit, NOW).await.unwrap();
+    let cycle = store.edit_group(b, |it| it.parent = Some(a), NOW).await;
+
+    assert_eq!(store.find_group("B/C").await.unwrap(), a);
+    assert_eq!(store.groups(&[a]).await.unwrap(), [Group { id: a, ..group("C", b) }]);
+    assert!(matches!(cycle, Err(Error::Refused(_))), "{cycle:?}");
+}

@@ -1,0 +1,256 @@
+//! Writes. Each is one transaction that locks before it reads, so that two writers can't both take
+//! the last one: read, check, write, or nothing.
+
+use chrono_tz::Tz;
+use sqlx::sqlite::SqliteConnection;
+
+use crate::license::distribution::{self, Change, Warning};
+use crate::license::{
+    Claim, ClaimId, Group, GroupId, License, LicenseId, Moment, NoSeats, Number, NumberId, Usage,
+    User, UserId,
+};
+
+use super::packed::{Fields, Packed, Wanted};
+use super::persist::{give_ids, persist};
+use super::{Error, Findings, Result, Store, check, packed, rows};
+
+/// Under what terms a write is checked.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// The instant that counts as now.
+    pub at: Moment,
+    /// Write what would be refused, where the rules allow force.
+    pub force: bool,
+    /// What the wire holds at the moment.
+    pub usage: &'a (dyn Usage + Sync),
+}
+
+/// What was written, and what still does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written<Id> {
+    pub id: Id,
+    pub warnings: Vec<Warning>,
+}
+
+impl Terms<'static> {
+    /// Unforced, and nothing in use.
+    pub fn at(at: Moment) -> Self {
+        Self { at, force: false, usage: &NoSeats }
+    }
+}
+
+impl Store {
+    /// Checks a change and writes it. A new record comes with the id 0; the ids that were given come
+    /// back in order.
+    pub async fn write(&self, mut change: Change, terms: Terms<'_>) -> Result<Written<Vec<i64>>> {
+        let mut writing = self.writing().await?;
+        let id = give_ids(writing.conn(), &mut change).await?;
+        let warnings = checked(writing.conn(), self.zone, &change, terms).await?;
+        writing.commit().await?;
+        Ok(Written { id, warnings })
+    }
+
+    /// Says what `write` would say, writes nothing and stops no writer.
+    pub async fn preview(&self, mut change: Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        let mut tx = self.pool.begin().await?;
+        give_ids(&mut tx, &mut change).await?;
+        let world = check::world(&mut tx, self.zone, &change).await?;
+        tx.commit().await?;
+        Ok(distribution::check(&world, &change, terms.at, terms.force, terms.usage)?)
+    }
+
+    /// Adds a group.
+    pub async fn add_group(&self, group: Group, terms: Terms<'_>) -> Result<Written<GroupId>> {
+        let group = Group { id: GroupId(0), ..group };
+        self.add(Change::AddGroup { group, licenses: Vec::new() }, GroupId, terms).await
+    }
+
+    /// Adds a user to the groups it names.
+    pub async fn add_user(&self, user: User, terms: Terms<'_>) -> Result<Written<UserId>> {
+        let user = User { id: UserId(0), ..user };
+        self.add(Change::AddUser { user, licenses: Vec::new() }, UserId, terms).await
+    }
+
+    /// Grants a license.
+    pub async fn add_license(
+        &self,
+        license: License,
+        terms: Terms<'_>,
+    ) -> Result<Written<LicenseId>> {
+        let license = License { id: LicenseId(0), ..license };
+        self.add(Change::AddLicense(license), LicenseId, terms).await
+    }
+
+    /// Creates a number.
+    pub async fn add_number(&self, number: Number, terms: Terms<'_>) -> Result<Written<NumberId>> {
+        let number = Number { id: NumberId(0), ..number };
+        self.add(Change::AddNumbers(vec![number]), NumberId, terms).await
+    }
+
+    /// Gives a group a claim.
+    pub async fn add_claim(&self, claim: Claim, terms: Terms<'_>) -> Result<Written<ClaimId>> {
+        let claim = Claim { id: ClaimId(0), ..claim };
+        self.add(Change::AddClaim(claim), ClaimId, terms).await
+    }
+
+    /// Edits a group as it is stored; another parent moves it.
+    pub async fn edit_group(
+        &self,
+        id: GroupId,
+        edit: impl FnOnce(&mut Group),
+        terms: Terms<'_>,
+    ) -> Result<Written<GroupId>> {
+        let change = |old: Group| {
+            let mut group = old.clone();
+            edit(&mut group);
+            let moved = group.parent.filter(|_| group.parent != old.parent);
+            let edited = Group { id, ..group };
+            let differs = Group { parent: old.parent, ..edited.clone() } != old;
+            let edited = differs.then_some(Change::EditGroup { group: edited, licenses: vec![] });
+            let moved = moved.map(|parent| Change::MoveGroup { group: id, parent });
+            // Moved first: the new name need not be free among the old siblings.
+            Change::All(moved.into_iter().chain(edited).collect())
+        };
+        let read = |row: Fields<'_>, findings: &mut Findings| Some(rows::group(row, findings));
+        self.edit((&rows::GROUPS, "group"), (id, id.0), read, change, terms).await
+    }
+
+    /// Edits a user as it is stored, memberships included.
+    pub async fn edit_user(
+        &self,
+        id: UserId,
+        edit: impl FnOnce(&mut User),
+        terms: Terms<'_>,
+    ) -> Result<Written<UserId>> {
+        let change = |mut user: User| {
+            edit(&mut user);
+            Change::EditUser { user: User { id, ..user } }
+        };
+        let read = |row: Fields<'_>, _: &mut Findings| Some(rows::user(row));
+        self.edit((&rows::USERS, "user"), (id, id.0), read, change, terms).await
+    }
+
+    /// Edits a license as it is stored. Suspending and resuming are never refused.
+    pub async fn edit_license(
+        &self,
+        id: LicenseId,
+        edit: impl FnOnce(&mut License),
+        terms: Terms<'_>,
+    ) -> Result<Written<LicenseId>> {
+        let change = |mut license: License| {
+            edit(&mut license);
+            Change::EditLicense(License { id, ..license })
+        };
+        self.edit((&rows::LICENSES, "license"), (id, id.0), rows::license, change, terms).await
+    }
+
+    /// Edits a number as it is stored; another owner moves it.
+    pub async fn edit_number(
+        &self,
+        id: NumberId,
+        edit: impl FnOnce(&mut Number),
+        terms: Terms<'_>,
+    ) -> Result<Written<NumberId>> {
+        let change = |mut number: Number| {
+            edit(&mut number);
+            Change::EditNumber(Number { id, ..number })
+        };
+        let read = |row: Fields<'_>, _: &mut Findings| rows::number(row).map(Number::from);
+        self.edit((&rows::NUMBERS, "number"), (id, id.0), read, change, terms).await
+    }
+
+    /// Edits a claim as it is stored.
+    pub async fn edit_claim(
+        &self,
+        id: ClaimId,
+        edit: impl FnOnce(&mut Claim),
+        terms: Terms<'_>,
+    ) -> Result<Written<ClaimId>> {
+        let change = |mut claim: Claim| {
+            edit(&mut claim);
+            Change::All(vec![Change::RemoveClaim(id), Change::AddClaim(Claim { id, ..claim })])
+        };
+        self.edit((&rows::CLAIMS, "claim"), (id, id.0), rows::claim, change, terms).await
+    }
+
+    /// Stops a license on the wire; its sums stay.
+    pub async fn suspend_license(&self, id: LicenseId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::SuspendLicense(id), terms).await
+    }
+
+    /// Ends a suspension.
+    pub async fn resume_license(&self, id: LicenseId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::ResumeLicense(id), terms).await
+    }
+
+    /// Removes a group; by force with all that stands under it.
+    pub async fn remove_group(&self, id: GroupId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::RemoveGroup { group: id }, terms).await
+    }
+
+    /// Removes a user; by force with its numbers.
+    pub async fn remove_user(&self, id: UserId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::RemoveUser { user: id }, terms).await
+    }
+
+    /// Removes a license.
+    pub async fn remove_license(&self, id: LicenseId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::RemoveLicense(id), terms).await
+    }
+
+    /// Removes a number.
+    pub async fn remove_number(&self, id: NumberId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::RemoveNumbers(vec![id]), terms).await
+    }
+
+    /// Removes a claim.
+    pub async fn remove_claim(&self, id: ClaimId, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        self.remove(Change::RemoveClaim(id), terms).await
+    }
+
+    async fn add<Id>(
+        &self,
+        change: Change,
+        id: fn(i64) -> Id,
+        terms: Terms<'_>,
+    ) -> Result<Written<Id>> {
+        let Written { id: given, warnings } = self.write(change, terms).await?;
+        Ok(Written { id: id(given.first().copied().unwrap_or_default()), warnings })
+    }
+
+    async fn remove(&self, change: Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
+        Ok(self.write(change, terms).await?.warnings)
+    }
+
+    /// Reads the record in the transaction that writes it: nothing another writer did is lost.
+    async fn edit<Id, R>(
+        &self,
+        (packed, what): (&Packed, &str),
+        (id, key): (Id, i64),
+        read: impl Fn(Fields<'_>, &mut Findings) -> Option<R>,
+        change: impl FnOnce(R) -> Change,
+        terms: Terms<'_>,
+    ) -> Result<Written<Id>> {
+        let mut writing = self.writing().await?;
+        let (mut old, mut findings) = (None, Findings::default());
+        let wanted = Wanted::Ids("id", vec![key]);
+        packed::some(writing.conn(), packed, &wanted, |row| old = read(row, &mut findings)).await?;
+        let change = change(old.ok_or_else(|| Error::not_found(what, key))?);
+        let warnings = checked(writing.conn(), self.zone, &change, terms).await?;
+        writing.commit().await?;
+        Ok(Written { id, warnings })
+    }
+}
+
+/// Checks a change and writes it, inside the caller's transaction.
+pub(super) async fn checked(
+    conn: &mut SqliteConnection,
+    zone: Tz,
+    change: &Change,
+    terms: Terms<'_>,
+) -> Result<Vec<Warning>> {
+    let world = check::world(conn, zone, change).await?;
+    let warnings = distribution::check(&world, change, terms.at, terms.force, terms.usage)?;
+    persist(conn, &world, change).await?;
+    Ok(warnings)
+}

@@ -1,0 +1,137 @@
+//! One UDP socket of one worker, received from in batches and with the address a datagram was sent
+//! to. It refuses to know what is in a datagram.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::task::{Context, Poll};
+
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use super::{Protocol, Side, Source};
+
+/// A datagram socket and what a [`Source`] says of it.
+pub(super) struct Datagrams {
+    socket: UdpSocket,
+    local: SocketAddr,
+    side: Side,
+    index: u16,
+}
+
+impl Datagrams {
+    /// Takes a bound, non-blocking socket; needs the worker's runtime to be entered.
+    pub(super) fn new(socket: std::net::UdpSocket, side: Side, index: u16) -> io::Result<Self> {
+        let local = socket.local_addr()?;
+        Ok(Self { socket: UdpSocket::from_std(socket)?, local, side, index })
+    }
+
+    /// Which face it belongs to.
+    pub(super) fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Ready when a datagram or an error waits.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.socket.poll_recv_ready(cx).map(drop)
+    }
+
+    /// Sends one datagram, from one of our addresses where that is given. A local address that the
+    /// kernel won't send from (broadcast, multicast, just removed) is left to the kernel.
+    pub(super) fn send(
+        &self,
+        io: &UdpSocketState,
+        bytes: &[u8],
+        to: SocketAddr,
+        from: Option<IpAddr>,
+    ) -> io::Result<()> {
+        let from = from.filter(|ip| !ip.is_unspecified() && ip.is_ipv4() == to.is_ipv4());
+        let transmit = |src_ip| Transmit {
+            destination: to,
+            ecn: None,
+            contents: bytes,
+            segment_size: None,
+            src_ip,
+        };
+        match io.try_send((&self.socket).into(), &transmit(from)) {
+            Err(error) if from.is_some() && error.kind() != io::ErrorKind::WouldBlock => {
+                io.try_send((&self.socket).into(), &transmit(None))
+            }
+            result => result,
+        }
+    }
+
+    /// Sends one datagram to the connected peer. A refusal belongs to an earlier datagram and took
+    /// this one's place, so it is tried once more.
+    pub(super) fn send_connected(&self, bytes: &[u8]) -> io::Result<()> {
+        // Not `try_send`: tokio would answer WouldBlock until the first readiness event.
+        let socket = SockRef::from(&self.socket);
+        match socket.send(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => socket.send(bytes),
+            result => result,
+        }
+        .map(drop)
+    }
+
+    fn source(&self, meta: &RecvMeta) -> Source {
+        let ip = meta.dst_ip.filter(|_| self.local.ip().is_unspecified());
+        Source {
+            side: self.side,
+            protocol: Protocol::Udp,
+            remote: meta.addr,
+            local: ip.map_or(self.local, |ip| SocketAddr::new(ip, self.local.port())),
+            socket: self.index,
+            connection: None,
+        }
+    }
+}
+
+/// Room for one batch of datagrams, each as large as UDP allows.
+pub(super) struct Batch {
+    bytes: Vec<u8>,
+    meta: [RecvMeta; BATCH_SIZE],
+    filled: usize,
+}
+
+const SLOT_BYTES: usize = 65_536;
+
+impl Batch {
+    pub(super) fn new() -> Self {
+        Self {
+            bytes: vec![0; SLOT_BYTES * BATCH_SIZE],
+            meta: [RecvMeta::default(); BATCH_SIZE],
+            filled: 0,
+        }
+    }
+
+    /// Replaces the content by what waits on the socket.
+    pub(super) fn receive(&mut self, from: &Datagrams, io: &UdpSocketState) -> io::Result<()> {
+        self.filled = 0;
+        let Self { bytes, meta, filled } = self;
+        let mut chunks = bytes.chunks_mut(SLOT_BYTES);
+        let mut slots: [IoSliceMut<'_>; BATCH_SIZE] =
+            std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+        *filled = from
+            .socket
+            .try_io(Interest::READABLE, || io.recv((&from.socket).into(), &mut slots, meta))?;
+        Ok(())
+    }
+
+    /// The datagrams, in the order they came.
+    pub(super) fn iter<'a>(
+        &'a self,
+        from: &'a Datagrams,
+    ) -> impl Iterator<Item = (&'a [u8], Source)> {
+        self.bytes
+            .chunks(SLOT_BYTES)
+            .zip(&self.meta)
+            .take(self.filled)
+            .map(|(slot, meta)| (slot.get(..meta.len).unwrap_or_default(), from.source(meta)))
+    }
+}
+
+/// Whether a datagram only keeps a NAT binding open (RFC 5626 3.5.1 and what devices made of it).
+pub(super) fn is_keep_alive(datagram: &[u8]) -> bool {
+    datagram.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0))
+}

@@ -1,0 +1,298 @@
+//! One worker: its sockets, its runtime, the calls into the handler, and the delivery of what the
+//! handler wants sent. Nothing here waits for another worker. It refuses to know messages.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use quinn_udp::UdpSocketState;
+use tokio::net::TcpListener;
+use tokio::task::LocalSet;
+use tokio::time::{MissedTickBehavior, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connections::Connections;
+use super::link::{self, Link};
+use super::udp::{Batch, Datagrams, is_keep_alive};
+use super::{
+    Destination, Discard, Discards, Handler, Outbox, Settings, Side, Source, UpstreamTarget, tcp,
+};
+use crate::clock::{Clock, Now};
+
+/// What all workers share.
+pub(super) struct Shared {
+    pub(super) settings: Settings,
+    pub(super) discards: Arc<Discards>,
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) clock: Clock,
+    pub(super) connections: Arc<Connections>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        settings: Settings,
+        discards: Arc<Discards>,
+        handler: Arc<dyn Handler>,
+        clock: Clock,
+    ) -> Self {
+        let connections = Arc::new(Connections::new(settings.limits.clone()));
+        Self { settings, discards, handler, clock, connections }
+    }
+}
+
+/// The sockets of one worker, registered with its runtime.
+pub(super) struct Sockets {
+    udp: Vec<Datagrams>,
+    tcp: Vec<TcpListener>,
+    bind_udp: Option<Datagrams>,
+    bind_tcp: Option<TcpListener>,
+    own: Option<Datagrams>,
+}
+
+impl Sockets {
+    /// Needs the worker's runtime to be entered.
+    pub(super) fn new(
+        udp: Vec<std::net::UdpSocket>,
+        tcp: Vec<std::net::TcpListener>,
+        bind_udp: Option<std::net::UdpSocket>,
+        bind_tcp: Option<std::net::TcpListener>,
+        own: Option<std::net::UdpSocket>,
+    ) -> io::Result<Self> {
+        let device = (0u16..).zip(udp);
+        let upstream = |socket| Datagrams::new(socket, Side::Upstream, 0);
+        Ok(Self {
+            udp: device
+                .map(|(index, socket)| Datagrams::new(socket, Side::Device, index))
+                .collect::<io::Result<_>>()?,
+            tcp: tcp.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?,
+            bind_udp: bind_udp.map(upstream).transpose()?,
+            bind_tcp: bind_tcp.map(TcpListener::from_std).transpose()?,
+            own: own.map(upstream).transpose()?,
+        })
+    }
+
+    /// Every datagram socket, the upstream's first.
+    fn datagrams(&self) -> impl Iterator<Item = &Datagrams> {
+        self.own.iter().chain(&self.bind_udp).chain(&self.udp)
+    }
+}
+
+/// One worker; lives on one thread.
+pub(super) struct Worker {
+    pub(super) index: usize,
+    pub(super) shared: Arc<Shared>,
+    pub(super) shutdown: CancellationToken,
+    /// The tasks of its connections.
+    pub(super) tasks: TaskTracker,
+    /// Its connection to the upstream.
+    pub(super) link: RefCell<Link>,
+    sockets: Sockets,
+    io: UdpSocketState,
+    outbox: Cell<Option<Outbox>>,
+}
+
+/// Serves until the token is cancelled; the body of a worker's thread.
+pub(super) fn run(
+    runtime: &tokio::runtime::Runtime,
+    index: usize,
+    sockets: Sockets,
+    shared: Arc<Shared>,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let worker = Rc::new(Worker {
+        index,
+        shared,
+        shutdown,
+        tasks: TaskTracker::new(),
+        link: RefCell::new(Link::Idle),
+        sockets,
+        io: plain_io()?,
+        outbox: Cell::new(None),
+    });
+    LocalSet::new().block_on(runtime, serve(worker));
+    Ok(())
+}
+
+async fn serve(worker: Rc<Worker>) {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let device = (0u16..).zip(&worker.sockets.tcp).map(|(index, _)| (Side::Device, index));
+    let upstream = worker.sockets.bind_tcp.iter().map(|_| (Side::Upstream, 0));
+    let listeners: Vec<_> = device
+        .chain(upstream)
+        .map(|(side, index)| tokio::task::spawn_local(tcp::accept(Rc::clone(&worker), side, index)))
+        .collect();
+    tokio::select! {
+        () = worker.serve_datagrams() => {}
+        () = worker.tick() => {}
+        () = worker.shutdown.cancelled() => {}
+    }
+    for listener in listeners {
+        listener.abort();
+    }
+    worker.tasks.close();
+    // Each connection gives its peer a moment of its own; this is for one that does not end.
+    let _ = timeout(PATIENCE, worker.tasks.wait()).await;
+}
+
+/// The batching calls of quinn-udp without the options that it sets for QUIC. It forbids the IP
+/// layer to fragment, and a SIP message over UDP is often longer than an MTU; so the options go to
+/// a socket that is thrown away, and ours have only those set that we chose.
+fn plain_io() -> io::Result<UdpSocketState> {
+    let unused = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
+    UdpSocketState::new((&unused).into())
+}
+
+/// What one look at a socket found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    Datagrams,
+    Error,
+}
+
+impl Worker {
+    pub(super) fn now(&self) -> Now {
+        self.shared.clock.now()
+    }
+
+    /// A listening socket, by its place in the list of its side.
+    pub(super) fn listener(&self, side: Side, index: u16) -> Option<&TcpListener> {
+        match side {
+            Side::Device => self.sockets.tcp.get(usize::from(index)),
+            Side::Upstream => self.sockets.bind_tcp.as_ref(),
+        }
+    }
+
+    /// Receives for ever. Upstream sockets are drained first: an answer frees what new requests
+    /// would take.
+    async fn serve_datagrams(self: &Rc<Self>) {
+        const UPSTREAM_BATCHES: usize = 8;
+        const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
+        let mut batch = Batch::new();
+        loop {
+            let mut found = Found::Nothing;
+            for socket in self.sockets.datagrams() {
+                let batches = if socket.side() == Side::Upstream { UPSTREAM_BATCHES } else { 1 };
+                for _ in 0..batches {
+                    match self.receive(socket, &mut batch) {
+                        Found::Datagrams => found = Found::Datagrams,
+                        Found::Error if found == Found::Nothing => found = Found::Error,
+                        Found::Nothing | Found::Error => break,
+                    }
+                }
+            }
+            match found {
+                // Connections, ticks and timers of this worker have their turn too.
+                Found::Datagrams => tokio::task::yield_now().await,
+                Found::Error => tokio::time::sleep(PAUSE_AFTER_ERROR).await,
+                Found::Nothing => self.readable().await,
+            }
+        }
+    }
+
+    async fn readable(&self) {
+        poll_fn(|cx| {
+            let mut any = Poll::Pending;
+            // All of them, or the ones after the first would not wake us.
+            for socket in self.sockets.datagrams() {
+                if socket.poll_readable(cx).is_ready() {
+                    any = Poll::Ready(());
+                }
+            }
+            any
+        })
+        .await;
+    }
+
+    fn receive(self: &Rc<Self>, socket: &Datagrams, batch: &mut Batch) -> Found {
+        match batch.receive(socket, &self.io) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Found::Nothing,
+            // Also how a connected socket reports that nobody listened to what it sent before.
+            Err(_) => return Found::Error,
+        }
+        let now = self.now();
+        for (bytes, source) in batch.iter(socket) {
+            if is_keep_alive(bytes) {
+                self.shared.discards.count(Discard::KeepAlive);
+            } else {
+                self.message(bytes, &source, now);
+            }
+        }
+        Found::Datagrams
+    }
+
+    /// Hands over one message and sends what comes of it.
+    pub(super) fn message(self: &Rc<Self>, bytes: &[u8], source: &Source, now: Now) {
+        self.call(now, |handler, out| handler.message(bytes, source, now, out));
+    }
+
+    /// Calls the handler and sends what it pushed.
+    pub(super) fn call(self: &Rc<Self>, now: Now, ask: impl FnOnce(&dyn Handler, &mut Outbox)) {
+        let mut out = self.outbox.take().unwrap_or_else(|| Outbox::new(self.index));
+        ask(&*self.shared.handler, &mut out);
+        for (to, bytes) in out.iter() {
+            self.send_or_report(bytes, to, now);
+        }
+        out.clear();
+        self.outbox.set(Some(out));
+    }
+
+    /// Sends one message; what can't be sent is counted and the handler told.
+    pub(super) fn send_or_report(self: &Rc<Self>, bytes: &[u8], to: &Destination, now: Now) {
+        if let Err(reason) = self.send(to, bytes) {
+            self.shared.discards.count(reason);
+            self.undelivered(bytes, to, now);
+        }
+    }
+
+    /// Tells the handler, and sends what it wants instead; a second failure is only counted, or two
+    /// dead destinations would go round for ever.
+    pub(super) fn undelivered(self: &Rc<Self>, bytes: &[u8], to: &Destination, now: Now) {
+        let mut instead = Outbox::new(self.index);
+        self.shared.handler.undelivered(bytes, to, now, &mut instead);
+        for (to, bytes) in instead.iter() {
+            if let Err(reason) = self.send(to, bytes) {
+                self.shared.discards.count(reason);
+            }
+        }
+    }
+
+    fn send(self: &Rc<Self>, to: &Destination, bytes: &[u8]) -> Result<(), Discard> {
+        let sockets = &self.sockets;
+        let bound = || sockets.bind_udp.as_ref().ok_or(Discard::NoSocket);
+        let sent = match *to {
+            Destination::Datagram { socket, from, to } => {
+                let socket = sockets.udp.get(usize::from(socket)).ok_or(Discard::NoSocket)?;
+                socket.send(&self.io, bytes, to, from)
+            }
+            Destination::UpstreamDatagram { to } => bound()?.send(&self.io, bytes, to, None),
+            Destination::Upstream(UpstreamTarget::Udp) => {
+                sockets.own.as_ref().ok_or(Discard::NoSocket)?.send_connected(bytes)
+            }
+            Destination::Upstream(UpstreamTarget::UdpFromBind) => {
+                let upstream = self.shared.settings.upstream.as_ref().ok_or(Discard::NoSocket)?;
+                bound()?.send(&self.io, bytes, upstream.address, None)
+            }
+            Destination::Connection(id) => return self.shared.connections.send(id, *to, bytes),
+            Destination::Upstream(UpstreamTarget::Tcp) => return link::send(self, bytes),
+        };
+        sent.map_err(|_| Discard::SendFailed)
+    }
+
+    async fn tick(self: &Rc<Self>) {
+        let period = if self.index == 0 { 20 } else { 1000 };
+        let mut interval = tokio::time::interval(Duration::from_millis(period));
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            let now = self.now();
+            self.call(now, |handler, out| handler.tick(self.index, now, out));
+        }
+    }
+}

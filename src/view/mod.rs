@@ -1,0 +1,47 @@
+//! What is shown of licenses and seats: the same shapes for the daemon's answers and for the command
+//! line without one. It knows the domain, not where the figures come from.
+
+mod explain;
+mod license;
+mod seats;
+mod shapes;
+mod state;
+mod tree;
+
+pub use explain::explain;
+pub use license::{license, license_status, licenses};
+pub use seats::{Tally, seats};
+pub use shapes::{
+    Allowance, Explain, Feature, Figures, Freed, Gate, LicenseRow, NextChange, NumberUse, SeatKind,
+    SeatRow, SeatState, State, TreeNode, TreeUser, Verdict,
+};
+pub use state::state;
+pub use tree::tree;
+
+use crate::license::{GateStatus, Holder, Moment, Tree};
+
+/// Until when a gate that is valid at `at` stays so without a gap; `None`: no limit, or not valid.
+pub fn valid_until(tree: &Tree, gate: Holder, at: Moment) -> Option<Moment> {
+    if tree.gate_status(gate, at) != GateStatus::Valid {
+        return None;
+    }
+    let steps = tree.schedule(gate, at);
+    steps.iter().find(|step| step.status != GateStatus::Valid).map(|step| step.from)
+}
+
+/// The group at a path, or the user behind `user:NAME`; an error names what is not there.
+pub fn find(tree: &Tree, name: &str) -> Result<Holder, String> {
+    match name.strip_prefix("user:") {
+        Some(user) => {
+            let found = tree.user_named(user).map(|user| Holder::User(user.id));
+            found.ok_or_else(|| format!("no user is called {user:?}"))
+        }
+        None => {
+            let found = tree.find(name).map(Holder::Group);
+            found.ok_or_else(|| format!("no group is called {name:?}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
