@@ -67,7 +67,6 @@ fn seat(directory: &Directory, aor: &str, kind: Held, state: Standing) -> Seat {
         number_kind: owned.kind,
         created: owned.is_created(),
         kind,
-        apps: u32::from(kind == Held::App),
         device: Some(1),
         apps: u32::from(kind == Held::App && state != Standing::Dormant),
         since_ms: 1_700_000_000_999,
