@@ -178,9 +178,13 @@ async fn an_interrupted_import_goes_on_or_is_undone() {
     drop(store);
     let store = open(folder.path()).await;
     let mut steps = Vec::new();
-    store.import_numbers(rows.clone(), now(), |written| steps.push(written)).await.unwrap();
+    let progress = |written| steps.push(written);
+    let done = store.import_numbers(rows.clone(), now(), progress).await.unwrap();
+    let again = store.import_numbers(rows.clone(), now(), |_| {}).await.unwrap();
 
     assert_eq!(steps, [10_000, 12_000]);
+    assert_eq!((done.added, done.present), (7_000, 5_000));
+    assert_eq!((again.added, again.present), (0, 12_000));
     assert_eq!(store.numbers_of(owner).await.unwrap().len(), 12_001);
     assert!(store.unfinished_imports().await.unwrap().is_empty());
 }

@@ -165,7 +165,20 @@ mod tests {
     }
 
     fn device(ids: Ids) -> Device {
-        Device::new(1, ids)
+        Device {
+            no: 1,
+            ids,
+            app: false,
+            push: false,
+            needs: crate::license::FeatureSet::NONE,
+            bindings: Vec::new(),
+            since_ms: 0,
+            heard_mono_ms: 0,
+            order: 0,
+            dormant: false,
+            over: false,
+            stored_until_mono_ms: 0,
+        }
     }
 
     fn rank(known: Ids, shown: &Ids) -> Option<u8> {

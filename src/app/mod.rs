@@ -21,7 +21,6 @@ use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ledger::Ledger;
-use crate::proxy::Proxy;
 use crate::quota::{Changes, Quota};
 use crate::refresh::{self, Refresh};
 use crate::registrar::Registrar;
@@ -35,6 +34,8 @@ use bindings::KeptBindings;
 
 /// Changes on their way from the quota to the registrar: waited for, never dropped.
 const CHANGES: usize = 64;
+/// Answers that wait for the ledger at once.
+const HELD: usize = 10_000;
 
 /// Why the daemon does not start.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -90,12 +91,14 @@ async fn serve(config: Config, logging: telemetry::Logging) -> Result<(), Fault>
     let liveness = Liveness::new(workers, clock.now().mono_ms);
     let metrics = Metrics::new(config.metrics.max_groups);
     let (refusals, refusal_lines) = RefusalLog::new();
+    let (hold, mut held) = mpsc::channel(HELD);
     let proxy = parts::proxy(
         &config,
         &rooms,
         Arc::clone(&shared),
         &addresses,
         (&metrics, refusals, Arc::clone(&liveness)),
+        config.admission.commit_before_answer.then_some(hold),
     )
     .await?;
     let desk = Arc::new(Desk {
@@ -126,6 +129,14 @@ async fn serve(config: Config, logging: telemetry::Logging) -> Result<(), Fault>
     tasks.spawn(async move {
         while let Some(changed) = changes.recv().await {
             follower.changed(&changed, clock.now());
+        }
+    });
+    let (poster, ledger) = (Arc::clone(&proxy), Arc::clone(&rooms.ledger));
+    tasks.spawn(async move {
+        let mut letters = Vec::new();
+        while held.recv_many(&mut letters, HELD).await > 0 {
+            ledger.flush().await;
+            letters.drain(..).for_each(|letter| poster.post(letter));
         }
     });
     let keeper = tokio::spawn({
@@ -174,7 +185,7 @@ async fn open(
         Arc::new(kept) as Arc<dyn crate::ledger::Bindings>
     });
     let seats = SeatStore::open(&store.seats_path()).await?;
-    let ledger = Arc::new(Ledger::new(seats, Arc::clone(&quota), kept, clock));
+    let ledger = Arc::new(Ledger::new(seats, Arc::clone(&quota), kept, clock, config.ledger.batch));
     let restored = ledger.restore().await?;
     parts::note_flows(&admission, &quota, clock.now());
     // What no longer fits was revoked as it came back; its bindings go when the proxy stands.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::Proxy;
 use super::arrival::{Arrival, destination};
+use super::fork::Came;
 use super::forward::read_branch;
 use super::parts::{Registry, Upstream};
 use super::pending::Branch;
@@ -293,7 +294,11 @@ impl Proxy {
             let key = self.key(arrival, returned);
             self.transactions.answers(&key, returned.status, to, bytes, arrival.now.mono_ms);
         }
-        out.push(to, bytes);
+        let is_2xx = (200..300).contains(&returned.status);
+        match returned.token.errand {
+            Errand::Register | Errand::Invite if is_2xx => self.promise(to, bytes, out),
+            _ => out.push(to, bytes),
+        }
     }
 
     /// A message that the network would not take: what was reserved for it is given back, and who
@@ -302,7 +307,7 @@ impl Proxy {
         &self,
         bytes: &[u8],
         to: &Destination,
-        _now: crate::clock::Now,
+        now: crate::clock::Now,
         out: &mut Outbox,
     ) {
         let Ok(index) = Index::parse(bytes, &self.limits) else { return };
@@ -322,10 +327,13 @@ impl Proxy {
         if token.own {
             return;
         }
-        if let Some(ticket) = read_branch(&branch)
-            .and_then(|(branch, _)| self.pending.answered(branch))
-            .and_then(|held| held.ticket)
+        let Some((branch, fork)) = read_branch(&branch) else { return };
+        if let Some(leg) = fork
+            && self.forks.undelivered(branch, leg, now.mono_ms, out) == Came::Nothing
         {
+            return;
+        }
+        if let Some(ticket) = self.pending.answered(branch).and_then(|held| held.ticket) {
             ticket.withdraw();
         }
         let mut popped = Vec::with_capacity(bytes.len());

@@ -33,6 +33,24 @@ impl Proxy {
         }
     }
 
+    /// A BYE that does not show our token goes to an upstream only; it is never refused.
+    pub(super) fn bye_without_token(
+        &self,
+        arrival: &Arrival<'_>,
+        routed: &Routed,
+        out: &mut Outbox,
+    ) {
+        match &self.registry {
+            Registry::Upstream(_) => {
+                let onward = Onward::to(Hop::Upstream, Errand::Other);
+                self.forward(arrival, routed, &onward, Patch::new(), out);
+            }
+            Registry::BuiltIn(_) => {
+                self.reply(arrival, 481, "Call/Transaction Does Not Exist", &[], out);
+            }
+        }
+    }
+
     /// The hop that a token names, by the newest flow of its seat where its own is gone.
     pub(super) fn hop_of(&self, token: &RouteToken, arrival: &Arrival<'_>) -> Option<Hop> {
         match (token, &self.registry) {
@@ -80,7 +98,7 @@ impl Proxy {
         }
     }
 
-    /// The device can't be reached: 430 on an outbound flow (RFC 5626 5.3), else 480.
+    /// The device can't be reached.
     pub(super) fn gone(&self, arrival: &Arrival<'_>, out: &mut Outbox) {
         let headers = [("Retry-After", "30")];
         self.reply(arrival, 480, "Temporarily Unavailable", &headers, out);

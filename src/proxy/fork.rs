@@ -211,7 +211,7 @@ impl Fork {
         }
         for (_, leg) in self.legs.iter().filter(|(index, _)| Some(**index) != but) {
             if leg.status.is_none() {
-                made_of(&leg.request, out, leg.to, |invite, bytes| compose::cancel(invite, bytes));
+                made_of(&leg.request, out, leg.to, compose::cancel);
             }
         }
     }

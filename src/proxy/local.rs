@@ -8,7 +8,7 @@ use super::answers::Returned;
 use super::arrival::{Arrival, destination};
 use super::fork::Came;
 use super::forward::{Hop, Onward};
-use super::invite::errand_of;
+use super::invite::{errand_of, session_timer};
 use super::parts::Registry;
 use super::pending::Held;
 use super::register::path_value;
@@ -25,7 +25,7 @@ use crate::registrar::{
     Target, Which,
 };
 use crate::sip::digest::{Credentials, Secret};
-use crate::sip::{Index, Message, Method, NameAddr, Patch};
+use crate::sip::{Index, Message, Method, NameAddr};
 use crate::transport::Outbox;
 
 /// Passwords by number.
@@ -278,7 +278,7 @@ impl Proxy {
             }
             [(hop, contact)] => {
                 let onward = self.leg(arrival, hop, origin, None);
-                let mut patch = Patch::new();
+                let mut patch = session_timer(&arrival.message);
                 patch.replace_request_uri(&arrival.message, contact.as_bytes());
                 self.forward(arrival, routed, &onward, patch, out);
             }
@@ -304,7 +304,7 @@ impl Proxy {
         }
         for (index, (hop, contact)) in legs.iter().enumerate() {
             let onward = self.leg(arrival, hop, origin, Some(index));
-            let mut patch = Patch::new();
+            let mut patch = session_timer(&arrival.message);
             patch.replace_request_uri(&arrival.message, contact.as_bytes());
             self.forward(arrival, routed, &onward, patch, out);
         }
@@ -395,8 +395,9 @@ impl Proxy {
 fn listed(bound: &Bound, registration: &Registration) -> Listed {
     let contact: Box<[u8]> = bound.contact.as_bytes().into();
     let instances = bound.instance.iter().map(|id| Box::from(id.as_bytes())).collect();
-    let same = |uri: &Box<[u8]>| crate::admission::same_uri(uri, &contact);
-    let shown = registration.adds.iter().find(|shown| shown.ids.contacts.iter().any(same));
+    let same = |uri: &[u8]| crate::admission::same_uri(uri, &contact);
+    let has = |ids: &Ids| ids.contacts.iter().any(|uri| same(uri));
+    let shown = registration.adds.iter().find(|shown| has(&shown.ids));
     Listed {
         ids: Ids { instances, contacts: vec![contact.clone()], ..Ids::default() },
         expires_secs: bound.expires_secs,

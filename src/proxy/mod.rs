@@ -4,8 +4,10 @@
 mod answers;
 mod arrival;
 mod dialog;
+mod emergency;
 mod fork;
 mod forward;
+mod hold;
 mod invite;
 mod local;
 mod names;
@@ -32,15 +34,17 @@ use crate::sip::{Fault, Index, Limits, Method, Rejected};
 use crate::telemetry::{Cells, RefusalLog};
 use crate::transport::{ConnectionId, Destination, Handler, Outbox, Protocol, Side, Source};
 
+pub use hold::{Hold, Letter};
 pub use local::{BuiltIn, Secrets};
 pub use names::{Advertise, Names};
 pub use parts::{Parts, Registry, Upstream};
 pub use token::{Flow, Keys};
 
 use arrival::Arrival;
+use emergency::Emergencies;
 use fork::Forks;
+use hold::Mail;
 use pending::Pending;
-use revoke::Mail;
 use transaction::Transactions;
 use verdicts::Verdicts;
 
@@ -58,6 +62,9 @@ pub struct Proxy {
     verdicts: Verdicts,
     transactions: Transactions,
     forks: Forks,
+    emergencies: Emergencies,
+    /// Where 2xx wait until their seats are durable; absent: they don't.
+    hold: Option<Hold>,
     /// Connections that something came by and that stand: what a flow may lead to.
     open: DashSet<ConnectionId, foldhash::fast::RandomState>,
     /// Requests of our own that wait for a worker.
@@ -83,11 +90,32 @@ impl Proxy {
             verdicts: Verdicts::new(),
             transactions: Transactions::new(parts.max_pending),
             forks: Forks::new(parts.max_pending),
+            emergencies: Emergencies::new(),
+            hold: parts.hold,
             open: DashSet::default(),
             learned_min_expires: AtomicU32::new(0),
             beat: parts.beat,
             gate_name: parts.gate_name,
             mail: Mail::default(),
+        }
+    }
+
+    /// Sends a message by the next worker that ticks.
+    pub fn post(&self, letter: Letter) {
+        let (to, bytes) = letter;
+        self.mail.put(to, bytes);
+    }
+
+    /// Sends an answer that promises a seat: at once, or when the seat is durable.
+    fn promise(&self, to: Destination, bytes: &[u8], out: &mut Outbox) {
+        match &self.hold {
+            None => out.push(to, bytes),
+            // Full: the store is away. A device over UDP asks again; its seat is held meanwhile.
+            Some(hold) => {
+                if hold.try_send((to, bytes.to_vec())).is_err() {
+                    self.drop_counted("held_back", out);
+                }
+            }
         }
     }
 
@@ -137,20 +165,10 @@ impl Proxy {
 
 impl Handler for Proxy {
     fn message(&self, bytes: &[u8], source: &Source, now: Now, out: &mut Outbox) {
-        let index = match Index::parse(bytes, &self.limits) {
-            Ok(index) => index,
-            Err(rejected) => return self.reject(&rejected, bytes, source, now, out),
-        };
-        if let Some(connection) = source.connection
-            && !self.open.contains(&connection)
-        {
-            self.open.insert(connection);
-        }
-        let arrival = Arrival { message: index.message(bytes), source, now };
-        if arrival.message.is_request() {
-            self.request(&arrival, out);
-        } else {
-            self.answer(&arrival, out);
+        let begun = std::time::Instant::now();
+        self.handle(bytes, source, now, out);
+        if let Some(cell) = self.cell(out) {
+            cell.latency(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
         }
     }
 
@@ -163,7 +181,6 @@ impl Handler for Proxy {
             self.reply(&arrival, 400, "Bad Request", &[], out);
         }
     }
-
     fn closed(&self, connection: ConnectionId, side: Side, _now: Now) {
         self.open.remove(&connection);
         if side == Side::Device {
@@ -190,6 +207,24 @@ impl Handler for Proxy {
 }
 
 impl Proxy {
+    fn handle(&self, bytes: &[u8], source: &Source, now: Now, out: &mut Outbox) {
+        let index = match Index::parse(bytes, &self.limits) {
+            Ok(index) => index,
+            Err(rejected) => return self.reject(&rejected, bytes, source, now, out),
+        };
+        if let Some(connection) = source.connection
+            && !self.open.contains(&connection)
+        {
+            self.open.insert(connection);
+        }
+        let arrival = Arrival { message: index.message(bytes), source, now };
+        if arrival.message.is_request() {
+            self.request(&arrival, out);
+        } else {
+            self.answer(&arrival, out);
+        }
+    }
+
     fn request(&self, arrival: &Arrival<'_>, out: &mut Outbox) {
         let message = &arrival.message;
         if let Some(cell) = self.cell(out) {
@@ -214,9 +249,12 @@ impl Proxy {
             _ if routed.dialog.is_some() && self.has_to_tag(arrival) => {
                 self.in_dialog(arrival, &routed, out);
             }
+            Method::Options if routed.flow.is_none() && self.is_for_us(arrival) => {
+                self.options(arrival, out);
+            }
             _ if arrival.is_from_upstream() => self.terminate(arrival, &routed, out),
+            Method::Bye => self.bye_without_token(arrival, &routed, out),
             Method::Register => self.register(arrival, &routed, out),
-            Method::Options if self.is_for_us(arrival) => self.options(arrival, out),
             _ => self.originate(arrival, &routed, out),
         }
     }

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-use super::token::Flow;
 use crate::sip::Uri;
 use crate::transport::{Protocol, Side};
 
@@ -80,11 +79,6 @@ pub fn via_transport(protocol: Protocol) -> &'static str {
         Protocol::Udp => "UDP",
         Protocol::Tcp => "TCP",
     }
-}
-
-/// Where a flow is, for people and logs.
-pub fn describe(flow: &Flow) -> String {
-    format!("{} {}", via_transport(flow.protocol).to_ascii_lowercase(), flow.remote)
 }
 
 #[cfg(test)]

@@ -78,11 +78,6 @@ impl Pending {
         self.waiting.len()
     }
 
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// Keeps what is held until the answer; a copy that lost the race gives its own back.
     pub fn wait(&self, branch: Branch, held: Held, patience: Patience, now_ms: u64) {
         let deadline_ms = now_ms + patience.millis();

@@ -17,8 +17,11 @@ use crate::admission::{
 use crate::clock::Now;
 use crate::license::{Cause, FeatureSet};
 use crate::quota::{Decision, Device, Owned, Refusal, Standing, State};
-use crate::sip::{Message, Name, Patch};
+use crate::sip::Patch;
 use crate::transport::{ConnectionId, Outbox, Side};
+
+/// More than any device has; every one is compared with every one.
+const MOST_CONTACTS: usize = 16;
 
 impl Proxy {
     /// A REGISTER from a device.
@@ -28,6 +31,9 @@ impl Proxy {
         let Some(address) = address.filter(|address| address.ours) else {
             return self.refuse(arrival, "", Admission::unknown(), out);
         };
+        if message.contacts().nth(MOST_CONTACTS).is_some() {
+            return self.reply(arrival, 400, "Too Many Contacts", &[], out);
+        }
         let registration = Registration::read(message, arrival.remote());
         match &self.registry {
             Registry::BuiltIn(built_in) => {
@@ -297,9 +303,4 @@ pub(super) fn key_of_flow(flow: &super::token::Flow) -> FlowKey {
         Some(connection) => FlowKey::Connection(connection.0),
         None => FlowKey::Address(flow.remote),
     }
-}
-
-/// Whether a message has this header.
-pub(super) fn has(message: &Message<'_>, name: Name) -> bool {
-    message.first(name).is_some()
 }

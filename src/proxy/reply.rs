@@ -48,6 +48,9 @@ impl Proxy {
         };
         let mut bytes = Vec::with_capacity(512);
         compose::reply(&arrival.message, &reply, &mut bytes);
+        if status == 200 && arrival.message.method() == Method::Register {
+            return self.promise(destination(flow), &bytes, out);
+        }
         out.push(destination(flow), &bytes);
     }
 

@@ -20,8 +20,15 @@ impl Proxy {
         let Some(RouteToken::Device { flow, seat }) = &routed.flow else {
             return self.reply(arrival, 404, "Not Found", &[], out);
         };
-        let Some(flow) = self.reachable(flow, seat, arrival) else {
+        if !self.has_live_seat(seat, arrival.now) {
             return self.gone(arrival, out);
+        }
+        let Some(flow) = self.live_flow(flow, seat, arrival) else {
+            // The registrar then tries another flow of the device (RFC 5626 5.3).
+            return match self.is_outbound(seat) {
+                true => self.reply(arrival, 430, "Flow Failed", &[], out),
+                false => self.gone(arrival, out),
+            };
         };
         let mut patch = Patch::new();
         if routed.rewritten {
@@ -52,6 +59,9 @@ impl Proxy {
 
     /// Whether the device that a token names may be called now.
     pub(super) fn has_live_seat(&self, seat: &SeatName, now: Now) -> bool {
+        if self.emergencies.is_called_back(&seat.aor, now.mono_ms) {
+            return true;
+        }
         let quota = self.admission.quota();
         let Some(owned) = quota.owned(&seat.aor) else { return false };
         if owned.path.invalid(now.moment(), FeatureSet::NONE).is_some() {
@@ -60,6 +70,14 @@ impl Proxy {
         let live =
             |device: &Device| is_named(device, seat.device) && device.state(now) == State::Live;
         quota.look(&seat.aor, |entry| entry.devices().iter().any(live)) == Some(true)
+    }
+
+    fn is_outbound(&self, seat: &SeatName) -> bool {
+        let outbound = |device: &Device| {
+            is_named(device, seat.device) && device.bindings.iter().any(|one| one.reg_id.is_some())
+        };
+        let quota = self.admission.quota();
+        quota.look(&seat.aor, |entry| entry.devices().iter().any(outbound)) == Some(true)
     }
 
     /// The Contact that a device gave itself, where the registrar knows one of ours.

@@ -81,11 +81,6 @@ impl Transactions {
         self.live.len() >= self.max
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.live.len()
-    }
-
     /// A request goes out over UDP that came over TCP: resent until answered.
     pub fn sent(&self, key: Key, to: Destination, bytes: &[u8], now_ms: u64) {
         let sending =
@@ -325,7 +320,7 @@ mod tests {
 
         sent_within(&transactions, 0..40_000);
 
-        assert_eq!(transactions.len(), 0);
+        assert!(transactions.live.is_empty());
         assert!(transactions.serials.is_empty() && transactions.timers.lock().is_empty());
     }
 }

@@ -12,8 +12,8 @@ use crate::license::{ClaimId, GroupId, LicenseId, UserId};
 use super::open::options;
 use super::{Result, Store};
 
-/// How often the feed is looked at.
-const LOOK: Duration = Duration::from_millis(100);
+/// Between two steps of pruning other writers get in.
+const PAUSE: Duration = Duration::from_millis(110);
 /// More than this is read in the next look: an import must not hold up a license.
 const AT_ONCE: i64 = 10_000;
 /// Rows that stay behind the reader, for people who ask what happened.
@@ -53,16 +53,6 @@ impl Feed {
     /// Follows the changes after `position`, which is what a read of everything came with.
     pub async fn open(store: &Store, position: i64) -> Result<Self> {
         Ok(Self { conn: options(store.path()).connect().await?, version: None, position })
-    }
-
-    /// Waits for the next change. Dropping the future loses nothing.
-    pub async fn next(&mut self) -> Result<Changed> {
-        loop {
-            if let Some(changed) = self.look().await? {
-                return Ok(changed);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
     }
 
     /// Looks once: what changed since the last look, if anything did.
@@ -130,7 +120,7 @@ impl Store {
             if i64::try_from(removed).unwrap_or_default() < PRUNED_AT_ONCE {
                 return Ok(());
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }
@@ -260,5 +250,34 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(feed.look().await.unwrap(), Some(Changed::Everything));
+    }
+
+    #[tokio::test]
+    async fn pruning_takes_only_what_every_reader_has_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open("sqlite:a.db", folder.path()).await.unwrap();
+        let mut feed = Feed::open(&store, 0).await.unwrap();
+        sqlx::raw_sql(
+            "with recursive n (i) as (select 1 union all select i + 1 from n where i < 23000)
+             insert into users (name) select 'u' || i from n",
+        )
+        .execute(&mut by_hand(&store).await)
+        .await
+        .unwrap();
+        let rows = async || -> i64 {
+            sqlx::query_scalar("select count(*) from changes").fetch_one(&store.pool).await.unwrap()
+        };
+
+        feed.look().await.unwrap();
+        store.prune_feed(feed.position()).await.unwrap();
+        assert_eq!(rows().await, 23_000);
+        while feed.look().await.unwrap().is_some() {}
+        store.prune_feed(feed.position()).await.unwrap();
+
+        assert_eq!((feed.position(), rows().await), (23_000, 10_000));
+        assert_eq!(feed.look().await.unwrap(), None);
+        sqlx::raw_sql("delete from users where id = 7").execute(&store.pool).await.unwrap();
+        let gone = Changed::Keys([Key::User(UserId(7))].into());
+        assert_eq!(feed.look().await.unwrap(), Some(gone));
     }
 }

@@ -1,6 +1,8 @@
 //! Numbers in bulk: checked whole, then written in pieces that are short transactions with pauses
-//! between, so that nobody waits for long. What was interrupted is resumed by the same rows, or undone.
+//! between, so that nobody waits for long. Numbers that are there already as given are passed over, so
+//! what was interrupted is resumed by the same rows; or it is undone.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -9,8 +11,10 @@ use sqlx::sqlite::SqliteConnection;
 use crate::license::distribution::{Change, Warning};
 use crate::license::{Holder, Moment, Number, NumberId};
 
+use super::packed::{self, Wanted};
+use super::persist::give_ids;
 use super::write::{Terms, checked};
-use super::{Error, Result, Store, persist::give_ids};
+use super::{Error, Result, Store, rows};
 
 /// Rows of one transaction.
 const PIECE: usize = 5_000;
@@ -27,30 +31,51 @@ pub struct Import {
     pub written: usize,
 }
 
+/// What an import did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    pub added: usize,
+    /// There already, as given.
+    pub present: usize,
+    pub warnings: Vec<Warning>,
+}
+
 impl Store {
-    /// Creates all of `numbers`, or none of them is begun. Given the same numbers again after an
-    /// interruption it goes on where it was. `progress` hears how many are written.
+    /// Creates all of `numbers`, or none of them is begun; those that are there already, of the same
+    /// owner and kind, are passed over. `progress` hears how many this import has written.
     pub async fn import_numbers(
         &self,
         numbers: impl IntoIterator<Item = Number>,
         terms: Terms<'_>,
         mut progress: impl FnMut(usize),
-    ) -> Result<Vec<Warning>> {
+    ) -> Result<Imported> {
         let as_new = |number| Number { id: NumberId(0), ..number };
-        let numbers: Vec<Number> = numbers.into_iter().map(as_new).collect();
+        let mut numbers: Vec<Number> = numbers.into_iter().map(as_new).collect();
         let digest = digest(&numbers);
+        let given = numbers.len();
+        self.pass_over_present(&mut numbers).await?;
+        let mut done = Imported { present: given - numbers.len(), ..Imported::default() };
         let mut import = self.resumable(&digest, numbers.len(), terms.at).await?;
-        let rest = numbers.get(import.written..).unwrap_or_default();
         // Without the writer's lock: each piece is checked again under it.
-        let warnings = self.preview(Change::AddNumbers(rest.to_vec()), terms).await?;
-        for piece in rest.chunks(PIECE) {
-            self.write_piece(&mut import, &digest, piece.to_vec(), terms).await?;
+        done.warnings = self.preview(Change::AddNumbers(numbers.clone()), terms).await?;
+        if numbers.is_empty() && import.id != 0 {
+            // The rest came by another way.
+            let mut writing = self.writing().await?;
+            forget(writing.conn(), import.id).await?;
+            writing.commit().await?;
+        }
+        while !numbers.is_empty() {
+            let rest = numbers.split_off(PIECE.min(numbers.len()));
+            let piece = std::mem::replace(&mut numbers, rest);
+            done.added += piece.len();
+            let ends = numbers.is_empty();
+            self.write_piece(&mut import, &digest, piece, ends, terms).await?;
             progress(import.written);
-            if import.written < import.total {
+            if !ends {
                 tokio::time::sleep(PAUSE).await;
             }
         }
-        Ok(warnings)
+        Ok(done)
     }
 
     /// Imports that were interrupted.
@@ -104,11 +129,26 @@ impl Store {
         Ok(row.map_or(fresh, import))
     }
 
+    async fn pass_over_present(&self, numbers: &mut Vec<Number>) -> Result<()> {
+        let aors = numbers.iter().map(|number| number.aor.clone()).collect();
+        let mut present = HashMap::new();
+        let mut conn = self.pool.acquire().await?;
+        packed::some(&mut conn, &rows::NUMBERS, &Wanted::Names("aor", aors), |row| {
+            if let Some(row) = rows::number(row) {
+                present.insert(row.aor.to_owned(), (row.owner, row.kind));
+            }
+        })
+        .await?;
+        numbers.retain(|number| present.get(&number.aor) != Some(&(number.owner, number.kind)));
+        Ok(())
+    }
+
     async fn write_piece(
         &self,
         import: &mut Import,
         digest: &[u8],
         piece: Vec<Number>,
+        ends: bool,
         terms: Terms<'_>,
     ) -> Result<()> {
         let written = import.written + piece.len();
@@ -116,10 +156,10 @@ impl Store {
         let mut writing = self.writing().await?;
         let ids = give_ids(writing.conn(), &mut change).await?;
         checked(writing.conn(), self.zone, &change, terms).await?;
-        if written < import.total {
-            import.id = note(writing.conn(), import, digest, written, &ids).await?;
-        } else {
+        if ends {
             forget(writing.conn(), import.id).await?;
+        } else {
+            import.id = note(writing.conn(), import, digest, written, &ids).await?;
         }
         writing.commit().await?;
         import.written = written;

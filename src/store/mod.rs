@@ -21,7 +21,7 @@ mod write;
 pub use bulk::{Everything, NumberRow};
 pub use error::{Error, Result};
 pub use feed::{Changed, Feed, Key};
-pub use import::Import;
+pub use import::{Import, Imported};
 pub use open::Store;
 pub use read::Records;
 pub use rows::Findings;

@@ -1,6 +1,7 @@
 //! The file of seats and bindings, beside the database of record. What belongs to one number is
 //! written whole, so a batch is a set of numbers, not a list of events.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use sqlx::sqlite::{Sqlite, SqliteConnection};
@@ -68,8 +69,11 @@ impl SeatStore {
     pub async fn write(&self, batch: &Batch) -> Result<()> {
         let mut conn = self.conn.lock().await;
         let mut tx = conn.begin_with("begin immediate").await?;
-        forget(&mut tx, "delete from seats where number in (", &batch.seats_of).await?;
-        forget(&mut tx, "delete from bindings where number in (", &batch.bindings_of).await?;
+        // Rows that stay are written over: half the work of removing them first.
+        let stay: HashSet<&str> = batch.seats.iter().map(|row| &*row.number).collect();
+        let gone = batch.seats_of.iter().filter(|number| !stay.contains(&***number));
+        forget(&mut tx, "delete from seats where number in (", gone).await?;
+        forget(&mut tx, "delete from bindings where number in (", batch.bindings_of.iter()).await?;
         for rows in batch.seats.chunks(ROWS_AT_ONCE) {
             let mut sql = QueryBuilder::<Sqlite>::new(
                 "insert into seats (number, since, until, node, version, details) ",
@@ -83,6 +87,10 @@ impl SeatStore {
                     .push_bind(row.version)
                     .push_bind(&row.details);
             });
+            sql.push(
+                " on conflict (number) do update set since = excluded.since, until = excluded.until,
+                    node = excluded.node, version = excluded.version, details = excluded.details",
+            );
             sql.build().execute(&mut *tx).await?;
         }
         for rows in batch.bindings.chunks(ROWS_AT_ONCE) {
@@ -147,12 +155,17 @@ impl SeatStore {
     }
 }
 
-async fn forget(conn: &mut SqliteConnection, sql: &'static str, numbers: &[String]) -> Result<()> {
+async fn forget(
+    conn: &mut SqliteConnection,
+    sql: &'static str,
+    numbers: impl Iterator<Item = &String>,
+) -> Result<()> {
+    let numbers: Vec<&String> = numbers.collect();
     for numbers in numbers.chunks(ROWS_AT_ONCE) {
         let mut sql = QueryBuilder::<Sqlite>::new(sql);
         let mut list = sql.separated(", ");
         for number in numbers {
-            list.push_bind(number);
+            list.push_bind(*number);
         }
         sql.push(")");
         sql.build().execute(&mut *conn).await?;
