@@ -61,16 +61,7 @@ impl Device {
         let (heard, answers) = mpsc::channel(ANSWERS);
         let contact = contact(part, local);
         let listener = tokio::spawn(listen(Arc::clone(&socket), contact, heard));
-        Ok(Self {
-            part,
-            refresh_at: None,
-            socket,
-            local,
-            daemon,
-            answers,
-            listener,
-            serial: 0,
-        })
+        Ok(Self { part, refresh_at: None, socket, local, daemon, answers, listener, serial: 0 })
     }
 
     /// Its number.

@@ -55,8 +55,9 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
-            eprintln!("admitd: {} stays: {error}", self.folder.display());
+        match fs::remove_dir_all(&self.folder) {
+            Ok(()) => eprintln!("admitd: the demo is over; {} is removed", self.folder.display()),
+            Err(error) => eprintln!("admitd: {} stays: {error}", self.folder.display()),
         }
     }
 }

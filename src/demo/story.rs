@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
-use crate::view::{Explain, Gate};
+use crate::view::{Explain, Gate, NumberUse};
 
 use super::device::Outcome;
 use super::tree::{A_RESIDENCE, B_RESIDENCE, SOUTH};
@@ -59,14 +59,14 @@ pub fn why(explain: &Explain) -> String {
     }
     let bound = explain.gates.iter().find(|gate| Some(&gate.gate) == explain.bound_by.as_ref());
     // The number itself has its seat; what was refused is one device more.
-    let full = |gate: &&Gate| gate.mobile_apps.limit.is_some_and(|l| gate.mobile_apps.in_use >= l);
+    let full = |gate: &&Gate| is_full(&gate.mobile_apps);
     match (bound, explain.cause.as_deref()) {
         (Some(gate), Some("sip_limit")) => match &gate.claimed {
-            Some(claimed) if claimed.limit.is_some_and(|limit| claimed.in_use >= limit) => {
-                let left = claimed.limit.unwrap_or_default();
-                format!("{}: all {left} that are left to claimed numbers are in use", gate.gate)
+            // Where nothing is promised to others this is the limit itself.
+            Some(claimed) if claimed.limit != gate.sip_numbers.limit && is_full(claimed) => {
+                in_use(gate, claimed, "SIP numbers left to claimed ones")
             }
-            _ => in_use(gate, gate.sip_numbers.in_use, gate.sip_numbers.limit, "SIP numbers"),
+            _ => in_use(gate, &gate.sip_numbers, "SIP numbers"),
         },
         (Some(gate), Some("app_limit")) => apps_in_use(gate),
         (Some(gate), Some(cause)) => format!("{}: {}", gate.gate, cause.replace('_', " ")),
@@ -75,11 +75,15 @@ pub fn why(explain: &Explain) -> String {
 }
 
 fn apps_in_use(gate: &Gate) -> String {
-    in_use(gate, gate.mobile_apps.in_use, gate.mobile_apps.limit, "mobile apps")
+    in_use(gate, &gate.mobile_apps, "mobile apps")
 }
 
-fn in_use(gate: &Gate, in_use: i64, limit: Option<i64>, what: &str) -> String {
-    format!("{}: {in_use} of {} {what} in use", gate.gate, limit.unwrap_or_default())
+fn is_full(count: &NumberUse) -> bool {
+    count.limit.is_some_and(|limit| count.in_use >= limit)
+}
+
+fn in_use(gate: &Gate, count: &NumberUse, what: &str) -> String {
+    format!("{}: {} of {} {what} in use", gate.gate, count.in_use, count.limit.unwrap_or_default())
 }
 
 /// What to try in another terminal.
@@ -98,9 +102,9 @@ pub fn try_next(config: &Path, sip: impl Display, metrics: impl Display) -> Stri
   demo license list
 
   # A register of your own, from the full building and from the one whose Trial ends:
-  sipsak -U -C sip:1005@127.0.0.1 -x 60 -s sip:1005@{sip}
+  sipsak -U -C sip:1005@127.0.0.1 -x 60 -i -s sip:1005@{sip}
   demo license add '{B_RESIDENCE}' --sip 3 --until +30d    # door-b is back with its next attempt
-  demo license add '{A_RESIDENCE}' --sip 2 --type Plus     # 1003 gets in; now yours passes too
+  demo license add '{A_RESIDENCE}' --sip 2 --until +30d    # 1003 gets in; now yours passes too
   demo seats free sip:1001@example.com
 
   curl -s http://{metrics}/metrics | grep '^admitd_'
@@ -112,7 +116,7 @@ The devices go on registering and calling. Ctrl-C ends the demo and removes its 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::{NumberUse, Verdict};
+    use crate::view::Verdict;
 
     fn gate(name: &str, sip: (i64, i64), apps: (i64, i64), claimed: Option<i64>) -> Gate {
         let number_use = |(in_use, limit)| NumberUse { in_use, limit: Some(limit) };
@@ -148,7 +152,7 @@ mod tests {
 
         let at = |gate| why(&explain(Some("sip_limit"), Some(gate), gates.clone()));
 
-        assert_eq!(at("A"), "A: all 3 that are left to claimed numbers are in use");
+        assert_eq!(at("A"), "A: 3 of 3 SIP numbers left to claimed ones in use");
         assert_eq!(at("S"), "S: 4 of 4 SIP numbers in use");
         assert_eq!(why(&explain(Some("expired"), Some("A"), gates.clone())), "A: expired");
     }

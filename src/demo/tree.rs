@@ -18,7 +18,7 @@ pub const B_RESIDENCE: &str = "SmartHome/North/B Residence";
 pub const SOUTH: &str = "SmartHome/South";
 
 /// How long the Trial of B Residence lasts.
-pub const TRIAL_SECS: i64 = 20;
+const TRIAL_SECS: i64 = 20;
 
 const DAY_SECS: i64 = 86_400;
 
@@ -135,18 +135,21 @@ impl Gardener<'_> {
         (sip_numbers, mobile_apps): (u32, u32),
         lasts_secs: i64,
     ) -> Result<(), Fault> {
+        let is_trial = lasts_secs < DAY_SECS;
         let mut features = FeatureSet::NONE;
         features.insert(Feature::RemoteDoorOpening);
         features.insert(Feature::GuestAccess);
-        let until = Moment(self.now.0 + lasts_secs);
+        let until = self.now.0 + lasts_secs;
+        // Licenses of days end at midnight, as people set them.
+        let until = if is_trial { until } else { until - until.rem_euclid(DAY_SECS) };
         let license = License {
             id: LicenseId(0),
             holder,
-            license_type: if lasts_secs < DAY_SECS { "Trial" } else { "Plus" }.to_owned(),
+            license_type: if is_trial { "Trial" } else { "Plus" }.to_owned(),
             sip_numbers,
             mobile_apps,
             features,
-            validity: Validity { from: None, until: Some(until) },
+            validity: Validity { from: None, until: Some(Moment(until)) },
             suspended: false,
         };
         self.store.add_license(license, self.terms()).await?;
