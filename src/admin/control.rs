@@ -205,3 +205,121 @@ fn shown<T: Serialize>(answer: Result<T, Unanswered>) -> Result<Value, String> {
     let answer = answer.map_err(|Unanswered(error)| error)?;
     serde_json::to_value(answer).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::Verdict;
+
+    struct Fixed;
+
+    impl Answers for Fixed {
+        fn tree(&self) -> Result<TreeNode, Unanswered> {
+            Err(Unanswered("no tree".to_owned()))
+        }
+
+        fn state(&self, path: &str) -> Result<State, Unanswered> {
+            Err(Unanswered(format!("no group is called {path:?}")))
+        }
+
+        fn seats(&self, _path: Option<&str>) -> Result<Vec<SeatRow>, Unanswered> {
+            Ok(Vec::new())
+        }
+
+        fn free(&self, number: &str, device: Option<&str>) -> Result<Freed, Unanswered> {
+            Ok(Freed { number: number.to_owned(), freed: i64::from(device.is_none()) })
+        }
+
+        fn explain(&self, number: &str) -> Result<Explain, Unanswered> {
+            Ok(Explain {
+                number: number.to_owned(),
+                verdict: Verdict::Admit,
+                cause: None,
+                bound_by: None,
+                owner: None,
+                kind: None,
+                source: None,
+                live: true,
+                gates: Vec::new(),
+            })
+        }
+
+        fn reload(&self) -> Result<Vec<String>, Unanswered> {
+            Ok(vec!["listen".to_owned()])
+        }
+    }
+
+    async fn conversation(bytes: &[u8]) -> Vec<Value> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admitd.sock");
+        let control = Control::bind(&path, 0o660).unwrap();
+        let server = tokio::spawn(control.serve(Arc::new(Fixed)));
+        let mut stream = UnixStream::connect(&path).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).await.unwrap();
+        server.abort();
+        answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn each_line_is_answered_by_a_line() {
+        let answers = conversation(
+            b"{\"command\":\"seats\"}\n{\"command\":\"state\",\"path\":\"x\"}\n\
+              {\"command\":\"free\",\"number\":\"sip:1@a.com\"}\n{\"command\":\"reload\"}\n",
+        )
+        .await;
+
+        assert_eq!(
+            answers,
+            [
+                json!({"answer": []}),
+                json!({"error": "no group is called \"x\""}),
+                json!({"answer": {"number": "sip:1@a.com", "freed": 1}}),
+                json!({"answer": ["listen"]}),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn nonsense_is_answered_and_does_not_end_the_conversation() {
+        let answers =
+            conversation(b"\xff\n{}\n{\"command\":\"seats\",\"x\":1}\n{\"command\":\"seats\"}\n")
+                .await;
+
+        assert_eq!(answers.len(), 4);
+        assert!(answers[..3].iter().all(|answer| answer.get("error").is_some()), "{answers:?}");
+        assert_eq!(answers[3], json!({"answer": []}));
+    }
+
+    #[tokio::test]
+    async fn a_line_without_an_end_is_not_read_for_ever() {
+        let answers = conversation(&vec![b'x'; REQUEST_MAX as usize]).await;
+
+        assert_eq!(answers, [json!({"error": "the request is too long or cut"})]);
+    }
+
+    #[tokio::test]
+    async fn a_dead_socket_is_replaced_and_a_living_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admitd.sock");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+
+        let control = Control::bind(&path, 0o660).unwrap();
+        let second = Control::bind(&path, 0o660).unwrap_err();
+
+        assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+        drop(control);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_further_group_of_a_process_is_seen() {
+        let own = std::process::id().cast_signed();
+
+        assert!(!is_in_group(own, u32::MAX));
+        assert!(!is_in_group(-1, 0));
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::view::{Explain, Figures, NumberUse, SeatRow, State, TreeNode, TreeUser, Verdict};
 
-use super::paint::{Paint, counted, end, or_dash, table};
+use super::paint::{Paint, counted, end, instant, or_dash, table};
 
 /// The tree with a bar for each gate.
 pub fn tree(paint: Paint, top: &TreeNode) -> String {
@@ -101,7 +101,7 @@ pub fn state(paint: Paint, state: &State) -> String {
         let count = |count: Option<u32>| count.map_or("unlimited".to_owned(), |n| n.to_string());
         lines.push(format!(
             "Next change  {}: SIP {} to {}, apps {} to {}",
-            change.at,
+            instant(&change.at, zone),
             count(change.from.sip_numbers),
             count(change.to.sip_numbers),
             count(change.from.mobile_apps),
@@ -112,7 +112,7 @@ pub fn state(paint: Paint, state: &State) -> String {
     let mut features = table(["Feature", "Status", "Until"]);
     for (name, feature) in &state.features {
         let until = match (&feature.until, &feature.from, feature.enabled) {
-            (_, Some(from), _) => format!("from {from}"),
+            (_, Some(from), _) => format!("from {}", instant(from, zone)),
             (until, _, true) => end(until.as_deref(), zone),
             _ => String::new(),
         };

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle, presets};
 
 use crate::license::Moment;
 use crate::view::NumberUse;
@@ -12,6 +12,12 @@ use crate::view::NumberUse;
 pub struct Paint {
     pub colour: bool,
 }
+
+/// A line under the headings and no other.
+const LINES: TableStyle = presets::UTF8_HORIZONTAL_ONLY
+    .top_border(LineStyle::none())
+    .row_separator(LineStyle::none())
+    .bottom_border(LineStyle::none());
 
 /// Cells of a bar.
 const BAR: i64 = 10;
@@ -87,7 +93,7 @@ impl Paint {
 /// A table with these headings.
 pub fn table<const N: usize>(headings: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(LINES);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings);
     table
@@ -101,6 +107,12 @@ pub fn end(text: Option<&str>, zone: &str) -> String {
         Ok(at) => at.as_end(zone),
         Err(_) => text.to_owned(),
     }
+}
+
+/// An instant as people read it, in a zone.
+pub fn instant(text: &str, zone: &str) -> String {
+    let zone = zone.parse().unwrap_or(chrono_tz::Tz::UTC);
+    Moment::parse(text, zone, Moment(0)).map_or_else(|_| text.to_owned(), |at| at.in_zone(zone))
 }
 
 /// `-` for what is absent.

@@ -119,9 +119,11 @@ impl Directory {
         self.len() == 0
     }
 
-    /// Adds a created number or replaces its record; gives back the record that stood for this id.
-    pub fn insert_number(&mut self, number: &Number) -> Option<Entry> {
-        let old = self.remove_number(number.id);
+    /// Adds a created number; gives back the records that it takes the place of, by its id and by its
+    /// number, which a row replaced by hand may have had under another id.
+    pub fn insert_number(&mut self, number: &Number) -> [Option<Entry>; 2] {
+        let same_id = self.remove_number(number.id);
+        let same_aor = self.entry(&number.aor).and_then(|held| self.remove_number(held.id));
         let aor: Arc<str> = number.aor.as_str().into();
         let entry = Entry {
             id: number.id,
@@ -139,15 +141,13 @@ impl Directory {
                 self.by_owner.insert(number.owner, Arc::new([number.id].into()));
             }
         }
-        old
+        [same_id, same_aor]
     }
 
     /// Takes a created number out.
     pub fn remove_number(&mut self, id: NumberId) -> Option<Entry> {
         let aor = self.by_id.remove(&id)?;
-        // A row may have replaced another with the same number: then the number is that one's.
-        let entry = self.entry(&aor).filter(|entry| entry.id == id)?;
-        self.by_aor.remove(&*aor);
+        let entry = self.by_aor.remove(&*aor)?;
         let ids = self.by_owner.get_mut(&entry.owner)?;
         Arc::make_mut(ids).remove(&id);
         if ids.is_empty() {
@@ -232,11 +232,25 @@ mod tests {
 
         let old = directory.insert_number(&number(1, "sip:102@example.com", b));
 
-        assert_eq!(old.map(|entry| entry.owner), Some(a));
+        assert_eq!(old.map(|entry| entry.map(|entry| entry.owner)), [Some(a), None]);
         assert_eq!(directory.owner_of("sip:101@example.com"), None);
         assert_eq!(directory.numbers_of(a).count(), 0);
         assert_eq!(directory.numbers_of(b).count(), 1);
         assert_eq!(directory.len(), 1);
+    }
+
+    #[test]
+    fn a_number_that_comes_back_under_another_id_is_there_once() {
+        let (a, b) = (Holder::Group(GroupId(2)), Holder::Group(GroupId(3)));
+        let mut directory = Directory::new();
+        directory.insert_number(&number(1, "sip:101@example.com", a));
+
+        let old = directory.insert_number(&number(2, "sip:101@example.com", b));
+
+        assert_eq!(old.map(|entry| entry.map(|entry| entry.id)), [None, Some(NumberId(1))]);
+        assert_eq!(directory.remove_number(NumberId(1)), None);
+        assert_eq!(directory.numbers_of(a).count(), 0);
+        assert_eq!(directory.owner_of("sip:101@example.com").unwrap().holder, b);
     }
 
     #[test]

@@ -213,8 +213,11 @@ impl Tree {
         found
     }
 
-    /// "SmartHome/A Residence/12", or "/" for the server.
+    /// "SmartHome/A Residence/12", or "/" for the server; for a group that is not there its id.
     pub fn path_name(&self, id: GroupId) -> String {
+        if self.group(id).is_none() {
+            return format!("group {id}");
+        }
         let mut names: Vec<&str> = self
             .lineage(id)
             .filter(|group| group.parent.is_some())

@@ -1,10 +1,12 @@
 //! All that is on record: the tree and the directory, and how a write changes both together.
 //! It judges nothing; whether a write may be is for `distribution`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::distribution::Change;
-use super::{ClaimId, Directory, Group, GroupId, Holder, Number, NumberId, Tree, User, UserId};
+use super::{
+    ClaimId, Created, Directory, Group, GroupId, Holder, Number, NumberId, Tree, User, UserId,
+};
 
 /// The tree and the directory of one instant. Copies are cheap.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +59,7 @@ impl World {
             }
             Change::RemoveLicense(id) => self.tree.remove_license(*id),
             Change::AddNumbers(numbers) => {
-                numbers.iter().for_each(|number| self.put_number(number));
+                self.put_numbers(numbers);
             }
             Change::EditNumber(number) => self.put_number(number),
             Change::RemoveNumbers(ids) => ids.iter().for_each(|id| self.take_number(*id)),
@@ -71,10 +73,28 @@ impl World {
 
     /// Adds a created number or replaces its record, and counts it.
     pub fn put_number(&mut self, number: &Number) {
-        if let Some(old) = self.directory.insert_number(number) {
+        for old in self.directory.insert_number(number).into_iter().flatten() {
             self.tree.add_created(old.owner, old.kind, -1);
         }
         self.tree.add_created(number.owner, number.kind, 1);
+    }
+
+    /// Adds many numbers, or replaces their records; each owner is counted once.
+    pub fn put_numbers<'a>(&mut self, numbers: impl IntoIterator<Item = &'a Number>) {
+        let mut counts: HashMap<Holder, Created> = HashMap::new();
+        let mut count = |tree: &Tree, owner, kind, by| {
+            let held = counts.entry(owner).or_insert_with(|| tree.created(owner));
+            *held = held.with(kind, by);
+        };
+        for number in numbers {
+            for old in self.directory.insert_number(number).into_iter().flatten() {
+                count(&self.tree, old.owner, old.kind, -1);
+            }
+            count(&self.tree, number.owner, number.kind, 1);
+        }
+        for (owner, created) in counts {
+            self.tree.set_created(owner, created);
+        }
     }
 
     /// Takes a created number out, and counts it no more.

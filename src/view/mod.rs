@@ -42,3 +42,6 @@ pub fn find(tree: &Tree, name: &str) -> Result<Holder, String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

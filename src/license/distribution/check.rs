@@ -13,6 +13,8 @@ pub(super) struct Comparison<'a> {
     pub at: Moment,
     /// Whose place or holdings the write changes.
     pub touched: BTreeSet<Holder>,
+    /// Those among them whose seats come to stand under other groups.
+    pub moved: Vec<Holder>,
 }
 
 /// Whether `change` may be written at `at`. `force` lets it leave too little for what is below, where
@@ -36,7 +38,12 @@ pub fn check(
         ownership::check(&after, step)?;
     }
 
-    let both = Comparison { before: &world.tree, after: &after.tree, at, touched };
+    let moves = |holder: &Holder| {
+        let old = world.tree.ancestry(*holder);
+        !old.is_empty() && old != after.tree.ancestry(*holder)
+    };
+    let moved = touched.iter().copied().filter(moves).collect();
+    let both = Comparison { before: &world.tree, after: &after.tree, at, touched, moved };
     let gates: Vec<Holder> = gates.into_iter().filter(|gate| after.tree.is_gate(*gate)).collect();
     let mut findings = Vec::new();
     for gate in &gates {
@@ -97,6 +104,18 @@ impl Comparison<'_> {
         let items = self.after.items(gate);
         let changed = items.gates.iter().copied();
         changed.filter(|item| self.touched.contains(item) || is_new(item)).collect()
+    }
+
+    /// Whether a license that the write adds or edits, of an item of the gate, is still valid just
+    /// before `at`: then it would fit with that instant as its end.
+    pub fn could_end(&self, gate: Holder, at: Moment) -> bool {
+        let items = self.changed_items(gate);
+        let mut licenses = items.iter().flat_map(|item| self.after.licenses_of(*item));
+        at > self.at
+            && licenses.any(|license| {
+                self.before.license(license.id) != Some(&**license)
+                    && license.validity.contains(Moment(at.0 - 1))
+            })
     }
 
     /// Whether `item` was an item of the gate before the write.

@@ -111,7 +111,8 @@ fn tell(both: &Comparison<'_>, gate: Holder, missing: Missing) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (feature, at) in missing.up {
         let from = missing.granted.get(&feature);
-        let last = from.is_some_and(|from| *from < at).then_some(at);
+        let fits_before = from.is_some_and(|from| *from < at) || both.could_end(gate, at);
+        let last = fits_before.then_some(at);
         findings.push(Finding::Up(obstacle(feature, last)));
     }
     for (feature, at) in missing.down {

@@ -80,7 +80,10 @@ fn check_new_group(world: &World, new: &Group, licenses: &[License]) -> Verdict 
     let parent = new.parent.ok_or_else(|| Refused::because("a new group needs a parent"))?;
     group(world, parent)?;
     check_name(world, new, parent)?;
-    check_new_licenses(world, licenses, Holder::Group(new.id))
+    let above = world.tree.path_name(parent);
+    let path = format!("{}/{}", above.trim_end_matches('/'), new.name);
+    let gate = path.trim_start_matches('/');
+    check_new_licenses(world, licenses, Holder::Group(new.id), gate)
 }
 
 fn check_edited_group(world: &World, new: &Group, licenses: &[License]) -> Verdict {
@@ -89,7 +92,8 @@ fn check_edited_group(world: &World, new: &Group, licenses: &[License]) -> Verdi
     if let Some(parent) = new.parent {
         check_name(world, new, parent)?;
     }
-    check_new_licenses(world, licenses, Holder::Group(new.id))
+    let holder = Holder::Group(new.id);
+    check_new_licenses(world, licenses, holder, &world.tree.name_of(holder))
 }
 
 fn check_name(world: &World, new: &Group, parent: GroupId) -> Verdict {
@@ -176,7 +180,8 @@ fn check_emptiness(
 fn check_new_user(world: &World, new: &User, licenses: &[License]) -> Verdict {
     demand(world.tree.user(new.id).is_none(), || format!("there is a user {} already", new.id))?;
     check_user_record(world, new)?;
-    check_new_licenses(world, licenses, Holder::User(new.id))
+    let gate = format!("user:{}", new.name);
+    check_new_licenses(world, licenses, Holder::User(new.id), &gate)
 }
 
 fn check_edited_user(world: &World, new: &User) -> Verdict {
@@ -196,28 +201,28 @@ fn check_user_record(world: &World, new: &User) -> Verdict {
     new.groups.iter().try_for_each(|id| group(world, *id).map(|_| ()))
 }
 
-fn check_new_licenses(world: &World, licenses: &[License], holder: Holder) -> Verdict {
+fn check_new_licenses(world: &World, licenses: &[License], holder: Holder, gate: &str) -> Verdict {
     licenses.iter().try_for_each(|new| {
         demand(new.holder == holder, || "a license written with a holder is its own".into())?;
         demand(world.tree.license(new.id).is_none(), || {
             format!("there is a license {} already", new.id)
         })?;
-        check_license_record(world, new)
+        check_license_record(new, gate)
     })
 }
 
 fn check_new_license(world: &World, new: &License, holder: Holder) -> Verdict {
     check_holder(world, holder)?;
-    check_new_licenses(world, std::slice::from_ref(new), holder)
+    check_new_licenses(world, std::slice::from_ref(new), holder, &world.tree.name_of(holder))
 }
 
 fn check_edited_license(world: &World, new: &License) -> Verdict {
     let old = license(world, new.id)?;
     demand(old.holder == new.holder, || "a license keeps its holder".into())?;
-    check_license_record(world, new)
+    check_license_record(new, &world.tree.name_of(new.holder))
 }
 
-fn check_license_record(world: &World, new: &License) -> Verdict {
+fn check_license_record(new: &License, gate: &str) -> Verdict {
     let (from, until) = (new.validity.from, new.validity.until);
     let ordered = from.zip(until).is_none_or(|(from, until)| from < until);
     demand(ordered, || "a license ends after it starts".into())?;
@@ -229,7 +234,7 @@ fn check_license_record(world: &World, new: &License) -> Verdict {
         new.mobile_apps, new.sip_numbers
     );
     let obstacle = Obstacle {
-        gate: world.tree.name_of(new.holder),
+        gate: gate.into(),
         holder: new.holder,
         resource: Resource::MobileApps.name().into(),
         granted: new.sip_numbers.into(),

@@ -41,11 +41,9 @@ pub(super) fn revoked(both: &Comparison<'_>, gate: Holder, usage: &dyn Usage) ->
     let was_gate = both.before.is_gate(gate);
     let new = both.after.allowance(gate, both.at);
     let old = if was_gate { both.before.allowance(gate, both.at) } else { UNLIMITED };
-    let arriving: Vec<Holder> = both
-        .touched
-        .iter()
-        .copied()
-        .filter(|holder| both.before.contains(*holder) && !both.stood_under(*holder, gate))
+    let moved = both.moved.iter().copied();
+    let arriving: Vec<Holder> = moved
+        .filter(|holder| !both.stood_under(*holder, gate))
         .filter(|holder| both.after.path(*holder).contains(&gate))
         .collect();
     let mut warnings = Vec::new();

@@ -184,7 +184,7 @@ fn compare_unlicensed(
         return None;
     }
     let added = new.numbers - old.numbers;
-    if old.licensed && new.load() > 0 {
+    if old.licensed && new.load() > old.excess() {
         return Some(Worse::taken(at, old, new));
     }
     (added > 0 && numbers_at == at).then_some(Worse {
@@ -313,7 +313,9 @@ fn tell(
         let start = instants.iter().copied().find(rises);
         let ups = worse.iter().filter(|worse| worse.kind == Kind::Up);
         let fails = ups.map(|worse| worse.at).min();
-        let last = fails.filter(|fails| start.is_some_and(|start| start < *fails));
+        let last = fails.filter(|fails| {
+            start.is_some_and(|start| start < *fails) || both.could_end(gate, *fails)
+        });
         findings.push(Finding::Up(obstacle(up, last)));
     }
     if let Some(down) = worst(Kind::Down) {

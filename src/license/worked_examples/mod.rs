@@ -2,6 +2,7 @@
 //! Here: a site to build them on, and the wire as a slow model that counts seats one by one.
 
 mod distribution;
+mod readings;
 mod states;
 mod wire;
 
