@@ -207,6 +207,7 @@ async fn built_in(
         secrets: Arc::new(Known(shared.passwords.clone())),
         trusted: config.registrar.trusted.clone(),
         realm: config.registrar.realm.clone(),
+        sha256_agents: config.registrar.sha256_user_agents.clone(),
     })
 }
 
