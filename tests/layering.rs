@@ -21,11 +21,12 @@ const MAP: &[(&str, &[&str])] = &[
     ),
     ("refresh", &["store", "license", "quota", "clock"]),
     ("config", &["license", "admission"]),
-    ("telemetry", &["license", "clock"]),
+    ("telemetry", &["license", "clock", "config"]),
     ("systemd", &["clock"]),
     ("view", &["license", "quota", "clock"]),
     ("admin", &["store", "license", "quota", "admission", "clock", "view", "telemetry"]),
-    ("cli", &["admin", "store", "license", "quota", "config", "clock", "view"]),
+    // It answers from the database as a start would: hence the ledger; it writes numbers as sip does.
+    ("cli", &["admin", "store", "ledger", "license", "quota", "config", "clock", "view", "sip"]),
     ("demo", &["cli", "admin", "store", "license", "config", "clock", "view"]),
 ];
 

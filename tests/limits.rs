@@ -112,7 +112,10 @@ fn a_limit_two_levels_up_binds() {
         "--range",
         "12-14",
     ]);
-    known(&daemon, "sip:13@example.com");
+    eventually(Duration::from_secs(2), "the narrower claim is known", || {
+        let gates = daemon.ask(&["explain", "sip:13@example.com"])["gates"].clone();
+        gates.as_array().is_some_and(|gates| gates.len() == 2)
+    });
 
     assert_eq!(register_all(&mut udp_phones(&daemon, 10..12)), (2, 0));
     assert_eq!(register_all(&mut udp_phones(&daemon, 12..15)), (1, 2));

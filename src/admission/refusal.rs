@@ -49,17 +49,17 @@ const RETRY_AFTER_SECS: std::ops::RangeInclusive<u32> = 60..=300;
 /// The status, phrase and text of `cause` before any override.
 pub fn status_and_phrase(cause: Cause) -> (u16, &'static str) {
     match cause {
-        Cause::Suspended => (403, "License Suspended"),
-        Cause::NotYetValid => (403, "License Not Yet Valid"),
-        Cause::Expired => (403, "License Expired"),
-        Cause::NoLicense => (403, "No License"),
-        Cause::FeatureOff => (403, "Feature Not Licensed"),
-        Cause::SipLimit => (403, "SIP License Limit Reached"),
-        Cause::AppLimit => (403, "App License Limit Reached"),
-        Cause::NotRegistered => (403, "Not Registered"),
+        Cause::Suspended => (403, "License suspended"),
+        Cause::NotYetValid => (403, "License not yet valid"),
+        Cause::Expired => (403, "License expired"),
+        Cause::NoLicense => (403, "No license"),
+        Cause::FeatureOff => (403, "Feature not licensed"),
+        Cause::SipLimit => (403, "SIP license limit reached"),
+        Cause::AppLimit => (403, "Mobile app license limit reached"),
+        Cause::NotRegistered => (403, "Not registered"),
         // The same words as for a wrong password: a scanner learns nothing.
         Cause::UnknownNumber => (403, "Forbidden"),
-        Cause::OverCapacity => (503, "Over Capacity"),
+        Cause::OverCapacity => (503, "Over capacity"),
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
 
         assert!(RETRY_AFTER_SECS.contains(&register.retry_after_secs.unwrap()));
         assert_eq!(invite.retry_after_secs, None);
-        assert_eq!((invite.status, invite.phrase.as_str()), (403, "SIP License Limit Reached"));
+        assert_eq!((invite.status, invite.phrase.as_str()), (403, "SIP license limit reached"));
     }
 
     #[test]

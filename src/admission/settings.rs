@@ -31,6 +31,8 @@ pub struct Settings {
     pub trusted_identity: Vec<IpNet>,
     /// Users that are an emergency service, besides `urn:service:sos`.
     pub emergency_users: Vec<String>,
+    /// Bodies of MESSAGE and INFO that open a door.
+    pub door_messages: Vec<Pattern>,
     /// What refused devices are told.
     pub refusals: Refusals,
 }
@@ -48,6 +50,7 @@ impl Default for Settings {
             trusted_from: Vec::new(),
             trusted_identity: Vec::new(),
             emergency_users: Vec::new(),
+            door_messages: Vec::new(),
             refusals: Refusals::default(),
         }
     }

@@ -35,6 +35,8 @@ use bindings::KeptBindings;
 
 /// Changes on their way from the quota to the registrar: waited for, never dropped.
 const CHANGES: usize = 64;
+/// Answers that wait for the ledger at once.
+const HELD: usize = 10_000;
 
 /// Why the daemon does not start.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -105,12 +107,14 @@ async fn serve(
     let liveness = Liveness::new(workers, clock.now().mono_ms);
     let metrics = Metrics::new(config.metrics.max_groups);
     let (refusals, refusal_lines) = RefusalLog::new();
+    let (hold, mut held) = mpsc::channel(HELD);
     let proxy = parts::proxy(
         &config,
         &rooms,
         Arc::clone(&shared),
         &addresses,
         (&metrics, refusals, Arc::clone(&liveness)),
+        config.admission.commit_before_answer.then_some(hold),
     )
     .await?;
     let desk = Arc::new(Desk {
@@ -118,6 +122,7 @@ async fn serve(
         shared: Arc::clone(&shared),
         proxy: Arc::clone(&proxy),
         reloader: reload::Reloader::new(&config, Arc::clone(&rooms.admission), logging),
+        recent: Arc::default(),
         clock,
     });
     metrics.observe(Arc::new(observed::Gauges::new(&desk)));
@@ -129,7 +134,9 @@ async fn serve(
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(refresh.run(stopped()));
     tasks.spawn(refresh::pulse(Arc::clone(&rooms.quota), clock, hand_out, stopped()));
-    tasks.spawn(telemetry::write_refusals(refusal_lines, config.log.refusals_per_second));
+    let recent = Arc::clone(&desk.recent);
+    let per_second = config.log.refusals_per_second;
+    tasks.spawn(telemetry::write_refusals(refusal_lines, per_second, recent));
     tasks.spawn(control.serve(Arc::clone(&desk) as Arc<dyn crate::admin::control::Answers>));
     let endpoint = telemetry::serve(scrape, Arc::clone(&metrics), stopped());
     tasks.spawn(async move {
@@ -141,6 +148,14 @@ async fn serve(
     tasks.spawn(async move {
         while let Some(changed) = changes.recv().await {
             follower.changed(&changed, clock.now());
+        }
+    });
+    let (poster, ledger) = (Arc::clone(&proxy), Arc::clone(&rooms.ledger));
+    tasks.spawn(async move {
+        let mut letters = Vec::new();
+        while held.recv_many(&mut letters, HELD).await > 0 {
+            ledger.flush().await;
+            letters.drain(..).for_each(|letter| poster.post(letter));
         }
     });
     let keeper = tokio::spawn({
@@ -192,7 +207,7 @@ async fn open(
         Arc::new(kept) as Arc<dyn crate::ledger::Bindings>
     });
     let seats = SeatStore::open(&store.seats_path()).await?;
-    let ledger = Arc::new(Ledger::new(seats, Arc::clone(&quota), kept, clock));
+    let ledger = Arc::new(Ledger::new(seats, Arc::clone(&quota), kept, clock, config.ledger.batch));
     let restored = ledger.restore().await?;
     parts::note_flows(&admission, &quota, clock.now());
     // What no longer fits was revoked as it came back; its bindings go when the proxy stands.

@@ -10,7 +10,9 @@ use crate::admission::{self, Admission, key_of};
 use crate::clock::Now;
 use crate::config::{Config, Hop, PathMode};
 use crate::license::Moment;
-use crate::proxy::{Advertise, BuiltIn, Keys, Names, Parts, Proxy, Registry, Secrets, Upstream};
+use crate::proxy::{
+    Advertise, BuiltIn, Hold, Keys, Names, Parts, Proxy, Registry, Secrets, Upstream,
+};
 use crate::quota::{Limits, Quota};
 use crate::refresh::{Passwords, Shared};
 use crate::registrar::{self, Digest, Registrar};
@@ -60,6 +62,7 @@ pub fn admission(config: &Config) -> admission::Settings {
         trusted_from: set.trusted_from.clone(),
         trusted_identity: set.trusted_identity.clone(),
         emergency_users: set.emergency_users.clone(),
+        door_messages: set.door_messages.clone(),
         refusals: config.refusals.clone(),
     }
 }
@@ -142,6 +145,7 @@ pub async fn proxy(
     shared: Arc<Shared>,
     addresses: &Addresses,
     (metrics, refusals, liveness): (&Arc<Metrics>, RefusalLog, Arc<Liveness>),
+    hold: Option<Hold>,
 ) -> Result<Arc<Proxy>, Fault> {
     let now = rooms.clock.now().moment();
     let clock = rooms.clock;
@@ -167,6 +171,7 @@ pub async fn proxy(
         cells: pulses.iter().map(|_| metrics.worker()).collect(),
         refusals,
         max_pending: config.admission.max_pending,
+        hold,
         beat: Box::new(move |worker| {
             if let Some(pulse) = pulses.get(worker) {
                 pulse.tick(clock.now().mono_ms);

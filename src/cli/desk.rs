@@ -77,6 +77,7 @@ impl Desk {
         };
         let is_new = !path.exists();
         let store = Store::open(&config.database.url(), Path::new("")).await?;
+        let store = store.with_zone(config.time_zone);
         if is_new {
             give_to_folders_owner(path);
         }

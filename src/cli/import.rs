@@ -1,12 +1,11 @@
-//! `import …`: a file is checked whole, then written in pieces, so that nobody waits for it. Numbers
-//! that are there already as the file says are passed over: an import that was interrupted goes on
-//! where it ended. A piece that is refused takes back the pieces before it.
+//! `import …`: a file is read whole, every faulty line told at once, and handed to the store, which
+//! checks all of it before it writes any of it.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use serde_json::json;
 
-use crate::license::distribution::Change;
 use crate::license::{Holder, Number, NumberId, NumberKind, World};
 
 use super::args::ImportCommand;
@@ -15,51 +14,28 @@ use super::failure::Failure;
 use super::group::group_at;
 use super::paint::counted;
 
-/// Numbers of one transaction: milliseconds, so that a license is added beside it.
-const PIECE: usize = 1_000;
 /// Faulty lines that are told one by one.
 const FAULTS_SHOWN: usize = 20;
 
 /// Does what was asked.
 pub async fn run(desk: &Desk, command: ImportCommand) -> Result<Shown, Failure> {
     let ImportCommand::Numbers { file } = command;
-    let world = desk.world().await?;
-    let numbers = read(desk, &world, &file)?;
-    let total = numbers.len();
-    let new: Vec<Number> = numbers.into_iter().filter(|number| is_new(&world, number)).collect();
-    let present = total - new.len();
+    let numbers = {
+        let world = desk.world().await?;
+        read(desk, &world, &file)?
+    };
     let usage = desk.usage().await?;
-    let whole = Change::AddNumbers(new.clone());
-    let warnings = desk.store.preview(whole, desk.terms(false, &usage)).await?;
-    let added = new.len();
-    write(desk, new).await?;
-    let text = format!("{} added, {present} there already", counted(added as i64, "number"));
-    let json = json!({"added": added, "present": present});
-    Ok(Shown { json, text, note: None }.with_warnings(&warnings))
-}
-
-async fn write(desk: &Desk, new: Vec<Number>) -> Result<(), Failure> {
-    let usage = desk.usage().await?;
-    let mut written = Vec::new();
-    for piece in new.chunks(PIECE) {
-        let change = Change::AddNumbers(piece.to_vec());
-        match desk.store.write(change, desk.terms(false, &usage)).await {
-            Ok(done) => written.extend(done.id.into_iter().map(NumberId)),
-            Err(refusal) => {
-                for piece in written.chunks(PIECE) {
-                    let back = Change::RemoveNumbers(piece.to_vec());
-                    desk.store.write(back, desk.terms(true, &usage)).await?;
-                }
-                return Err(refusal.into());
-            }
+    let told = std::io::stderr().is_terminal();
+    let progress = |written: usize| {
+        if told {
+            eprintln!("{written} written");
         }
-    }
-    Ok(())
-}
-
-fn is_new(world: &World, number: &Number) -> bool {
-    let there = world.directory.entry(&number.aor);
-    there.is_none_or(|entry| (entry.owner, entry.kind) != (number.owner, number.kind))
+    };
+    let done = desk.store.import_numbers(numbers, desk.terms(false, &usage), progress).await?;
+    let added = counted(i64::try_from(done.added).unwrap_or(i64::MAX), "number");
+    let text = format!("{added} added, {} there already", done.present);
+    let json = json!({"added": done.added, "present": done.present});
+    Ok(Shown { json, text, note: None }.with_warnings(&done.warnings))
 }
 
 fn read(desk: &Desk, world: &World, file: &Path) -> Result<Vec<Number>, Failure> {

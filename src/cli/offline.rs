@@ -35,7 +35,13 @@ impl Offline {
         quota.publish(&world.tree, world.directory.clone(), &Touched::Everything, now);
         let path = desk.store.seats_path();
         let ledger = if path.exists() {
-            let ledger = Ledger::new(SeatStore::open(&path).await?, quota.clone(), None, clock);
+            let ledger = Ledger::new(
+                SeatStore::open(&path).await?,
+                quota.clone(),
+                None,
+                clock,
+                desk.config.ledger.batch,
+            );
             ledger.restore().await?;
             Some(ledger)
         } else {

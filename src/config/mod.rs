@@ -95,6 +95,8 @@ pub struct Admission {
     pub trusted_identity: Vec<IpNet>,
     /// Whether `Anna` and `anna` are two numbers.
     pub case_sensitive_users: bool,
+    /// Bodies of MESSAGE and INFO that open a door, and so need `remote_door_opening`.
+    pub door_messages: Vec<Pattern>,
     /// User parts that are emergency calls, besides `urn:service:sos`.
     pub emergency_users: Vec<String>,
 }
@@ -171,12 +173,29 @@ impl Config {
     pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
         let changed = [
             ("database", self.database != new.database),
+            ("time_zone", self.time_zone != new.time_zone),
             ("listen", self.listen != new.listen),
             ("upstream", self.upstream != new.upstream),
-            ("admin", self.admin != new.admin),
-            ("metrics.listen", self.metrics.listen != new.metrics.listen),
-            ("log.format", self.log.format != new.log.format),
+            ("registrar", self.registrar != new.registrar),
+            ("admission.late_margin", self.admission.late_margin != new.admission.late_margin),
+            (
+                "admission.replace_after",
+                self.admission.replace_after != new.admission.replace_after,
+            ),
+            ("admission.max_devices", self.admission.max_devices != new.admission.max_devices),
             ("admission.max_pending", self.admission.max_pending != new.admission.max_pending),
+            (
+                "admission.commit_before_answer",
+                self.admission.commit_before_answer != new.admission.commit_before_answer,
+            ),
+            ("admin", self.admin != new.admin),
+            ("metrics", self.metrics != new.metrics),
+            ("log.format", self.log.format != new.log.format),
+            (
+                "log.refusals_per_second",
+                self.log.refusals_per_second != new.log.refusals_per_second,
+            ),
+            ("ledger", self.ledger != new.ledger),
         ];
         changed.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }

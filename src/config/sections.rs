@@ -198,6 +198,7 @@ fn admission(mut section: Section<'_, '_>) -> Admission {
         trusted_from: section.get("trusted_from", Vec::new()),
         trusted_identity: section.get("trusted_identity", Vec::new()),
         case_sensitive_users: section.get("case_sensitive_users", true),
+        door_messages: section.get("door_messages", Vec::new()),
         emergency_users: section.get("emergency_users", Vec::new()),
     };
     section.finish();

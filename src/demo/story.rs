@@ -143,6 +143,7 @@ mod tests {
             source: None,
             live: false,
             gates,
+            refusal: None,
         }
     }
 

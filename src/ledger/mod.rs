@@ -15,8 +15,6 @@ use crate::store::{Batch, BindingRow, Result, SeatRow, SeatStore};
 
 pub use record::record;
 
-/// How long a change waits for company.
-const BATCH: Duration = Duration::from_millis(200);
 /// Numbers of one transaction.
 const NUMBERS_AT_ONCE: usize = 5_000;
 
@@ -46,6 +44,8 @@ pub struct Ledger {
     bindings: Option<Arc<dyn Bindings>>,
     store: SeatStore,
     clock: Clock,
+    /// How long a change waits for company.
+    batch: Duration,
     /// Flushes that were asked for; each asks for all that is dirty at that moment.
     asked: AtomicU64,
     /// The last flush that is durable.
@@ -63,12 +63,14 @@ impl Ledger {
         quota: Arc<Quota>,
         bindings: Option<Arc<dyn Bindings>>,
         clock: Clock,
+        batch: Duration,
     ) -> Self {
         Self {
             quota,
             bindings,
             store,
             clock,
+            batch,
             asked: AtomicU64::new(0),
             durable: watch::Sender::new(0),
             wake: Notify::new(),
@@ -103,7 +105,7 @@ impl Ledger {
             let stopping = tokio::select! {
                 () = &mut stop => true,
                 () = self.wake.notified(), if !away => false,
-                () = tokio::time::sleep(BATCH) => false,
+                () = tokio::time::sleep(self.batch) => false,
             };
             match self.drain().await {
                 Ok(()) if away => {

@@ -86,7 +86,7 @@ fn register(quota: &Quota, aor: &str, secs: u64, clock: Clock) -> Kept {
 
 async fn ledger(folder: &Path, clock: Clock) -> Arc<Ledger> {
     let store = SeatStore::open(&folder.join("a.seats.db")).await.unwrap();
-    Arc::new(Ledger::new(store, quota(clock), None, clock))
+    Arc::new(Ledger::new(store, quota(clock), None, clock, Duration::from_millis(200)))
 }
 
 fn start(ledger: &Arc<Ledger>) -> (oneshot::Sender<()>, tokio::task::JoinHandle<()>) {

@@ -294,7 +294,11 @@ impl Proxy {
             let key = self.key(arrival, returned);
             self.transactions.answers(&key, returned.status, to, bytes, arrival.now.mono_ms);
         }
-        out.push(to, bytes);
+        let is_2xx = (200..300).contains(&returned.status);
+        match returned.token.errand {
+            Errand::Register | Errand::Invite if is_2xx => self.promise(to, bytes, out),
+            _ => out.push(to, bytes),
+        }
     }
 
     /// A message that the network would not take: what was reserved for it is given back, and who

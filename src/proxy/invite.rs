@@ -7,10 +7,10 @@ use super::parts::Registry;
 use super::pending::{Held, Patience};
 use super::routes::Routed;
 use super::token::{Errand, SeatName};
-use crate::admission::{Admission, Caller, FlowKey, Proof, Told, address_of};
-use crate::license::{Cause, FeatureSet};
+use crate::admission::{Admission, Caller, FlowKey, Pattern, Proof, Told, address_of};
+use crate::license::{Cause, Feature, FeatureSet};
 use crate::quota::{Ask, CallDecision, Refusal, Ticket, Units};
-use crate::sip::{Method, Name, Patch};
+use crate::sip::{Message, Method, Name, Patch};
 use crate::transport::Outbox;
 
 /// What is to be done with a request that begins something.
@@ -39,9 +39,11 @@ impl Proxy {
         }
         let caller = self.caller(arrival);
         let origin = caller.as_ref().map(origin_of).unwrap_or_default();
-        let verdict = match self.is_emergency(arrival) {
-            true => Verdict::Pass(None),
-            false => self.judge(arrival, caller.as_ref()),
+        let verdict = if self.is_emergency(arrival) && self.emergencies.passes(now_ms) {
+            self.emergencies.note(&origin.aor, now_ms);
+            Verdict::Pass(None)
+        } else {
+            self.judge(arrival, caller.as_ref())
         };
         match verdict {
             Verdict::Pass(ticket) => {
@@ -78,7 +80,7 @@ impl Proxy {
                 let errand = errand_of(arrival.message.method());
                 let mut onward = Onward::to(Hop::Upstream, errand);
                 onward.origin = origin.clone();
-                self.forward(arrival, routed, &onward, Patch::new(), out);
+                self.forward(arrival, routed, &onward, session_timer(&arrival.message), out);
             }
         }
     }
@@ -118,8 +120,9 @@ impl Proxy {
             }
         }
         let now = arrival.now.moment();
+        let needs = self.needs(arrival);
         if caller.rides {
-            return match caller.owned.path.invalid(now, FeatureSet::NONE) {
+            return match caller.owned.path.invalid(now, needs) {
                 Some(refused) => Verdict::Refuse(refused),
                 None => Verdict::Pass(None),
             };
@@ -131,11 +134,11 @@ impl Proxy {
             return Verdict::Refuse(Refusal::without_gate(Cause::NotRegistered));
         }
         match arrival.message.method() {
-            Method::Invite => self.call_seat(arrival, caller),
+            Method::Invite => self.call_seat(arrival, caller, needs),
             _ => {
                 let units = Units { sip: 1, apps: 0 };
                 let claimed = !caller.owned.created;
-                let ask = Ask { units, claimed, needs: FeatureSet::NONE };
+                let ask = Ask { units, claimed, needs };
                 match caller.owned.path.cause(now, ask).filter(|_| !caller.elsewhere) {
                     Some(refused) => Verdict::Refuse(refused),
                     None => Verdict::Pass(None),
@@ -144,12 +147,12 @@ impl Proxy {
         }
     }
 
-    fn call_seat(&self, arrival: &Arrival<'_>, caller: &Caller) -> Verdict {
+    fn call_seat(&self, arrival: &Arrival<'_>, caller: &Caller, needs: FeatureSet) -> Verdict {
         let decision = self.admission.quota().reserve_call(
             &caller.aor,
             &caller.owned,
             arrival.message.call_id(),
-            FeatureSet::NONE,
+            needs,
             arrival.now,
         );
         match decision {
@@ -157,6 +160,28 @@ impl Proxy {
             CallDecision::Take(ticket) => Verdict::Pass(Some(ticket)),
             CallDecision::Refuse(refused) => Verdict::Refuse(refused),
         }
+    }
+
+    /// The features that a request needs on its caller's path: a call to a domain that is not ours
+    /// leaves by a trunk; a message of the configured form opens a door.
+    fn needs(&self, arrival: &Arrival<'_>) -> FeatureSet {
+        let settings = self.admission.settings();
+        let message = &arrival.message;
+        let mut needs = FeatureSet::NONE;
+        if message.method() == Method::Invite
+            && let Some(uri) = message.request_uri()
+            && address_of(&uri, &settings).is_some_and(|address| !address.ours)
+            && !self.names.is_us(&uri, arrival.source.local)
+        {
+            needs.insert(Feature::SipTrunks);
+        }
+        let opens = |pattern: &Pattern| pattern.matches(message.body());
+        if matches!(message.method(), Method::Message | Method::Info)
+            && settings.door_messages.iter().any(opens)
+        {
+            needs.insert(Feature::RemoteDoorOpening);
+        }
+        needs
     }
 
     /// The built-in registrar's digest, for a caller known by its own word only.
@@ -192,6 +217,9 @@ impl Proxy {
         }
         let uri = arrival.message.request_uri()?;
         let address = address_of(&uri, &self.admission.settings())?;
+        if self.emergencies.is_called_back(&address.aor, arrival.now.mono_ms) {
+            return None;
+        }
         self.admission.refuses_callee(&address, arrival.now)
     }
 
@@ -204,6 +232,19 @@ impl Proxy {
                 })
         })
     }
+}
+
+/// Asks for a session timer where the caller can have one and asks for none itself (RFC 4028 8.1):
+/// a call seat then ends soon after a call that nobody hung up.
+pub(super) fn session_timer(message: &Message<'_>) -> Patch {
+    let mut patch = Patch::new();
+    if message.method() == Method::Invite
+        && message.has_option(Name::Supported, "timer")
+        && message.first(Name::SessionExpires).is_none()
+    {
+        patch.add_header(message, Name::SessionExpires.text(), b"1800");
+    }
+    patch
 }
 
 /// What the answer to this method settles.

@@ -8,7 +8,7 @@ use super::answers::Returned;
 use super::arrival::{Arrival, destination};
 use super::fork::Came;
 use super::forward::{Hop, Onward};
-use super::invite::errand_of;
+use super::invite::{errand_of, session_timer};
 use super::parts::Registry;
 use super::pending::Held;
 use super::register::path_value;
@@ -25,7 +25,7 @@ use crate::registrar::{
     Target, Which,
 };
 use crate::sip::digest::{Credentials, Secret};
-use crate::sip::{Index, Message, Method, NameAddr, Patch};
+use crate::sip::{Index, Message, Method, NameAddr};
 use crate::transport::Outbox;
 
 /// Passwords by number.
@@ -278,7 +278,7 @@ impl Proxy {
             }
             [(hop, contact)] => {
                 let onward = self.leg(arrival, hop, origin, None);
-                let mut patch = Patch::new();
+                let mut patch = session_timer(&arrival.message);
                 patch.replace_request_uri(&arrival.message, contact.as_bytes());
                 self.forward(arrival, routed, &onward, patch, out);
             }
@@ -304,7 +304,7 @@ impl Proxy {
         }
         for (index, (hop, contact)) in legs.iter().enumerate() {
             let onward = self.leg(arrival, hop, origin, Some(index));
-            let mut patch = Patch::new();
+            let mut patch = session_timer(&arrival.message);
             patch.replace_request_uri(&arrival.message, contact.as_bytes());
             self.forward(arrival, routed, &onward, patch, out);
         }

@@ -4,8 +4,10 @@
 mod answers;
 mod arrival;
 mod dialog;
+mod emergency;
 mod fork;
 mod forward;
+mod hold;
 mod invite;
 mod local;
 mod names;
@@ -32,15 +34,17 @@ use crate::sip::{Fault, Index, Limits, Method, Rejected};
 use crate::telemetry::{Cells, RefusalLog};
 use crate::transport::{ConnectionId, Destination, Handler, Outbox, Protocol, Side, Source};
 
+pub use hold::{Hold, Letter};
 pub use local::{BuiltIn, Secrets};
 pub use names::{Advertise, Names};
 pub use parts::{Parts, Registry, Upstream};
 pub use token::{Flow, Keys};
 
 use arrival::Arrival;
+use emergency::Emergencies;
 use fork::Forks;
+use hold::Mail;
 use pending::Pending;
-use revoke::Mail;
 use transaction::Transactions;
 use verdicts::Verdicts;
 
@@ -58,6 +62,9 @@ pub struct Proxy {
     verdicts: Verdicts,
     transactions: Transactions,
     forks: Forks,
+    emergencies: Emergencies,
+    /// Where 2xx wait until their seats are durable; absent: they don't.
+    hold: Option<Hold>,
     /// Connections that something came by and that stand: what a flow may lead to.
     open: DashSet<ConnectionId, foldhash::fast::RandomState>,
     /// Requests of our own that wait for a worker.
@@ -83,11 +90,32 @@ impl Proxy {
             verdicts: Verdicts::new(),
             transactions: Transactions::new(parts.max_pending),
             forks: Forks::new(parts.max_pending),
+            emergencies: Emergencies::new(),
+            hold: parts.hold,
             open: DashSet::default(),
             learned_min_expires: AtomicU32::new(0),
             beat: parts.beat,
             gate_name: parts.gate_name,
             mail: Mail::default(),
+        }
+    }
+
+    /// Sends a message by the next worker that ticks.
+    pub fn post(&self, letter: Letter) {
+        let (to, bytes) = letter;
+        self.mail.put(to, bytes);
+    }
+
+    /// Sends an answer that promises a seat: at once, or when the seat is durable.
+    fn promise(&self, to: Destination, bytes: &[u8], out: &mut Outbox) {
+        match &self.hold {
+            None => out.push(to, bytes),
+            // Full: the store is away. A device over UDP asks again; its seat is held meanwhile.
+            Some(hold) => {
+                if hold.try_send((to, bytes.to_vec())).is_err() {
+                    self.drop_counted("held_back", out);
+                }
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::hold::Hold;
 use super::local::BuiltIn;
 use super::names::Names;
 use super::token::Keys;
@@ -53,6 +54,7 @@ pub struct Parts {
     pub refusals: RefusalLog,
     /// Requests that may hold a reservation at once.
     pub max_pending: usize,
+    pub hold: Option<Hold>,
     pub beat: Beat,
     pub gate_name: GateName,
 }

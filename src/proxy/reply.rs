@@ -48,6 +48,9 @@ impl Proxy {
         };
         let mut bytes = Vec::with_capacity(512);
         compose::reply(&arrival.message, &reply, &mut bytes);
+        if status == 200 && arrival.message.method() == Method::Register {
+            return self.promise(destination(flow), &bytes, out);
+        }
         out.push(destination(flow), &bytes);
     }
 
@@ -84,6 +87,7 @@ impl Proxy {
         }
         let id = self.refusal_id(message);
         self.refusals.push(|| RefusalLine {
+            at_ms: arrival.now.wall_ms,
             method: method_name(message),
             number: number.as_bytes().to_vec(),
             source: flow.remote,

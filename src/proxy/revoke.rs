@@ -1,9 +1,5 @@
 //! What follows when a seat is gone: the registrar's binding goes too, here or upstream, and the
-//! flow leads to nobody. Messages of our own wait for a worker in a bounded queue.
-
-use std::collections::VecDeque;
-
-use parking_lot::Mutex;
+//! flow leads to nobody.
 
 use super::Proxy;
 use super::dialog::flow_of;
@@ -16,47 +12,7 @@ use crate::clock::Now;
 use crate::quota::{Changes, Device, Revoked};
 use crate::registrar::Which;
 use crate::sip::compose;
-use crate::transport::{Outbox, Protocol, Side};
-
-/// De-registrations that wait; beyond it the bindings end by their own expiry, and get no calls.
-const MAIL_MAX: usize = 100_000;
-/// How many leave at one tick of a worker.
-const MAIL_AT_ONCE: usize = 64;
-
-/// Requests of our own on their way to a worker.
-#[derive(Default)]
-pub struct Mail {
-    waiting: Mutex<VecDeque<Vec<u8>>>,
-    /// The protocol of the upstream is the same for all.
-    tcp: std::sync::atomic::AtomicBool,
-}
-
-impl Mail {
-    fn put(&self, bytes: Vec<u8>, protocol: Protocol) {
-        // Relaxed: it never changes while the program runs.
-        self.tcp.store(protocol == Protocol::Tcp, std::sync::atomic::Ordering::Relaxed);
-        let mut waiting = self.waiting.lock();
-        if waiting.len() < MAIL_MAX {
-            waiting.push_back(bytes);
-        }
-    }
-
-    /// Hands some of it to a worker.
-    pub fn send(&self, out: &mut Outbox) {
-        let some: Vec<_> = {
-            let mut waiting = self.waiting.lock();
-            let count = waiting.len().min(MAIL_AT_ONCE);
-            waiting.drain(..count).collect()
-        };
-        let target = match self.tcp.load(std::sync::atomic::Ordering::Relaxed) {
-            true => crate::transport::UpstreamTarget::Tcp,
-            false => crate::transport::UpstreamTarget::Udp,
-        };
-        for bytes in some {
-            out.push(crate::transport::Destination::Upstream(target), &bytes);
-        }
-    }
-}
+use crate::transport::{Destination, Protocol, Side, UpstreamTarget};
 
 impl Proxy {
     /// Seats went, or ended: what hangs on them goes too.
@@ -199,6 +155,10 @@ impl Proxy {
         };
         let mut bytes = Vec::with_capacity(768);
         compose::request(&outgoing, &mut bytes);
-        self.mail.put(bytes, upstream.protocol);
+        let target = match upstream.protocol {
+            Protocol::Tcp => UpstreamTarget::Tcp,
+            Protocol::Udp => UpstreamTarget::Udp,
+        };
+        self.mail.put(Destination::Upstream(target), bytes);
     }
 }

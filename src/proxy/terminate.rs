@@ -59,6 +59,9 @@ impl Proxy {
 
     /// Whether the device that a token names may be called now.
     pub(super) fn has_live_seat(&self, seat: &SeatName, now: Now) -> bool {
+        if self.emergencies.is_called_back(&seat.aor, now.mono_ms) {
+            return true;
+        }
         let quota = self.admission.quota();
         let Some(owned) = quota.owned(&seat.aor) else { return false };
         if owned.path.invalid(now.moment(), FeatureSet::NONE).is_some() {

@@ -66,15 +66,16 @@ fn row(tree: &Tree, seat: &Seat) -> SeatRow {
 }
 
 impl Tally {
-    /// Sums seats. Dormant ones count nowhere; a number's SIP seat counts once, whatever holds it.
+    /// Sums seats, reservations too: they are in use until they are answered. Dormant ones count nowhere; a number's SIP seat counts once, whatever holds it.
     pub fn of(tree: &Tree, seats: &[Seat]) -> Self {
         let mut tally = Self::default();
         // Summed by owner first: what stands above an owner is looked up once.
         let mut owners: HashMap<(Holder, bool), Sums> = HashMap::new();
         for seat in seats.iter().filter(|seat| seat.state != State::Dormant) {
             let sums = owners.entry((seat.owner, seat.created)).or_default();
+            // A reservation stands for the apps it asks for, and for its number's SIP seat.
+            sums.app += u64::from(seat.apps);
             if seat.kind == Held::App {
-                sums.app += 1;
                 tally.apps.insert(seat.aor.to_string());
             } else if tally.sip.insert(seat.aor.to_string()) {
                 sums.sip += 1;

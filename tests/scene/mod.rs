@@ -12,7 +12,7 @@ pub use answer::Message;
 #[allow(unused_imports, reason = "every test file uses another part")]
 pub use daemon::Daemon;
 #[allow(unused_imports, reason = "every test file uses another part")]
-pub use phone::{Link, Phone};
+pub use phone::{Link, Phone, answer_text};
 #[allow(unused_imports, reason = "every test file uses another part")]
 pub use upstream::Upstream;
 

@@ -1,0 +1,175 @@
+//! The command line as clap reads it: commands, flags, and the help that is also the manual page.
+
+mod owned;
+mod records;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use owned::{ClaimCommand, NumberCommand, Owner};
+pub use records::{
+    FeatureArg, GroupCommand, GroupFlags, LicenseCommand, LicenseFlags, UserCommand,
+};
+
+/// admits SIP registrations and calls by group license
+///
+/// admitd stands in front of a SIP registrar. REGISTER and INVITE of door panels, mobile apps and
+/// phones pass while the groups of the number have license left; when a limit or a validity has run
+/// out they are answered 403.
+///
+/// Commands that write go to the database and are on the wire within a second. Commands that show
+/// live state ask the running daemon, or else the database, and say so.
+#[derive(Debug, Parser)]
+#[command(name = "admitd", version, after_long_help = AFTER, max_term_width = 100)]
+pub struct Cli {
+    /// Answer with one JSON document on stdout, refusals too
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The config file; default: ./admitd.toml, else /etc/admitd/admitd.toml, else the defaults
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER: &str = "\
+Exit status:
+  0  done
+  1  refused, or what is named does not exist
+  2  the arguments cannot be read
+
+Examples:
+  admitd run --demo
+      Shows admissions and refusals within seconds, on a database of its own
+  admitd group add 'SmartHome/A Residence' --restrict
+  admitd license add 'SmartHome/A Residence' --sip 50 --apps 40 --until 2027-12-01
+  admitd claim add 'SmartHome/A Residence' --domain example.com --range 1000-1999
+  admitd explain sip:1001@example.com
+      Names every gate above a number, and the one that binds";
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon
+    ///
+    /// Serves until SIGTERM or SIGINT. SIGHUP reads the config file again.
+    Run {
+        /// An example tree and a few simulated devices, on a database of its own
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Read the config file as `run` would and say all that is wrong with it
+    Check,
+    /// Groups: the tree that licenses are handed down
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// Licenses: what is granted to a group or a user
+    #[command(subcommand)]
+    License(LicenseCommand),
+    /// Users: members of groups, who may hold licenses and own numbers
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Numbers that somebody creates one by one
+    #[command(subcommand)]
+    Number(NumberCommand),
+    /// Claims: numbers that a group owns by domain, range or source address
+    #[command(subcommand)]
+    Claim(ClaimCommand),
+    /// Draw the tree, with limit and use of every gate
+    Tree,
+    /// The license state of a group or user: limits, use, what is left, what comes next
+    #[command(
+        after_long_help = "Examples:\n  admitd state 'SmartHome/A Residence'\n  admitd state user:anna --json"
+    )]
+    State {
+        /// A group ("SmartHome/A Residence/12", "/" is the server) or user:NAME
+        path: String,
+    },
+    /// List the seats that are held, or end one
+    #[command(after_long_help = SEATS_EXAMPLES, args_conflicts_with_subcommands = true)]
+    Seats {
+        /// Only seats of this group and all below it, or of user:NAME
+        path: Option<String>,
+        #[command(subcommand)]
+        command: Option<SeatsCommand>,
+    },
+    /// Say whether a number would be admitted now, and what every gate above it says
+    ///
+    /// Exits 0 whatever the verdict is.
+    #[command(
+        after_long_help = "Examples:\n  admitd explain sip:101@example.com\n  admitd explain 101@example.com --json"
+    )]
+    Explain {
+        /// The number: sip:101@example.com
+        number: String,
+    },
+    /// Create what a file lists
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Print the completion script of a shell
+    #[command(
+        after_long_help = "Examples:\n  admitd completion bash > /etc/bash_completion.d/admitd"
+    )]
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_long_help = "Examples:\n  admitd man | man -l -")]
+    Man,
+}
+
+const SEATS_EXAMPLES: &str = "Examples:
+  admitd seats
+  admitd seats 'SmartHome/A Residence' --json
+  admitd seats free sip:101@example.com
+      Ends all seats of the number; its devices register anew";
+
+/// `seats` that does more than list.
+#[derive(Debug, Subcommand)]
+pub enum SeatsCommand {
+    /// End the seats of a number, or the one of a device, at once
+    Free {
+        /// The number: sip:101@example.com
+        number: String,
+        /// The device, as `seats` lists it; default: all of the number
+        device: Option<String>,
+    },
+}
+
+/// A write that rules may refuse.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Force {
+    /// Write although something no longer fits; never grants more than is left
+    ///
+    /// Works for shrinking, shortening and removing a license, for switching a restriction on, and
+    /// for deleting. The gates then hold the line.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `import …`
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Create numbers from a CSV file
+    ///
+    /// The first line names the columns: number, then group or user, and where wanted kind and
+    /// password. The file is checked whole before anything is written; an import that was interrupted
+    /// is resumed by the same command.
+    #[command(
+        after_long_help = "Examples:\n  admitd import numbers residents.csv\n\nA file:\n  number,group,user,kind,password\n  sip:101@example.com,SmartHome/A Residence,,panel,\n  sip:anna@example.com,,anna,app,secret"
+    )]
+    Numbers {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// Reads one of a few plain words.
+fn words<T: std::str::FromStr<Err = String>>(text: &str) -> Result<T, String> {
+    text.parse()
+}
+
+#[cfg(test)]
+mod tests;

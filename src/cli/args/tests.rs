@@ -1,0 +1,79 @@
+use clap::CommandFactory;
+
+use super::*;
+
+fn reads(line: &str) -> Cli {
+    Cli::try_parse_from(line.split('|')).unwrap_or_else(|fault| panic!("{line}: {fault}"))
+}
+
+#[test]
+fn the_definitions_agree_with_each_other() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_form_is_read() {
+    for line in [
+        "admitd|run|--config|a.toml|--demo",
+        "admitd|check|--config|a.toml",
+        "admitd|group|add|SmartHome/A Residence/12|--kind|building|--restrict|--hand-out|shared|--time-zone|Europe/Madrid|--admin-email|a@b.c|--admin-email|d@e.f",
+        "admitd|group|edit|/|--no-restrict",
+        "admitd|group|move|a/b|/",
+        "admitd|group|remove|a|--force",
+        "admitd|group|list",
+        "admitd|license|add|a|--sip|50|--apps|40|--type|Plus|--from|2024-01-01|--until|+30d|--feature|ukey2|--feature|sip_trunks",
+        "admitd|license|add|--user|anna|--sip|5",
+        "admitd|license|edit|7|--until|none|--force",
+        "admitd|license|suspend|7",
+        "admitd|license|list|a|--json",
+        "admitd|user|add|anna|--group|a|--group|b|--email|a@b.c",
+        "admitd|number|add|sip:101@example.com|--group|a|--kind|panel",
+        "admitd|number|add|sip:101@example.com|--user|anna|--kind|app|--password|x",
+        "admitd|claim|add|a|--domain|example.com|--range|1000-1999|--kind|app",
+        "admitd|claim|add|a|--address|192.0.2.7",
+        "admitd|tree|--json",
+        "admitd|state|a",
+        "admitd|seats",
+        "admitd|seats|a",
+        "admitd|seats|free|sip:101@example.com|<urn:uuid:1>",
+        "admitd|explain|sip:101@example.com",
+        "admitd|import|numbers|a.csv",
+        "admitd|completion|zsh",
+    ] {
+        reads(line);
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_a_usage_fault() {
+    for line in [
+        "admitd|license|add|--sip|5",
+        "admitd|license|add|a|--user|b|--sip|5",
+        "admitd|license|add|a|--apps|5",
+        "admitd|license|add|a|--sip|many",
+        "admitd|license|add|a|--sip|5|--until|tomorrow",
+        "admitd|license|add|a|--sip|5|--feature|flying",
+        "admitd|user|add|anna",
+        "admitd|number|add|sip:1@a.com|--group|a|--user|b",
+        "admitd|number|add|sip:1@a.com",
+        "admitd|claim|add|a|--range|1-2",
+        "admitd|claim|add|a|--domain|b.com|--range|1000-999",
+        "admitd|claim|add|a",
+        "admitd|group|edit|a|--restrict|--no-restrict",
+    ] {
+        let fault = Cli::try_parse_from(line.split('|')).expect_err(line);
+        assert_eq!(fault.exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn every_command_says_what_it_does() {
+    fn visit(command: &clap::Command) {
+        assert!(command.get_about().is_some(), "{}", command.get_name());
+        for arg in command.get_arguments() {
+            assert!(arg.get_help().is_some(), "{} {}", command.get_name(), arg.get_id());
+        }
+        command.get_subcommands().for_each(visit);
+    }
+    visit(&Cli::command());
+}
