@@ -38,7 +38,7 @@ impl Story {
         let colour = if outcome.status < 300 { "32" } else { "31" };
         let answer = format!("{} {}", outcome.status, outcome.phrase);
         let now = chrono::Local::now().format("%H:%M:%S");
-        let answer = self.paint(colour, format_args!("{answer:<29}"));
+        let answer = self.paint(colour, format_args!("{answer:<36}"));
         line(format_args!("{now}  {who:<13} {what:<24} {answer} {why}"));
     }
 
@@ -88,8 +88,8 @@ fn in_use(gate: &Gate, count: &NumberUse, what: &str) -> String {
 
 /// What to try in another terminal.
 pub fn try_next(config: &Path, sip: impl Display, metrics: impl Display) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| "admitd".to_owned());
-    let config = config.display();
+    let program = std::env::current_exe().unwrap_or_else(|_| "admitd".into());
+    let (program, config) = (program.display(), config.display());
     format!(
         "Now it is your turn. In another terminal:
 
