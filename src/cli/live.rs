@@ -65,7 +65,7 @@ fn explain_refusal(desk: &Desk, id: &str) -> Result<Shown, Failure> {
         Failure::new(format!("the daemon does not run, and only it knows refusal {id}"))
     })?;
     let text = draw::explain(desk.paint, &answer);
-    Ok(Shown::new(&answer, text)?)
+    Shown::new(&answer, text)
 }
 
 /// The seats, or the end of some.

@@ -67,6 +67,7 @@ fn seat(directory: &Directory, aor: &str, kind: Held, state: Standing) -> Seat {
         number_kind: owned.kind,
         created: owned.is_created(),
         kind,
+        apps: u32::from(kind == Held::App),
         device: Some(1),
         since_ms: 1_700_000_000_999,
         until_ms: Some(1_700_000_060_000),
