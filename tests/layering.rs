@@ -26,7 +26,21 @@ const MAP: &[(&str, &[&str])] = &[
     ("view", &["license", "quota", "clock"]),
     ("admin", &["store", "license", "quota", "admission", "clock", "view", "telemetry"]),
     // It answers from the database as a start would: hence the ledger; it writes numbers as sip does.
-    ("cli", &["admin", "store", "ledger", "license", "quota", "config", "clock", "view", "sip"]),
+    (
+        "cli",
+        &[
+            "admin",
+            "store",
+            "ledger",
+            "license",
+            "quota",
+            "config",
+            "clock",
+            "view",
+            "sip",
+            "telemetry",
+        ],
+    ),
     ("demo", &["cli", "admin", "store", "license", "config", "clock", "view"]),
 ];
 
