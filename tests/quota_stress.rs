@@ -417,7 +417,7 @@ fn used_is_what_is_listed_after_fifteen_hundred_rounds() {
         assert_eq!((view.sip.in_use, view.apps.in_use, view.claimed.in_use), (0, 0, 0), "{view:?}");
     }
     let [admitted, refused, late] = [0, 1, 2].map(|n| scene.tally[n].load(Ordering::Relaxed));
-    println!(
+    eprintln!(
         "admitted {admitted}, refused {refused}, late {late}, revoked {revoked}, looks {looks}"
     );
     assert!(admitted > 5_000 && refused > 1_000 && late > 100 && revoked > 1_000);
