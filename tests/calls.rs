@@ -407,3 +407,22 @@ fn after_a_restart_a_tcp_device_that_reconnected_can_hang_up_and_be_hung_up() {
     again.answer(&bye, 200, "OK", "", "");
     assert_eq!(final_answer(&mut callee).status(), 200);
 }
+
+#[test]
+fn an_upstream_that_lets_calls_through_unasked_gives_no_unlicensed_calls() {
+    let upstream = Upstream::new();
+    let daemon = Daemon::start(&upstream.config("challenges = true"));
+    group(&daemon, "1", &[]);
+    let mut first = Phone::udp(daemon.udp, "20");
+    let mut second = Phone::udp(daemon.udp, "21");
+
+    let text = invite(&mut first, "sip:29@example.com");
+    first.send(&text);
+    let request = upstream.expect("INVITE", SOON).expect("it goes on to be challenged");
+    upstream.answer(&request, 200, "OK", &format!("Contact: <sip:29@{}>\r\n", upstream.address));
+    assert_eq!(final_answer(&mut first).status(), 200);
+
+    assert_eq!(in_use(&daemon), 1, "it took its seat at the 2xx");
+    let text = invite(&mut second, "sip:29@example.com");
+    assert_eq!(second.exchange(&text).status(), 403, "the next is decided before it goes on");
+}

@@ -173,7 +173,7 @@ fn register(scene: &Scene, n: u64, dice: &mut Dice, open: &mut Vec<Open>) {
         || Ids { instances: vec![instance.to_be_bytes().as_slice().into()], ..Ids::default() };
     let wanted = Wanted { matcher: &matcher, ids: &ids, app, push: app, needs: FeatureSet::NONE };
     let other = same(dice.roll(4));
-    let leaves: &[&dyn Fn(&Device) -> Option<u8>] = if dice.roll(8) == 0 { &[&other] } else { &[] };
+    let leaves: &[admitd::quota::Matcher<'_>] = if dice.roll(8) == 0 { &[&other] } else { &[] };
     let standing = [Standing::Proved, Standing::Presented, Standing::Bare][dice.roll(3) as usize];
     let request = Registering { adds: &[wanted], leaves, standing };
     let order = scene.order.fetch_add(1, Ordering::SeqCst);

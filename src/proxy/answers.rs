@@ -130,8 +130,13 @@ impl Proxy {
             }
             return;
         }
-        let Some(held) = self.pending.answered(returned.branch) else { return };
         let message = &arrival.message;
+        let held = self.pending.answered(returned.branch);
+        let is_2xx = (200..300).contains(&returned.status);
+        if held.is_none() && is_2xx && returned.token.bare {
+            return self.granted_unasked(message, now);
+        }
+        let Some(held) = held else { return };
         let session = message.first(Name::SessionExpires).map(|value| value.text);
         let session = session.and_then(|text| {
             std::str::from_utf8(text).ok()?.split(';').next()?.trim().parse().ok()

@@ -85,7 +85,8 @@ impl Proxy {
         self.forward(arrival, routed, &onward, patch, out);
     }
 
-    fn patience(&self) -> Patience {
+    /// How long the answer is awaited: who may be lying waits less.
+    pub(super) fn patience(&self) -> Patience {
         match self.admission.settings().challenges {
             true => Patience::Unproved,
             false => Patience::Transaction,
