@@ -152,7 +152,8 @@ pub async fn proxy(
     let registry = match (&config.upstream, &rooms.registrar) {
         (Some(_), _) => Registry::Upstream(upstream(config).await?),
         (None, Some(registrar)) => {
-            Registry::BuiltIn(built_in(config, &rooms.store, registrar, &shared, now).await?)
+            let built_in = built_in(config, &rooms.store, registrar, &shared, now).await?;
+            Registry::BuiltIn(Box::new(built_in))
         }
         (None, None) => return Err("neither an upstream nor a registrar".into()),
     };
