@@ -59,31 +59,52 @@ fn registered(phone: &Baresip) {
     }
 }
 
-/// Both register; each calls the other; each of them hangs up once, and the other learns of it.
-fn call_each_other(daemon: &Daemon, transport: &str) {
-    let mut phones = ["101", "102"].map(|user| phone(daemon, user, &password(user), transport));
+/// Both register and call each other; a call ends by its caller and by its callee, answered and not;
+/// both leave.
+fn call_each_other(daemon: &Daemon, transports: [&str; 2]) {
+    let [first, second] = transports;
+    let mut phones = [("101", first), ("102", second)]
+        .map(|(user, transport)| phone(daemon, user, &password(user), transport));
     for phone in &phones {
         registered(phone);
     }
     assert_eq!(seats(daemon), both_seats());
 
-    for (caller, callee, hangs_up) in [(0, 1, 0), (1, 0, 0)] {
-        let [called_number, calling_number] = [callee, caller].map(|at: usize| 101 + at);
-        phones[caller].tell("dial", &format!("sip:{called_number}@example.com"));
-        let ringing = phones[callee].expect(&["CALL_INCOMING"], SOON);
-        let peer = ringing["peeruri"].as_str().unwrap_or("").to_owned();
-        assert!(peer.contains(&calling_number.to_string()), "{ringing}");
-        phones[callee].tell("accept", "");
+    for caller in [0, 1] {
+        ring(&mut phones, caller);
+        phones[1 - caller].tell("accept", "");
         for phone in &mut phones {
             phone.expect(&["CALL_ESTABLISHED"], SOON);
         }
         assert_eq!(seats(daemon), both_seats(), "no seat besides for the call");
-
-        phones[hangs_up].tell("hangup", "");
-        phones[1 - hangs_up].expect(&["CALL_CLOSED"], SOON);
-        phones[hangs_up].expect(&["CALL_CLOSED"], SOON);
+        hang_up(&mut phones, 0);
+    }
+    for hangs_up in [0, 1] {
+        // Before it is answered: once a CANCEL, once a 486.
+        ring(&mut phones, 0);
+        hang_up(&mut phones, hangs_up);
     }
     assert_eq!(seats(daemon), both_seats());
+
+    drop(phones);
+    eventually(SOON, "both have left", || seats(daemon).is_empty());
+}
+
+/// One calls the other, which rings.
+fn ring(phones: &mut [Baresip; 2], caller: usize) {
+    let [caller_number, callee_number] = [101 + caller, 102 - caller];
+    phones[caller].tell("dial", &format!("sip:{callee_number}@example.com"));
+    let ringing = phones[1 - caller].expect(&["CALL_INCOMING"], SOON);
+    let peer = ringing["peeruri"].as_str().unwrap_or("").to_owned();
+    assert!(peer.contains(&caller_number.to_string()), "{ringing}");
+    phones[caller].expect(&["CALL_RINGING"], SOON);
+}
+
+/// One ends the call, and both learn of it.
+fn hang_up(phones: &mut [Baresip; 2], first: usize) {
+    phones[first].tell("hangup", "");
+    phones[1 - first].expect(&["CALL_CLOSED"], SOON);
+    phones[first].expect(&["CALL_CLOSED"], SOON);
 }
 
 /// A wrong password is refused and holds no seat; the right one finds the place free.
@@ -102,12 +123,12 @@ fn wrong_password(daemon: &Daemon) {
 
 #[test]
 fn through_the_built_in_registrar_over_udp() {
-    call_each_other(&scene(""), "udp");
+    call_each_other(&scene(""), ["udp", "udp"]);
 }
 
 #[test]
 fn through_the_built_in_registrar_over_tcp() {
-    call_each_other(&scene(""), "tcp");
+    call_each_other(&scene(""), ["tcp", "tcp"]);
 }
 
 #[test]
@@ -118,31 +139,50 @@ fn a_wrong_password_holds_no_seat_at_the_built_in_registrar() {
 #[test]
 fn through_kamailio_with_path_over_udp() {
     let kamailio = Kamailio::start(Way::Path);
-    call_each_other(&scene(&kamailio.config("udp")), "udp");
+    call_each_other(&scene(&kamailio.config("udp")), ["udp", "udp"]);
 }
 
 #[test]
 fn through_kamailio_with_path_over_tcp() {
     let kamailio = Kamailio::start(Way::Path);
-    call_each_other(&scene(&kamailio.config("tcp")), "tcp");
+    call_each_other(&scene(&kamailio.config("tcp")), ["tcp", "tcp"]);
 }
 
 #[test]
 fn through_kamailio_with_path_from_tcp_to_udp() {
     let kamailio = Kamailio::start(Way::Path);
-    call_each_other(&scene(&kamailio.config("udp")), "tcp");
+    call_each_other(&scene(&kamailio.config("udp")), ["tcp", "tcp"]);
 }
 
 #[test]
 fn through_kamailio_that_ignores_path_over_udp() {
     let kamailio = Kamailio::start(Way::Contact);
-    call_each_other(&scene(&kamailio.config("udp")), "udp");
+    call_each_other(&scene(&kamailio.config("udp")), ["udp", "udp"]);
 }
 
 #[test]
 fn through_kamailio_that_ignores_path_over_tcp() {
     let kamailio = Kamailio::start(Way::Contact);
-    call_each_other(&scene(&kamailio.config("tcp")), "tcp");
+    call_each_other(&scene(&kamailio.config("tcp")), ["tcp", "tcp"]);
+}
+
+#[test]
+fn through_kamailio_that_ignores_path_from_tcp_to_udp() {
+    let kamailio = Kamailio::start(Way::Contact);
+    call_each_other(&scene(&kamailio.config("udp")), ["tcp", "tcp"]);
+}
+
+#[test]
+fn one_phone_on_tcp_and_one_on_udp_through_the_built_in_registrar() {
+    call_each_other(&scene(""), ["tcp", "udp"]);
+}
+
+#[test]
+fn one_phone_on_tcp_and_one_on_udp_before_kamailio_on_either() {
+    for (way, upstream) in [(Way::Path, "tcp"), (Way::Path, "udp"), (Way::Contact, "tcp")] {
+        let kamailio = Kamailio::start(way);
+        call_each_other(&scene(&kamailio.config(upstream)), ["tcp", "udp"]);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod baresip;
 mod kamailio;
+mod linphone;
 mod process;
 mod sipp;
 
@@ -11,6 +12,8 @@ mod sipp;
 pub use baresip::{Account, Baresip};
 #[allow(unused_imports, reason = "every test file uses another part")]
 pub use kamailio::{Kamailio, Way, password};
+#[allow(unused_imports, reason = "every test file uses another part")]
+pub use linphone::Linphone;
 #[allow(unused_imports, reason = "every test file uses another part")]
 pub use process::{Process, free_port};
 #[allow(unused_imports, reason = "every test file uses another part")]

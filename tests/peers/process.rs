@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running program, what it says kept in a file.
@@ -16,10 +16,20 @@ pub struct Process {
 impl Process {
     /// Starts `command`; its output goes to `log`.
     pub fn start(command: &mut Command, log: &Path) -> Self {
+        Self::spawn(command.stdin(Stdio::null()), log)
+    }
+
+    /// The same for a program that is told what to do on its standard input.
+    pub fn start_told(command: &mut Command, log: &Path) -> (Self, ChildStdin) {
+        let mut process = Self::spawn(command.stdin(Stdio::piped()), log);
+        let commands = process.child.stdin.take().expect("its standard input");
+        (process, commands)
+    }
+
+    fn spawn(command: &mut Command, log: &Path) -> Self {
         let file = File::create(log).expect("a log");
         let errors = file.try_clone().expect("the same log");
         let child = command
-            .stdin(Stdio::null())
             .stdout(file)
             .stderr(errors)
             .spawn()
