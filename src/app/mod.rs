@@ -6,6 +6,7 @@ mod bindings;
 mod observed;
 mod parts;
 mod reload;
+mod tasks;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::config::Config;
 use crate::demo::{self, Stage};
 use crate::ledger::Ledger;
 use crate::quota::{Changes, Quota};
-use crate::refresh::{self, Refresh};
+use crate::refresh::Refresh;
 use crate::registrar::Registrar;
 use crate::store::{SeatStore, Store};
 use crate::systemd::{self, Liveness};
@@ -32,6 +33,7 @@ use crate::transport;
 
 use answers::Desk;
 use bindings::KeptBindings;
+use tasks::Behind;
 
 /// Changes on their way from the quota to the registrar: waited for, never dropped.
 const CHANGES: usize = 64;
@@ -97,7 +99,7 @@ async fn serve(
     }
     let clock = Clock::start();
     let stop = CancellationToken::new();
-    let (rooms, refresh, mut changes, hand_out) = open(&config, clock).await?;
+    let (rooms, refresh, changes, hand_out) = open(&config, clock).await?;
     let shared = refresh.shared();
 
     let bound = transport::bind(parts::transport(&config, &rooms.store).await?)?;
@@ -107,7 +109,7 @@ async fn serve(
     let liveness = Liveness::new(workers, clock.now().mono_ms);
     let metrics = Metrics::new(config.metrics.max_groups);
     let (refusals, refusal_lines) = RefusalLog::new();
-    let (hold, mut held) = mpsc::channel(HELD);
+    let (hold, held) = mpsc::channel(HELD);
     let proxy = parts::proxy(
         &config,
         &rooms,
@@ -127,44 +129,13 @@ async fn serve(
     });
     metrics.observe(Arc::new(observed::Gauges::new(&desk)));
 
-    let control = Control::bind(&config.admin.socket, config.admin.socket_mode)?;
     let scrape = TcpListener::bind(config.metrics.listen).await?;
     let scrape_at = scrape.local_addr()?;
-    let stopped = || stop.clone().cancelled_owned();
-    let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(refresh.run(stopped()));
-    tasks.spawn(refresh::pulse(Arc::clone(&rooms.quota), clock, hand_out, stopped()));
-    let recent = Arc::clone(&desk.recent);
-    let per_second = config.log.refusals_per_second;
-    tasks.spawn(telemetry::write_refusals(refusal_lines, per_second, recent));
-    tasks.spawn(control.serve(Arc::clone(&desk) as Arc<dyn crate::admin::control::Answers>));
-    let endpoint = telemetry::serve(scrape, Arc::clone(&metrics), stopped());
-    tasks.spawn(async move {
-        if let Err(error) = endpoint.await {
-            tracing::error!(%error, "metrics endpoint");
-        }
-    });
-    let follower = Arc::clone(&proxy);
-    tasks.spawn(async move {
-        while let Some(changed) = changes.recv().await {
-            follower.changed(&changed, clock.now());
-        }
-    });
-    let (poster, ledger) = (Arc::clone(&proxy), Arc::clone(&rooms.ledger));
-    tasks.spawn(async move {
-        let mut letters = Vec::new();
-        while held.recv_many(&mut letters, HELD).await > 0 {
-            ledger.flush().await;
-            letters.drain(..).for_each(|letter| poster.post(letter));
-        }
-    });
-    let keeper = tokio::spawn({
-        let (ledger, stopped) = (Arc::clone(&rooms.ledger), stopped());
-        async move { ledger.run(stopped).await }
-    });
-    if let Some(registrar) = &rooms.registrar {
-        tasks.spawn(forget_bindings(Arc::clone(registrar), clock, stopped()));
-    }
+    let control = Control::bind(&config.admin.socket, config.admin.socket_mode)?;
+    let behind =
+        Behind { refresh, changes, hand_out, refusals: refusal_lines, held, control, scrape };
+    let mut tasks = behind.start(&rooms, &desk, &metrics, &config, &stop);
+    let keeper = tasks::keep(&rooms.ledger, &stop);
 
     let threads = bound.run(proxy, clock, stop.clone())?;
     announce(&addresses, scrape_at, &desk);
@@ -258,24 +229,6 @@ async fn attend(desk: &Arc<Desk>, liveness: &Liveness, clock: Clock, stop: &Canc
                 if let Err(dead) = systemd::watchdog(liveness, clock.now().mono_ms) {
                     tracing::error!(?dead, "workers do not answer");
                 }
-            }
-        }
-    }
-}
-
-/// Bindings whose time is over return their memory.
-async fn forget_bindings(
-    registrar: Arc<Registrar>,
-    clock: Clock,
-    stop: impl Future<Output = ()> + Send,
-) {
-    tokio::pin!(stop);
-    let mut tick = tokio::time::interval(Duration::from_secs(10));
-    loop {
-        tokio::select! {
-            () = &mut stop => return,
-            _ = tick.tick() => {
-                registrar.expire(clock.now());
             }
         }
     }

@@ -10,12 +10,13 @@ use super::token::{Errand, Flow};
 use std::sync::atomic::Ordering;
 
 use crate::admission::{
-    address_of, contact_name, has_name, is_named, key_of, match_device, same_uri,
+    Admission, address_of, contact_name, has_name, is_named, key_of, match_device, same_uri,
 };
 use crate::clock::Now;
 use crate::license::FeatureSet;
 use crate::quota::{
-    Answer, Binding, Call, Device, Granted, Ids, Kept, Refusal, Settled, State, Ticket,
+    Answer, Binding, Call, Device, Granted, Ids, Kept, Matcher, Owned, Refusal, Settled, State,
+    Ticket,
 };
 use crate::sip::Message;
 
@@ -66,34 +67,49 @@ impl Proxy {
         listed: &[Listed],
         now: Now,
     ) -> Outcome {
-        let mut outcome = Outcome { told: vec![None; listed.len()], refused: None };
-        let ticket = asked.held.ticket.take();
-        let Asked { aor, flow, order, .. } = asked;
-        let quota = self.admission.quota();
+        let told = vec![None; listed.len()];
         let own: Vec<usize> = (0..listed.len())
             .filter(|index| listed.get(*index).is_some_and(|one| self.is_own(&asked, one)))
             .collect();
-        let Some(owned) = quota.owned(aor) else {
+        let refuse = |refused| Outcome { told: told.clone(), refused };
+        let Some(owned) = self.admission.quota().owned(asked.aor) else {
             // The number is nobody's any more; what leaves may leave.
-            outcome.refused = (!own.is_empty() && asked.errand == Errand::Register)
-                .then(crate::admission::Admission::unknown);
-            return outcome;
+            return refuse((!own.is_empty()).then(Admission::unknown));
         };
-        if !own.is_empty()
-            && let Some(refused) = refused_within_a_second(now, &owned)
-        {
-            outcome.refused = Some(refused);
-            return outcome;
+        let late = refused_within_a_second(now, &owned).filter(|_| !own.is_empty());
+        if late.is_some() {
+            return refuse(late);
         }
+        let ticket = asked.held.ticket.take();
+        let settled = self.settle_own(&asked, ticket, &owned, listed, &own, now);
+        self.note_flows(asked.aor, asked.flow, &settled);
+        let mut outcome = refuse(None);
+        for (index, kept) in own.iter().zip(&settled.kept) {
+            let Some(told) = outcome.told.get_mut(*index) else { continue };
+            *told = told_secs(kept, listed.get(*index), now);
+        }
+        outcome.refused = settled.late_refusal.filter(|_| settled.kept.contains(&Kept::Refused));
+        outcome
+    }
+
+    /// Hands the quota what the answer grants to the request's own Contacts, and what it shows gone.
+    fn settle_own(
+        &self,
+        asked: &Asked<'_>,
+        ticket: Option<Ticket>,
+        owned: &Owned,
+        listed: &[Listed],
+        own: &[usize],
+        now: Now,
+    ) -> Settled {
         let dead = |device: &Device| self.is_dead(device);
-        let shown: Vec<(Ids, &Listed)> = own
+        let own: Vec<(Ids, &Listed)> = own
             .iter()
             .filter_map(|index| listed.get(*index))
-            .map(|one| (ids_of_own(&asked, one), one))
+            .map(|one| (ids_of_own(asked, one), one))
             .collect();
-        let device = asked.device;
-        let alone = own.len() == 1;
-        let matchers: Vec<_> = shown
+        let (device, alone) = (asked.device, own.len() == 1);
+        let matchers: Vec<_> = own
             .iter()
             .map(|(ids, _)| {
                 move |known: &Device| {
@@ -102,7 +118,7 @@ impl Proxy {
                 }
             })
             .collect();
-        let granted: Vec<Granted<'_>> = shown
+        let granted: Vec<Granted<'_>> = own
             .iter()
             .zip(&matchers)
             .map(|((ids, one), matcher)| Granted {
@@ -111,33 +127,29 @@ impl Proxy {
                 app: self.admission.is_app(owned.kind, ids),
                 push: one.push,
                 needs: FeatureSet::NONE,
-                binding: binding_of(one, flow, now),
+                binding: binding_of(one, asked.flow, now),
             })
             .collect();
-        let gone = gone_matchers(&asked, listed);
-        let gone: Vec<crate::quota::Matcher<'_>> =
-            gone.iter().map(|one| one.as_ref() as _).collect();
+        let gone = gone_matchers(asked, listed);
+        let gone: Vec<Matcher<'_>> = gone.iter().map(|one| one.as_ref() as _).collect();
         // Who is late is not replaced: its place is kept for the margin.
         let lists = |device: &Device| device.state(now) == State::Held || is_listed(device, listed);
-        let lists_all = match &self.registry {
-            Registry::BuiltIn(_) => true,
-            Registry::Upstream(upstream) => upstream.lists_all,
-        };
         let answer = Answer {
             granted: &granted,
             gone: &gone,
-            order,
-            listed: if lists_all { Some(&lists) } else { None },
+            order: asked.order,
+            listed: if self.lists_all() { Some(&lists) } else { None },
             unchallenged: asked.unchallenged && !granted.is_empty(),
         };
-        let settled = quota.settle(aor, &owned, ticket, &answer, now);
-        self.note_flows(aor, flow, &settled);
-        for (index, kept) in own.iter().zip(&settled.kept) {
-            let Some(told) = outcome.told.get_mut(*index) else { continue };
-            *told = told_secs(kept, listed.get(*index), now);
+        self.admission.quota().settle(asked.aor, owned, ticket, &answer, now)
+    }
+
+    /// Whether a 2xx lists every binding of the number.
+    fn lists_all(&self) -> bool {
+        match &self.registry {
+            Registry::BuiltIn(_) => true,
+            Registry::Upstream(upstream) => upstream.lists_all,
         }
-        outcome.refused = settled.late_refusal.filter(|_| settled.kept.contains(&Kept::Refused));
-        outcome
     }
 
     fn is_own(&self, asked: &Asked<'_>, one: &Listed) -> bool {

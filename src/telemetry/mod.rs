@@ -18,7 +18,7 @@ use crate::config::{Log, LogFormat};
 pub use cells::Cells;
 pub use endpoint::serve;
 pub use recent::{Recent, is_refusal_id};
-pub use refusals::{RefusalLine, RefusalLog, escaped, write_refusals};
+pub use refusals::{RefusalLine, RefusalLog, RefusalQueue, escaped, write_refusals};
 pub use scrape::{GroupGauge, Metrics, Observed};
 
 /// Keeps the log flowing; dropping it writes what is still queued.

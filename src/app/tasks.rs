@@ -1,0 +1,104 @@
+//! The tasks behind the wire: what follows the store, keeps seats, answers people and scrapes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::Rooms;
+use super::answers::Desk;
+use crate::admin::control::{Answers, Control};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::ledger::Ledger;
+use crate::proxy::{Letter, Proxy};
+use crate::quota::Changes;
+use crate::refresh::{self, Refresh};
+use crate::registrar::Registrar;
+use crate::telemetry::{self, Metrics, RefusalQueue};
+
+/// Answers taken out of the queue at once.
+const LETTERS: usize = 10_000;
+
+/// What the tasks work on, and which only one of them may have.
+pub struct Behind {
+    pub refresh: Refresh,
+    pub changes: mpsc::Receiver<Changes>,
+    pub hand_out: mpsc::Sender<Changes>,
+    pub refusals: RefusalQueue,
+    pub held: mpsc::Receiver<Letter>,
+    pub control: Control,
+    pub scrape: TcpListener,
+}
+
+impl Behind {
+    /// Starts all of them; they end when `stop` is cancelled, or are aborted with the set.
+    pub fn start(
+        self,
+        rooms: &Rooms,
+        desk: &Arc<Desk>,
+        metrics: &Arc<Metrics>,
+        config: &Config,
+        stop: &CancellationToken,
+    ) -> JoinSet<()> {
+        let clock = rooms.clock;
+        let stopped = || stop.clone().cancelled_owned();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(self.refresh.run(stopped()));
+        tasks.spawn(refresh::pulse(Arc::clone(&rooms.quota), clock, self.hand_out, stopped()));
+        let (recent, per_second) = (Arc::clone(&desk.recent), config.log.refusals_per_second);
+        tasks.spawn(telemetry::write_refusals(self.refusals, per_second, recent));
+        tasks.spawn(self.control.serve(Arc::clone(desk) as Arc<dyn Answers>));
+        tasks.spawn(scrape(self.scrape, Arc::clone(metrics), stop.clone()));
+        tasks.spawn(follow(self.changes, Arc::clone(&desk.proxy), clock));
+        tasks.spawn(release(self.held, Arc::clone(&rooms.ledger), Arc::clone(&desk.proxy)));
+        if let Some(registrar) = &rooms.registrar {
+            tasks.spawn(forget_bindings(Arc::clone(registrar), clock, stop.clone()));
+        }
+        tasks
+    }
+}
+
+/// Keeps the seats until `stop`, and then writes what is left.
+pub fn keep(ledger: &Arc<Ledger>, stop: &CancellationToken) -> JoinHandle<()> {
+    let (ledger, stopped) = (Arc::clone(ledger), stop.clone().cancelled_owned());
+    tokio::spawn(async move { ledger.run(stopped).await })
+}
+
+async fn scrape(listener: TcpListener, metrics: Arc<Metrics>, stop: CancellationToken) {
+    if let Err(error) = telemetry::serve(listener, metrics, stop.cancelled_owned()).await {
+        tracing::error!(%error, "metrics endpoint");
+    }
+}
+
+/// What the quota took away is taken from the registrar too.
+async fn follow(mut changes: mpsc::Receiver<Changes>, proxy: Arc<Proxy>, clock: Clock) {
+    while let Some(changed) = changes.recv().await {
+        proxy.changed(&changed, clock.now());
+    }
+}
+
+/// Answers that promise a seat leave when it is on disk.
+async fn release(mut held: mpsc::Receiver<Letter>, ledger: Arc<Ledger>, proxy: Arc<Proxy>) {
+    let mut letters = Vec::new();
+    while held.recv_many(&mut letters, LETTERS).await > 0 {
+        ledger.flush().await;
+        letters.drain(..).for_each(|letter| proxy.post(letter));
+    }
+}
+
+/// Bindings whose time is over return their memory.
+async fn forget_bindings(registrar: Arc<Registrar>, clock: Clock, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(Duration::from_secs(10));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {
+                registrar.expire(clock.now());
+            }
+        }
+    }
+}
