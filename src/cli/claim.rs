@@ -37,7 +37,7 @@ pub async fn run(desk: &Desk, command: ClaimCommand) -> Result<Shown, Failure> {
         ClaimCommand::Remove { id } => {
             let shown = stored(desk, ClaimId(id), "removed").await?;
             let usage = desk.usage().await?;
-            let terms = desk.terms(false, &usage);
+            let terms = desk.terms(&usage);
             let warnings = desk.store.remove_claim(ClaimId(id), terms).await?;
             Ok(shown.with_warnings(&warnings))
         }
@@ -86,7 +86,7 @@ async fn add(desk: &Desk, claim: Claim) -> Result<Shown, Failure> {
         }
         ClaimRule::Address { .. } => None,
     };
-    let written = desk.store.add_claim(claim, desk.terms(false, &usage)).await?;
+    let written = desk.store.add_claim(claim, desk.terms(&usage)).await?;
     let mut shown = stored(desk, written.id, "added").await?.with_warnings(&written.warnings);
     shown.text.extend(note);
     Ok(shown)
@@ -94,7 +94,7 @@ async fn add(desk: &Desk, claim: Claim) -> Result<Shown, Failure> {
 
 async fn edit(desk: &Desk, id: ClaimId, kind: NumberKind) -> Result<Shown, Failure> {
     let usage = desk.usage().await?;
-    let terms = desk.terms(false, &usage);
+    let terms = desk.terms(&usage);
     let written = desk.store.edit_claim(id, |claim| claim.kind = kind, terms).await?;
     Ok(stored(desk, id, "changed").await?.with_warnings(&written.warnings))
 }

@@ -32,6 +32,8 @@ pub struct Desk {
     pub store: Store,
     pub now: Moment,
     pub paint: Paint,
+    /// `--force`.
+    pub force: bool,
 }
 
 impl Shown {
@@ -71,7 +73,7 @@ fn warning_row(warning: &Warning) -> Value {
 
 impl Desk {
     /// Opens the database that the config names; it is created where there is none.
-    pub async fn open(config: Config, paint: Paint) -> Result<Self, Failure> {
+    pub async fn open(config: Config, paint: Paint, force: bool) -> Result<Self, Failure> {
         let Database::Sqlite(path) = &config.database else {
             return Err(Failure::new("database: only sqlite: can be used so far"));
         };
@@ -81,7 +83,7 @@ impl Desk {
         if is_new {
             give_to_folders_owner(path);
         }
-        Ok(Self { config, store, now: Clock::start().now().moment(), paint })
+        Ok(Self { config, store, now: Clock::start().now().moment(), paint, force })
     }
 
     /// The tree and the directory as they stand in the database.
@@ -126,8 +128,8 @@ impl Desk {
     }
 
     /// Under what terms a write is checked.
-    pub fn terms<'u>(&self, force: bool, usage: &'u (dyn Usage + Sync)) -> Terms<'u> {
-        Terms { at: self.now, force, usage }
+    pub fn terms<'u>(&self, usage: &'u (dyn Usage + Sync)) -> Terms<'u> {
+        Terms { at: self.now, force: self.force, usage }
     }
 
     /// A group's path, `/`, or `user:NAME`.

@@ -26,20 +26,21 @@ struct GroupRow {
 /// Does what was asked.
 pub async fn run(desk: &Desk, command: GroupCommand) -> Result<Shown, Failure> {
     match command {
-        GroupCommand::Add { path, flags, force } => add(desk, &path, flags, force.force).await,
-        GroupCommand::Edit { path, flags, no_restrict, rename, force } => {
+        GroupCommand::Add { path, flags } => add(desk, &path, flags).await,
+        GroupCommand::Edit { path, flags, no_restrict, no_monitor, rename } => {
             let edit = |group: &mut Group| {
                 apply(group, flags);
                 group.restricted &= !no_restrict;
+                group.monitor &= !no_monitor;
                 group.name = rename.unwrap_or(std::mem::take(&mut group.name));
             };
-            edit_group(desk, &path, edit, force.force).await
+            edit_group(desk, &path, edit).await
         }
         GroupCommand::Move { path, new_parent } => {
             let parent = group_at(&desk.tree().await?, &new_parent)?;
-            edit_group(desk, &path, |group| group.parent = Some(parent), false).await
+            edit_group(desk, &path, |group| group.parent = Some(parent)).await
         }
-        GroupCommand::Remove { path, force } => remove(desk, &path, force.force).await,
+        GroupCommand::Remove { path } => remove(desk, &path).await,
         GroupCommand::Show { path } => show(desk, &path).await,
         GroupCommand::List { path } => list(desk, path.as_deref()).await,
     }
@@ -50,7 +51,7 @@ pub fn group_at(tree: &Tree, path: &str) -> Result<GroupId, Failure> {
     tree.find(path).ok_or_else(|| Failure::new(format!("no group is called {path:?}")))
 }
 
-async fn add(desk: &Desk, path: &str, flags: GroupFlags, force: bool) -> Result<Shown, Failure> {
+async fn add(desk: &Desk, path: &str, flags: GroupFlags) -> Result<Shown, Failure> {
     let tree = desk.tree().await?;
     let path = path.trim_matches('/');
     let (parent, name) = path.rsplit_once('/').unwrap_or(("/", path));
@@ -71,7 +72,7 @@ async fn add(desk: &Desk, path: &str, flags: GroupFlags, force: bool) -> Result<
     apply(&mut group, flags);
     let usage = desk.usage().await?;
     let change = Change::AddGroup { group, licenses: Vec::new() };
-    let written = desk.store.write(change, desk.terms(force, &usage)).await?;
+    let written = desk.store.write(change, desk.terms(&usage)).await?;
     let id = GroupId(written.id.first().copied().unwrap_or_default());
     let row = stored(desk, id).await?;
     let text = format!("group {} added", row.group);
@@ -82,6 +83,7 @@ async fn add(desk: &Desk, path: &str, flags: GroupFlags, force: bool) -> Result<
 fn apply(group: &mut Group, flags: GroupFlags) {
     group.kind = flags.kind.unwrap_or(std::mem::take(&mut group.kind));
     group.restricted |= flags.restrict;
+    group.monitor |= flags.monitor;
     group.hand_out = flags.hand_out.unwrap_or(group.hand_out);
     group.time_zone = flags.time_zone.or(group.time_zone);
     if !flags.admin_emails.is_empty() {
@@ -93,22 +95,21 @@ async fn edit_group(
     desk: &Desk,
     path: &str,
     edit: impl FnOnce(&mut Group),
-    force: bool,
 ) -> Result<Shown, Failure> {
     let id = group_at(&desk.tree().await?, path)?;
     let usage = desk.usage().await?;
-    let written = desk.store.edit_group(id, edit, desk.terms(force, &usage)).await?;
+    let written = desk.store.edit_group(id, edit, desk.terms(&usage)).await?;
     let row = stored(desk, id).await?;
     let text = format!("group {} changed", row.group);
     Ok(Shown::new(row, text)?.with_warnings(&written.warnings))
 }
 
-async fn remove(desk: &Desk, path: &str, force: bool) -> Result<Shown, Failure> {
+async fn remove(desk: &Desk, path: &str) -> Result<Shown, Failure> {
     let tree = desk.tree().await?;
     let id = group_at(&tree, path)?;
     let row = row(&tree, id)?;
     let usage = desk.usage().await?;
-    let warnings = desk.store.remove_group(id, desk.terms(force, &usage)).await?;
+    let warnings = desk.store.remove_group(id, desk.terms(&usage)).await?;
     let text = format!("group {} removed", row.group);
     Ok(Shown::new(row, text)?.with_warnings(&warnings))
 }

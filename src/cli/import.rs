@@ -31,7 +31,7 @@ pub async fn run(desk: &Desk, command: ImportCommand) -> Result<Shown, Failure> 
             eprintln!("{written} written");
         }
     };
-    let done = desk.store.import_numbers(numbers, desk.terms(false, &usage), progress).await?;
+    let done = desk.store.import_numbers(numbers, desk.terms(&usage), progress).await?;
     let added = counted(i64::try_from(done.added).unwrap_or(i64::MAX), "number");
     let text = format!("{added} added, {} there already", done.present);
     let json = json!({"added": done.added, "present": done.present});

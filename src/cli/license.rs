@@ -13,32 +13,30 @@ use super::time::When;
 /// Does what was asked.
 pub async fn run(desk: &Desk, command: LicenseCommand) -> Result<Shown, Failure> {
     match command {
-        LicenseCommand::Add { path, user, sip, flags, force } => {
+        LicenseCommand::Add { path, user, sip, flags } => {
             let tree = desk.tree().await?;
             let holder = holder(&tree, path.as_deref(), user.as_deref())?;
-            add(desk, &tree, holder, sip, flags, force.force).await
+            add(desk, &tree, holder, sip, flags).await
         }
-        LicenseCommand::Edit { id, sip, flags, force } => {
-            edit(desk, LicenseId(id), sip, flags, force.force).await
-        }
-        LicenseCommand::Suspend { id, force } => {
+        LicenseCommand::Edit { id, sip, flags } => edit(desk, LicenseId(id), sip, flags).await,
+        LicenseCommand::Suspend { id } => {
             let usage = desk.usage().await?;
-            let terms = desk.terms(force.force, &usage);
+            let terms = desk.terms(&usage);
             let warnings = desk.store.suspend_license(LicenseId(id), terms).await?;
             let shown = stored(desk, LicenseId(id), "suspended").await?;
             Ok(shown.with_warnings(&warnings))
         }
-        LicenseCommand::Resume { id, force } => {
+        LicenseCommand::Resume { id } => {
             let usage = desk.usage().await?;
-            let terms = desk.terms(force.force, &usage);
+            let terms = desk.terms(&usage);
             let warnings = desk.store.resume_license(LicenseId(id), terms).await?;
             let shown = stored(desk, LicenseId(id), "resumed").await?;
             Ok(shown.with_warnings(&warnings))
         }
-        LicenseCommand::Remove { id, force } => {
+        LicenseCommand::Remove { id } => {
             let shown = stored(desk, LicenseId(id), "removed").await?;
             let usage = desk.usage().await?;
-            let terms = desk.terms(force.force, &usage);
+            let terms = desk.terms(&usage);
             let warnings = desk.store.remove_license(LicenseId(id), terms).await?;
             Ok(shown.with_warnings(&warnings))
         }
@@ -65,7 +63,6 @@ async fn add(
     holder: Holder,
     sip_numbers: u32,
     flags: LicenseFlags,
-    force: bool,
 ) -> Result<Shown, Failure> {
     let mut license = License {
         id: LicenseId(0),
@@ -79,7 +76,7 @@ async fn add(
     };
     Edit::of(flags, tree.zone_of_holder(holder), desk.now)?.apply(&mut license);
     let usage = desk.usage().await?;
-    let written = desk.store.add_license(license, desk.terms(force, &usage)).await?;
+    let written = desk.store.add_license(license, desk.terms(&usage)).await?;
     Ok(stored(desk, written.id, "added").await?.with_warnings(&written.warnings))
 }
 
@@ -88,7 +85,6 @@ async fn edit(
     id: LicenseId,
     sip_numbers: Option<u32>,
     flags: LicenseFlags,
-    force: bool,
 ) -> Result<Shown, Failure> {
     let tree = desk.tree().await?;
     let holder = existing(&tree, id)?.holder;
@@ -98,7 +94,7 @@ async fn edit(
         edit.apply(license);
     };
     let usage = desk.usage().await?;
-    let written = desk.store.edit_license(id, change, desk.terms(force, &usage)).await?;
+    let written = desk.store.edit_license(id, change, desk.terms(&usage)).await?;
     Ok(stored(desk, id, "changed").await?.with_warnings(&written.warnings))
 }
 

@@ -59,7 +59,7 @@ pub fn main(run: impl FnOnce(Config, bool) -> ExitCode) -> ExitCode {
         command => command,
     };
     let answer = match located(&cli.config) {
-        Ok(config) => perform(config, command),
+        Ok(config) => perform(config, command, cli.force),
         Err(report) => check::faults(&report),
     };
     print::answer(answer, json)
@@ -74,13 +74,13 @@ pub fn drawn(tree: &TreeNode) -> String {
     draw::tree(Paint::of_stdout(), tree)
 }
 
-fn perform(config: Config, command: Command) -> Result<Shown, Failure> {
+fn perform(config: Config, command: Command, force: bool) -> Result<Shown, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(error.to_string()))?;
     runtime.block_on(async {
-        let desk = Desk::open(config, Paint::of_stdout()).await?;
+        let desk = Desk::open(config, Paint::of_stdout(), force).await?;
         dispatch(&desk, command).await
     })
 }

@@ -34,7 +34,7 @@ pub async fn run(desk: &Desk, command: NumberCommand) -> Result<Shown, Failure> 
             let found = desk.store.find_number(&desk.number(&number)?).await?;
             let shown = stored(desk, &found.aor, "removed").await?;
             let usage = desk.usage().await?;
-            let warnings = desk.store.remove_number(found.id, desk.terms(false, &usage)).await?;
+            let warnings = desk.store.remove_number(found.id, desk.terms(&usage)).await?;
             Ok(shown.with_warnings(&warnings))
         }
         NumberCommand::Show { number } => show(desk, &desk.number(&number)?).await,
@@ -60,7 +60,7 @@ async fn add(
     let number = Number { id: NumberId(0), aor: desk.number(text)?, owner, kind, password };
     let aor = number.aor.clone();
     let usage = desk.usage().await?;
-    let written = desk.store.add_number(number, desk.terms(false, &usage)).await?;
+    let written = desk.store.add_number(number, desk.terms(&usage)).await?;
     let mut shown = stored(desk, &aor, "added").await?.with_warnings(&written.warnings);
     if let Some(note) = foreign_domain(desk, &aor) {
         shown.text.push_str(&note);
@@ -93,7 +93,7 @@ async fn edit(
         }
     };
     let usage = desk.usage().await?;
-    let written = desk.store.edit_number(found.id, edit, desk.terms(false, &usage)).await?;
+    let written = desk.store.edit_number(found.id, edit, desk.terms(&usage)).await?;
     Ok(stored(desk, &found.aor, "changed").await?.with_warnings(&written.warnings))
 }
 

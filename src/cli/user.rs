@@ -31,7 +31,7 @@ pub async fn run(desk: &Desk, command: UserCommand) -> Result<Shown, Failure> {
             let groups = groups_at(&tree, &groups)?;
             let user = User { id: UserId(0), name, email, groups };
             let usage = desk.usage().await?;
-            let written = desk.store.add_user(user, desk.terms(false, &usage)).await?;
+            let written = desk.store.add_user(user, desk.terms(&usage)).await?;
             let shown = stored(desk, written.id, "added").await?;
             Ok(shown.with_warnings(&written.warnings))
         }
@@ -49,15 +49,15 @@ pub async fn run(desk: &Desk, command: UserCommand) -> Result<Shown, Failure> {
                 user.name = rename.unwrap_or(std::mem::take(&mut user.name));
             };
             let usage = desk.usage().await?;
-            let written = desk.store.edit_user(id, edit, desk.terms(false, &usage)).await?;
+            let written = desk.store.edit_user(id, edit, desk.terms(&usage)).await?;
             let shown = stored(desk, id, "changed").await?;
             Ok(shown.with_warnings(&written.warnings))
         }
-        UserCommand::Remove { name, force } => {
+        UserCommand::Remove { name } => {
             let id = user_named(&desk.tree().await?, &name)?;
             let shown = stored(desk, id, "removed").await?;
             let usage = desk.usage().await?;
-            let terms = desk.terms(force.force, &usage);
+            let terms = desk.terms(&usage);
             let warnings = desk.store.remove_user(id, terms).await?;
             Ok(shown.with_warnings(&warnings))
         }

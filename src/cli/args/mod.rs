@@ -5,7 +5,7 @@ mod records;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 pub use owned::{ClaimCommand, NumberCommand, Owner};
 pub use records::{
@@ -29,6 +29,12 @@ pub struct Cli {
     /// The config file; default: ./admitd.toml, else /etc/admitd/admitd.toml, else the defaults
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Write although something no longer fits; never grants more than is left
+    ///
+    /// Works for shrinking, shortening and removing a license, for switching a restriction on, and
+    /// for deleting. The gates then hold the line.
+    #[arg(long, global = true)]
+    pub force: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -136,17 +142,6 @@ pub enum SeatsCommand {
         /// The device, as `seats` lists it; default: all of the number
         device: Option<String>,
     },
-}
-
-/// A write that rules may refuse.
-#[derive(Clone, Copy, Debug, Args)]
-pub struct Force {
-    /// Write although something no longer fits; never grants more than is left
-    ///
-    /// Works for shrinking, shortening and removing a license, for switching a restriction on, and
-    /// for deleting. The gates then hold the line.
-    #[arg(long)]
-    pub force: bool,
 }
 
 /// `import …`

@@ -5,7 +5,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use crate::cli::time::When;
 use crate::license::{Feature, HandOut};
 
-use super::{Force, words};
+use super::words;
 
 /// `group …`
 #[derive(Debug, Subcommand)]
@@ -19,8 +19,6 @@ pub enum GroupCommand {
         path: String,
         #[command(flatten)]
         flags: GroupFlags,
-        #[command(flatten)]
-        force: Force,
     },
     /// Change a group; only what is named changes
     #[command(
@@ -34,11 +32,12 @@ pub enum GroupCommand {
         /// Lift the restriction: no limit of its own, its licenses rest
         #[arg(long, conflicts_with = "restrict")]
         no_restrict: bool,
+        /// Hold the limit again; what is over it is revoked
+        #[arg(long, conflicts_with = "monitor")]
+        no_monitor: bool,
         /// Give it another name in its place
         #[arg(long, value_name = "NAME")]
         rename: Option<String>,
-        #[command(flatten)]
-        force: Force,
     },
     /// Move a group with all below it under another parent
     #[command(
@@ -54,8 +53,6 @@ pub enum GroupCommand {
     Remove {
         /// Which group
         path: String,
-        #[command(flatten)]
-        force: Force,
     },
     /// Show one group: settings, licenses, members, numbers, claims
     Show {
@@ -84,6 +81,9 @@ pub struct GroupFlags {
     /// IANA time zone; default: that of the group above
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     pub time_zone: Option<chrono_tz::Tz>,
+    /// Let through above the limit, and count what is above it as over
+    #[arg(long)]
+    pub monitor: bool,
     /// Address of an administrator; may be given several times, and then replaces the list
     #[arg(long = "admin-email", value_name = "ADDRESS")]
     pub admin_emails: Vec<String>,
@@ -108,8 +108,6 @@ pub enum LicenseCommand {
         sip: u32,
         #[command(flatten)]
         flags: LicenseFlags,
-        #[command(flatten)]
-        force: Force,
     },
     /// Change a license; only what is named changes
     #[command(
@@ -123,29 +121,21 @@ pub enum LicenseCommand {
         sip: Option<u32>,
         #[command(flatten)]
         flags: LicenseFlags,
-        #[command(flatten)]
-        force: Force,
     },
     /// Stop a license on the wire; what it granted stays handed out
     Suspend {
         /// Which license
         id: i64,
-        #[command(flatten)]
-        force: Force,
     },
     /// Undo suspend
     Resume {
         /// Which license
         id: i64,
-        #[command(flatten)]
-        force: Force,
     },
     /// Remove a license
     Remove {
         /// Which license
         id: i64,
-        #[command(flatten)]
-        force: Force,
     },
     /// Show one license
     Show {
@@ -233,8 +223,6 @@ pub enum UserCommand {
     Remove {
         /// Which user
         name: String,
-        #[command(flatten)]
-        force: Force,
     },
     /// Show one user
     Show {
