@@ -102,7 +102,7 @@ pub fn try_next(config: &Path, sip: impl Display, metrics: impl Display) -> Stri
   demo license list
 
   # A register of your own, from the full building and from the one whose Trial ends:
-  sipsak -U -C sip:1005@127.0.0.1 -x 60 -i -s sip:1005@{sip}
+  sipsak -U -C sip:1005@127.0.0.1 -x 60 -i -v -s sip:1005@{sip}
   demo license add '{B_RESIDENCE}' --sip 3 --until +30d    # door-b is back with its next attempt
   demo license add '{A_RESIDENCE}' --sip 2 --until +30d    # 1003 gets in; now yours passes too
   demo seats free sip:1001@example.com

@@ -21,8 +21,7 @@ pub struct Arrival<'a> {
 impl<'a> Arrival<'a> {
     /// The flow it came by.
     pub fn flow(&self) -> Flow {
-        let Source { side, protocol, remote, local, socket, connection } = *self.source;
-        Flow { side, protocol, remote, local, socket, connection }
+        *self.source
     }
 
     /// The port that its answer goes to over UDP: where it came from, or without `rport` that of

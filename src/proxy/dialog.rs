@@ -77,7 +77,7 @@ impl Proxy {
             Some(connection) => self.is_open(connection),
         };
         if stands {
-            return Some(flow.clone());
+            return Some(*flow);
         }
         let live = |device: &&Device| device.state(arrival.now) != State::Dormant;
         let newest = |entry: &crate::quota::Entry| {

@@ -199,13 +199,13 @@ impl Proxy {
                 (RouteToken::Upstream { seat }, Side::Upstream, here.local)
             }
             Hop::Device { flow, seat } => {
-                let token = RouteToken::Device { flow: flow.clone(), seat: seat.clone() };
+                let token = RouteToken::Device { flow: *flow, seat: seat.clone() };
                 (token, Side::Device, flow.local)
             }
         };
         let behind_token = match here.side {
             Side::Upstream => RouteToken::Upstream { seat: onward.origin.clone() },
-            Side::Device => RouteToken::Device { flow: here.clone(), seat: onward.origin.clone() },
+            Side::Device => RouteToken::Device { flow: here, seat: onward.origin.clone() },
         };
         let tag = message.from().and_then(|from| from.tag()).unwrap_or(&[]);
         let seal = |token: &RouteToken| self.keys.seal_dialog(token, message.call_id(), tag);

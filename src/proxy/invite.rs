@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::Proxy;
 use super::arrival::Arrival;
+use super::built_in::Check;
 use super::forward::{Hop, Onward};
 use super::parts::Registry;
 use super::pending::Held;
@@ -193,10 +194,10 @@ impl Proxy {
             return None;
         }
         match built_in.verify(arrival, &caller.aor) {
-            super::local::Check::Verified => None,
-            super::local::Check::Absent => Some(Verdict::Challenge { stale: false }),
-            super::local::Check::Stale => Some(Verdict::Challenge { stale: true }),
-            super::local::Check::Wrong => Some(Verdict::Refuse(Admission::unknown())),
+            Check::Verified => None,
+            Check::Absent => Some(Verdict::Challenge { stale: false }),
+            Check::Stale => Some(Verdict::Challenge { stale: true }),
+            Check::Wrong => Some(Verdict::Refuse(Admission::unknown())),
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod answers;
 mod arrival;
+mod built_in;
 mod dialog;
 mod emergency;
 mod fork;
@@ -18,6 +19,7 @@ mod reply;
 mod revoke;
 mod routes;
 mod settle;
+mod spread;
 mod terminate;
 mod token;
 mod transaction;
@@ -34,8 +36,8 @@ use crate::sip::{Fault, Index, Limits, Method, Rejected};
 use crate::telemetry::{Cells, RefusalLog};
 use crate::transport::{ConnectionId, Destination, Handler, Outbox, Protocol, Side, Source};
 
+pub use built_in::{BuiltIn, Secrets};
 pub use hold::{Hold, Letter};
-pub use local::{BuiltIn, Secrets};
 pub use names::{Advertise, Names};
 pub use parts::{Parts, Registry, Upstream};
 pub use token::{Flow, Keys};

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::built_in::BuiltIn;
 use super::hold::Hold;
-use super::local::BuiltIn;
 use super::names::Names;
 use super::token::Keys;
 use crate::admission::Admission;

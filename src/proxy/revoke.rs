@@ -112,7 +112,7 @@ impl Proxy {
             None,
         );
         let token = ViaToken {
-            flow: flow.clone(),
+            flow: *flow,
             answer_port: 0,
             errand: Errand::Other,
             receiver: Receiver::Upstream,
@@ -127,7 +127,7 @@ impl Proxy {
         let transport = via_transport(upstream.protocol);
         let via = format!("SIP/2.0/{transport} {bind};branch={branch};rport;adm={sealed}");
         let seat = SeatName { aor: aor.to_owned(), device };
-        let route = self.keys.seal_flow(&RouteToken::Device { flow: flow.clone(), seat });
+        let route = self.keys.seal_flow(&RouteToken::Device { flow: *flow, seat });
         let path = self.names.route(&route, Side::Upstream, bind, Protocol::Udp);
         let address = format!("<{aor}>");
         let from = format!("<{aor}>;tag={}", word.get(..10).unwrap_or("admitd"));

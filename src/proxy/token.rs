@@ -31,16 +31,7 @@ pub enum Purpose {
 }
 
 /// Where a message came from, and so where an answer or a later request to it goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flow {
-    pub side: Side,
-    pub protocol: Protocol,
-    pub remote: SocketAddr,
-    /// The address of ours that it came to; answers leave from there.
-    pub local: SocketAddr,
-    pub socket: u16,
-    pub connection: Option<ConnectionId>,
-}
+pub use crate::transport::Source as Flow;
 
 /// The serial of no connection: what a serial of another epoch is read as.
 const NO_CONNECTION: ConnectionId = ConnectionId(0);
@@ -129,7 +120,7 @@ const TAG_LEN: usize = 8;
 impl ViaToken {
     /// The flow that the answer goes to.
     pub fn answer_flow(&self) -> Flow {
-        let mut flow = self.flow.clone();
+        let mut flow = self.flow;
         if flow.protocol == Protocol::Udp {
             flow.remote.set_port(self.answer_port);
         }
