@@ -6,7 +6,7 @@ mod scene;
 
 use std::time::Duration;
 
-use peers::{Kamailio, Way, password};
+use peers::{Kamailio, Mode, Run, Sipp, Way, password};
 use scene::{Daemon, Message, Phone, authorize, eventually};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -117,6 +117,56 @@ fn hang_up(caller: &mut Phone, callee: &mut Phone, answer: &Message) {
     let bye = callee.expect_request("BYE", SOON).expect("the BYE arrives");
     callee.answer(&bye, 200, "OK", "", "");
     assert_eq!(final_answer(caller).status(), 200);
+}
+
+/// Registers users with their passwords, all at once; gives those answered 200 and those answered
+/// 403.
+fn register(daemon: &Daemon, mode: Mode, users: &[u32], secs: u32) -> (Vec<u32>, Vec<u32>) {
+    let remote = if mode == Mode::TcpEach { daemon.tcp } else { daemon.udp };
+    let rows: Vec<_> = users
+        .iter()
+        .map(|user| {
+            let password = password(&user.to_string());
+            let port = 20_000 + user;
+            let credentials = format!("[authentication username={user} password={password}]");
+            format!("{user};{port};{secs};{credentials}")
+        })
+        .collect();
+    let run = Run { scenario: "register_digest.xml", mode, remote, rows: &rows, more: &[] };
+    let lines = Sipp::start(&run).finish();
+    let with = |status: &str| {
+        let user = |line: &String| line.strip_suffix(status)?.trim().parse().ok();
+        lines.iter().filter_map(user).collect()
+    };
+    (with(" 200"), with(" 403"))
+}
+
+#[test]
+fn fifty_of_sixty_get_in_before_kamailio() {
+    for (way, mode, transport) in [
+        (Way::Path, Mode::UdpEach, "udp"),
+        (Way::Contact, Mode::TcpEach, "udp"),
+        (Way::Path, Mode::TcpEach, "tcp"),
+    ] {
+        let kamailio = Kamailio::start(way);
+        let daemon = Daemon::start(&kamailio.config(transport));
+        daemon.tell(&["group", "add", "Home", "--restrict"]);
+        daemon.tell(&["license", "add", "Home", "--sip", "50"]);
+        daemon.tell(&["claim", "add", "Home", "--domain", "example.com", "--range", "1000-1999"]);
+        eventually(SOON, "the numbers are known", || {
+            daemon.ask(&["explain", "sip:1000@example.com"])["cause"] != "unknown_number"
+        });
+        let everybody: Vec<u32> = (1000..1060).collect();
+
+        let (admitted, refused) = register(&daemon, mode, &everybody, HOUR);
+        assert_eq!((admitted.len(), refused.len()), (50, 10), "{way:?} {mode:?}");
+        assert_eq!(seats(&daemon).len(), 50);
+        let (left, _) = register(&daemon, mode, &admitted[7..8], 0);
+        assert_eq!(left, admitted[7..8], "{way:?} {mode:?}: leaves");
+        assert_eq!(seats(&daemon).len(), 49, "{way:?} {mode:?}: has left");
+        let (admitted, refused) = register(&daemon, mode, &refused, HOUR);
+        assert_eq!((admitted.len(), refused.len()), (1, 9), "{way:?} {mode:?}: one more");
+    }
 }
 
 fn each_way(test: fn(Way)) {

@@ -9,7 +9,7 @@ use super::names::Names;
 use super::parts::{Registry, Upstream};
 use super::pending::{Held, Patience};
 use super::routes::Routed;
-use super::token::{Errand, RouteToken, SeatName};
+use super::token::{Errand, Flow, RouteToken, SeatName};
 use crate::admission::{
     Address, Admission, FlowKey, Registration, Shown, address_of, contact_name, credentials_of,
     device_name, key_of,
@@ -243,14 +243,18 @@ impl Proxy {
         }
     }
 
-    /// Contact to us and back: for registrars that ignore Path. Parameters stay.
+    /// Contact to us and back: for registrars that ignore Path. Parameters stay. The Contact of a
+    /// device is the same by whatever flow it registers, or the registrar takes each new connection
+    /// for another binding, and a de-registration finds none.
     fn rewrite_contacts(&self, arrival: &Arrival<'_>, address: &Address, patch: &mut Patch) {
         let message = &arrival.message;
         for contact in message.contacts() {
             let Some(ids) = crate::admission::ids_of(&contact, message, arrival.remote()) else {
                 continue;
             };
-            let token = self.flow_token(arrival, &address.aor, device_name(&ids));
+            let seat = SeatName { aor: address.aor.clone(), device: device_name(&ids) };
+            let flow = Flow::newest_of_seat();
+            let token = self.keys.seal_flow(&RouteToken::Device { flow, seat });
             let name = self.names.sent_by(Side::Upstream, arrival.source.local);
             let mut uri = format!("sip:{token}@{name}");
             if let Some(addr) = contact.addr() {

@@ -33,6 +33,25 @@ pub enum Purpose {
 /// Where a message came from, and so where an answer or a later request to it goes.
 pub use crate::transport::Source as Flow;
 
+/// The serial of no connection: what a serial of another epoch is read as.
+const NO_CONNECTION: ConnectionId = ConnectionId(0);
+
+impl Flow {
+    /// None in particular: it leads to the newest flow of its seat. A token of it is the same in
+    /// every REGISTER of a device, whatever flow that comes by and whenever we started.
+    pub fn newest_of_seat() -> Self {
+        let nowhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        Self {
+            side: Side::Device,
+            protocol: Protocol::Tcp,
+            remote: nowhere,
+            local: nowhere,
+            socket: 0,
+            connection: Some(NO_CONNECTION),
+        }
+    }
+}
+
 /// Whose flow it is: the device `no` of the number `aor` (0: the number itself).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeatName {
@@ -291,9 +310,10 @@ fn put_flow(body: &mut Vec<u8>, flow: &Flow, epoch: u32) {
     put_address(body, flow.remote);
     put_address(body, flow.local);
     body.extend_from_slice(&flow.socket.to_be_bytes());
-    if let Some(ConnectionId(serial)) = flow.connection {
+    if let Some(connection) = flow.connection {
+        let epoch = if connection == NO_CONNECTION { 0 } else { epoch };
         body.extend_from_slice(&epoch.to_be_bytes());
-        body.extend_from_slice(&serial.to_be_bytes());
+        body.extend_from_slice(&connection.0.to_be_bytes());
     }
 }
 
@@ -449,6 +469,17 @@ mod tests {
         let token = restarted.open_via(&sealed, "b").unwrap();
 
         assert_eq!(token.flow.connection, Some(ConnectionId(0)));
+    }
+
+    #[test]
+    fn a_seats_token_is_the_same_after_a_restart() {
+        let seat = SeatName { aor: "sip:101@example.com".into(), device: 3 };
+        let token = RouteToken::Device { flow: Flow::newest_of_seat(), seat };
+        let sealed = keys().seal_flow(&token);
+        let restarted = Keys { epoch: 10, ..keys() };
+
+        assert_eq!(restarted.seal_flow(&token), sealed);
+        assert_eq!(restarted.open_flow(&sealed), Some(token));
     }
 
     #[test]
