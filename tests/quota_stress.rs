@@ -12,8 +12,8 @@ use admitd::license::{
     LicenseId, Moment, Number, NumberId, NumberKind, SERVER, Tree, User, UserId, Validity,
 };
 use admitd::quota::{
-    Answer, Binding, Call, CallDecision, Counts, Decision, Device, Granted, Ids, Limits, Quota,
-    Reach, Registering, SeatKind, Standing, State, Ticket, Touched, Wanted,
+    Answer, Binding, Call, CallDecision, Counts, Decision, Device, Granted, Ids, Limits, Matcher,
+    Quota, Reach, Registering, SeatKind, Standing, State, Ticket, Touched, Wanted,
 };
 
 const ROUNDS: u64 = 1_500;
@@ -173,7 +173,7 @@ fn register(scene: &Scene, n: u64, dice: &mut Dice, open: &mut Vec<Open>) {
         || Ids { instances: vec![instance.to_be_bytes().as_slice().into()], ..Ids::default() };
     let wanted = Wanted { matcher: &matcher, ids: &ids, app, push: app, needs: FeatureSet::NONE };
     let other = same(dice.roll(4));
-    let leaves: &[&dyn Fn(&Device) -> Option<u8>] = if dice.roll(8) == 0 { &[&other] } else { &[] };
+    let leaves: &[Matcher] = if dice.roll(8) == 0 { &[&other] } else { &[] };
     let standing = [Standing::Proved, Standing::Presented, Standing::Bare][dice.roll(3) as usize];
     let request = Registering { adds: &[wanted], leaves, standing };
     let order = scene.order.fetch_add(1, Ordering::SeqCst);

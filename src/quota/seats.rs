@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::entry::{Entry, Matcher, Unsettled, newcomer};
-use super::gate::{Ask, Units};
+use super::measure::{Ask, Units};
 use super::path::Refusal;
 use super::shard::Shard;
 use super::snapshot::{Owned, Snapshot};
@@ -205,7 +205,7 @@ impl Seats {
         let mut owned = owned;
         if let Some(slot) = found
             && let Some(entry) = shard.get_mut(slot)
-            && !entry.stands_on(&owned)
+            && !entry.stands_on(owned)
         {
             // Either the caller read an older snapshot, or the sweep has not been here yet.
             let Some(found) = self.owned(aor) else {
