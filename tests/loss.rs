@@ -48,7 +48,7 @@ impl LossyUpstream {
         *dice ^= *dice << 13;
         *dice ^= *dice >> 7;
         *dice ^= *dice << 17;
-        *dice % 10 == 0
+        dice.is_multiple_of(10)
     }
 
     fn send(&self, text: &str, to: SocketAddr) {

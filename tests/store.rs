@@ -125,7 +125,7 @@ async fn an_import_stops_neither_the_seats_nor_a_license() {
     };
     let (import, batches, licenses) = tokio::join!(import, batches, licenses);
 
-    println!(
+    eprintln!(
         "100,000 numbers in {import:?}; {} batches of 1,000 seats, the slowest {:?}; {} licenses by another process, the slowest {:?}",
         batches.0, batches.1, licenses.0, licenses.1
     );

@@ -241,6 +241,7 @@ mod tests {
                 source: None,
                 live: true,
                 gates: Vec::new(),
+                refusal: None,
             })
         }
 

@@ -6,11 +6,12 @@ use super::reload::Reloader;
 use crate::admin::control::{Answers, Unanswered};
 use crate::admission::display_name;
 use crate::clock::{Clock, Now};
-use crate::license::{Holder, SERVER, World};
+use crate::license::{Holder, Moment, SERVER, World};
 use crate::proxy::Proxy;
 use crate::quota::{Quota, Seat};
 use crate::refresh::Shared;
-use crate::view::{self, Explain, Freed, SeatRow, State, Tally, TreeNode};
+use crate::telemetry::{Recent, RefusalLine, escaped, is_refusal_id};
+use crate::view::{self, Explain, Freed, RefusalRow, SeatRow, State, Tally, TreeNode};
 
 /// Whoever knows the answers.
 pub struct Desk {
@@ -18,6 +19,7 @@ pub struct Desk {
     pub shared: Arc<Shared>,
     pub proxy: Arc<Proxy>,
     pub reloader: Reloader,
+    pub recent: Arc<Recent>,
     pub clock: Clock,
 }
 
@@ -113,11 +115,33 @@ impl Answers for Desk {
 
     fn explain(&self, number: &str) -> Result<Explain, Unanswered> {
         let (world, tally, now) = self.figures();
-        Ok(view::explain(&world.tree, &world.directory, number, now.moment(), &tally))
+        let explained = |number: &str| {
+            view::explain(&world.tree, &world.directory, number, now.moment(), &tally)
+        };
+        if !is_refusal_id(number) {
+            return Ok(explained(number));
+        }
+        let line = self.recent.find(number);
+        let line = line.ok_or_else(|| Unanswered(format!("no refusal {number} is remembered")))?;
+        let mut explain = explained(&String::from_utf8_lossy(&line.number));
+        explain.refusal = Some(refusal_row(&line));
+        Ok(explain)
     }
 
     fn reload(&self) -> Result<Vec<String>, Unanswered> {
         self.shared.compare();
         self.reloader.reload().map_err(Unanswered)
+    }
+}
+
+fn refusal_row(line: &RefusalLine) -> RefusalRow {
+    RefusalRow {
+        id: line.id.clone(),
+        at: Moment(line.at_ms.div_euclid(1000)).rfc3339(),
+        method: line.method.to_owned(),
+        source: line.source.to_string(),
+        user_agent: escaped(&line.user_agent),
+        cause: line.cause.name().to_owned(),
+        bound_by: line.bound_by.clone(),
     }
 }

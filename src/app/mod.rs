@@ -20,6 +20,7 @@ use crate::admin::control::Control;
 use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::demo::{self, Stage};
 use crate::ledger::Ledger;
 use crate::quota::{Changes, Quota};
 use crate::refresh::{self, Refresh};
@@ -40,8 +41,16 @@ const HELD: usize = 10_000;
 /// Why the daemon does not start.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
-/// Runs the daemon until it is told to stop.
-pub fn run(config: Config, _demo: bool) -> ExitCode {
+/// Runs the daemon until it is told to stop; the demo on a stage of its own.
+pub fn run(config: Config, demo: bool) -> ExitCode {
+    let stage = match demo.then(Stage::set).transpose() {
+        Ok(stage) => stage,
+        Err(fault) => {
+            eprintln!("admitd: {fault}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let config = stage.as_ref().map_or(config, |stage| stage.config().clone());
     let logging = match telemetry::start(&config.log) {
         Ok(logging) => logging,
         Err(fault) => {
@@ -55,7 +64,7 @@ pub fn run(config: Config, _demo: bool) -> ExitCode {
         .enable_all()
         .build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(serve(config, logging)),
+        Ok(runtime) => runtime.block_on(serve(config, logging, stage.as_ref())),
         Err(error) => Err(error.into()),
     };
     match outcome {
@@ -78,7 +87,14 @@ struct Rooms {
     clock: Clock,
 }
 
-async fn serve(config: Config, logging: telemetry::Logging) -> Result<(), Fault> {
+async fn serve(
+    config: Config,
+    logging: telemetry::Logging,
+    stage: Option<&Stage>,
+) -> Result<(), Fault> {
+    if let Some(stage) = stage {
+        stage.furnish().await?;
+    }
     let clock = Clock::start();
     let stop = CancellationToken::new();
     let (rooms, refresh, mut changes, hand_out) = open(&config, clock).await?;
@@ -106,6 +122,7 @@ async fn serve(config: Config, logging: telemetry::Logging) -> Result<(), Fault>
         shared: Arc::clone(&shared),
         proxy: Arc::clone(&proxy),
         reloader: reload::Reloader::new(&config, Arc::clone(&rooms.admission), logging),
+        recent: Arc::default(),
         clock,
     });
     metrics.observe(Arc::new(observed::Gauges::new(&desk)));
@@ -117,7 +134,9 @@ async fn serve(config: Config, logging: telemetry::Logging) -> Result<(), Fault>
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(refresh.run(stopped()));
     tasks.spawn(refresh::pulse(Arc::clone(&rooms.quota), clock, hand_out, stopped()));
-    tasks.spawn(telemetry::write_refusals(refusal_lines, config.log.refusals_per_second));
+    let recent = Arc::clone(&desk.recent);
+    let per_second = config.log.refusals_per_second;
+    tasks.spawn(telemetry::write_refusals(refusal_lines, per_second, recent));
     tasks.spawn(control.serve(Arc::clone(&desk) as Arc<dyn crate::admin::control::Answers>));
     let endpoint = telemetry::serve(scrape, Arc::clone(&metrics), stopped());
     tasks.spawn(async move {
@@ -149,6 +168,9 @@ async fn serve(config: Config, logging: telemetry::Logging) -> Result<(), Fault>
 
     let threads = bound.run(proxy, clock, stop.clone())?;
     announce(&addresses, scrape_at, &desk);
+    if let (Some(_), Some(udp)) = (stage, addresses.udp.first()) {
+        tasks.spawn(demo::play(config.clone(), *udp, scrape_at, Arc::clone(&desk) as Arc<_>));
+    }
     attend(&desk, &liveness, clock, &stop).await;
 
     systemd::stopping();

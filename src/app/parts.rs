@@ -152,7 +152,8 @@ pub async fn proxy(
     let registry = match (&config.upstream, &rooms.registrar) {
         (Some(_), _) => Registry::Upstream(upstream(config).await?),
         (None, Some(registrar)) => {
-            Registry::BuiltIn(built_in(config, &rooms.store, registrar, &shared, now).await?)
+            let built_in = built_in(config, &rooms.store, registrar, &shared, now).await?;
+            Registry::BuiltIn(Box::new(built_in))
         }
         (None, None) => return Err("neither an upstream nor a registrar".into()),
     };
@@ -212,6 +213,7 @@ async fn built_in(
         secrets: Arc::new(Known(shared.passwords.clone())),
         trusted: config.registrar.trusted.clone(),
         realm: config.registrar.realm.clone(),
+        sha256_agents: config.registrar.sha256_user_agents.clone(),
     })
 }
 

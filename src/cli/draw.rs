@@ -154,7 +154,21 @@ pub fn explain(paint: Paint, answer: &Explain) -> String {
         Verdict::Admit => paint.green("admit"),
         Verdict::Refuse => paint.red("refuse"),
     };
-    let mut line = format!("{}  {verdict}", paint.bold(&answer.number));
+    let mut line = String::new();
+    if let Some(refusal) = &answer.refusal {
+        let bound_by = refusal.bound_by.as_ref().map(|gate| format!(", bound by {gate}"));
+        line = format!(
+            "refusal {} at {}: {} from {} ({}), {}{}\nnow: ",
+            refusal.id,
+            refusal.at,
+            refusal.method,
+            refusal.source,
+            refusal.user_agent,
+            paint.red(&refusal.cause),
+            bound_by.unwrap_or_default()
+        );
+    }
+    line.push_str(&format!("{}  {verdict}", paint.bold(&answer.number)));
     if let Some(cause) = &answer.cause {
         line.push_str(&format!("  {cause}"));
     }

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::admin::control::Request;
 use crate::license::{Holder, SERVER, World};
+use crate::telemetry::is_refusal_id;
 use crate::view::{self, Freed, SeatRow, State, TreeNode};
 
 use super::args::SeatsCommand;
@@ -43,6 +44,9 @@ pub async fn state(desk: &Desk, path: String) -> Result<Shown, Failure> {
 
 /// Whether a number would be admitted.
 pub async fn explain(desk: &Desk, number: &str) -> Result<Shown, Failure> {
+    if is_refusal_id(number) {
+        return explain_refusal(desk, number);
+    }
     let number = desk.number(number)?;
     let found: Answer<view::Explain> =
         answered(desk, Request::Explain { number: number.clone() }, async |offline| {
@@ -51,6 +55,17 @@ pub async fn explain(desk: &Desk, number: &str) -> Result<Shown, Failure> {
         })
         .await?;
     shown(&found, draw::explain(desk.paint, &found.answer))
+}
+
+/// Why a client was refused, by the id that it was told: only the daemon remembers.
+fn explain_refusal(desk: &Desk, id: &str) -> Result<Shown, Failure> {
+    let request = Request::Explain { number: id.to_owned() };
+    let answer: Option<view::Explain> = ask(&desk.config.admin.socket, &request)?;
+    let answer = answer.ok_or_else(|| {
+        Failure::new(format!("the daemon does not run, and only it knows refusal {id}"))
+    })?;
+    let text = draw::explain(desk.paint, &answer);
+    Shown::new(&answer, text)
 }
 
 /// The seats, or the end of some.

@@ -19,12 +19,13 @@ mod range;
 mod time;
 mod user;
 
-use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::config::Config;
+use crate::config::{Config, Report};
+use crate::view::TreeNode;
 
 pub use args::{Cli, Command};
 use desk::{Desk, Shown};
@@ -41,7 +42,9 @@ pub fn main(run: impl FnOnce(Config, bool) -> ExitCode) -> ExitCode {
     let json = cli.json;
     let command = match cli.command {
         Command::Run { demo } => {
-            return match Config::locate(cli.config.as_deref()) {
+            // The demo has a config of its own; one that cannot be read is no reason not to show it.
+            let config = if demo { Ok(Config::default()) } else { located(&cli.config) };
+            return match config {
                 Ok(config) => run(config, demo),
                 Err(report) => print::answer(check::faults(&report), json),
             };
@@ -55,21 +58,29 @@ pub fn main(run: impl FnOnce(Config, bool) -> ExitCode) -> ExitCode {
         Command::Man => return print::bytes(&print::manual()),
         command => command,
     };
-    let answer = match Config::locate(cli.config.as_deref()) {
+    let answer = match located(&cli.config) {
         Ok(config) => perform(config, command),
         Err(report) => check::faults(&report),
     };
     print::answer(answer, json)
 }
 
+fn located(named: &Option<PathBuf>) -> Result<Config, Report> {
+    Config::locate(named.as_deref())
+}
+
+/// The tree as `admitd tree` draws it on this terminal.
+pub fn drawn(tree: &TreeNode) -> String {
+    draw::tree(Paint::of_stdout(), tree)
+}
+
 fn perform(config: Config, command: Command) -> Result<Shown, Failure> {
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(error.to_string()))?;
     runtime.block_on(async {
-        let desk = Desk::open(config, Paint { colour }).await?;
+        let desk = Desk::open(config, Paint::of_stdout()).await?;
         dispatch(&desk, command).await
     })
 }

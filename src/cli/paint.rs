@@ -1,5 +1,7 @@
 //! How answers look to people: tables, bars, a drawn tree. Colour only where a terminal shows it.
 
+use std::io::IsTerminal;
+
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle, presets};
 
 use crate::license::Moment;
@@ -21,6 +23,12 @@ const LINES: TableStyle = presets::UTF8_HORIZONTAL_ONLY
 const BAR: i64 = 10;
 
 impl Paint {
+    /// In colour where stdout is a terminal and `NO_COLOR` is not set.
+    pub fn of_stdout() -> Self {
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { colour }
+    }
+
     /// Good news.
     pub fn green(self, text: impl Into<String>) -> String {
         self.with("32", text.into())

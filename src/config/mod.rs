@@ -66,6 +66,8 @@ pub struct Registrar {
     pub max_expires: Duration,
     /// Digest realm; default: the domain of the number.
     pub realm: Option<String>,
+    /// User-Agents that are offered SHA-256 as well as MD5; default: none.
+    pub sha256_user_agents: Vec<Pattern>,
 }
 
 /// `[admission]`: what is asked before a seat is given.

@@ -178,6 +178,7 @@ fn registrar(mut section: Section<'_, '_>) -> Registrar {
         min_expires,
         max_expires: section.within("max_expires", DAY / 24, min_expires..=30 * DAY),
         realm: section.optional("realm"),
+        sha256_user_agents: section.get("sha256_user_agents", Vec::new()),
     };
     section.finish();
     registrar

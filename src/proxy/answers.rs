@@ -12,7 +12,7 @@ use super::pending::Branch;
 use super::settle::{Asked, Listed};
 use super::token::{Errand, Receiver, RouteToken, ViaToken};
 use super::transaction::{Handling, Key};
-use crate::admission::{address_of, ids_of};
+use crate::admission::{Registration, address_of, has_name, ids_of};
 use crate::quota::Refusal;
 use crate::sip::{Index, Message, Method, Name, Patch, compose};
 use crate::transport::{Destination, Outbox, Protocol};
@@ -130,8 +130,13 @@ impl Proxy {
             }
             return;
         }
-        let Some(held) = self.pending.answered(returned.branch) else { return };
         let message = &arrival.message;
+        let held = self.pending.answered(returned.branch);
+        let is_2xx = (200..300).contains(&returned.status);
+        if held.is_none() && is_2xx && returned.token.bare {
+            return self.granted_unasked(message, now);
+        }
+        let Some(held) = held else { return };
         let session = message.first(Name::SessionExpires).map(|value| value.text);
         let session = session.and_then(|text| {
             std::str::from_utf8(text).ok()?.split(';').next()?.trim().parse().ok()
@@ -154,7 +159,7 @@ impl Proxy {
         }
         let held = self.pending.answered(returned.branch).unwrap_or_default();
         if upstream.rewrites_contact {
-            self.restore_contacts(message, patch);
+            self.restore_contacts(message, &held.registration, patch);
         }
         if status == 423 && token.clamped {
             self.learn_min_expires(message);
@@ -235,14 +240,23 @@ impl Proxy {
     }
 
     /// Our Contacts become the devices' own again; those of seats that are gone are left out.
-    fn restore_contacts(&self, message: &Message<'_>, patch: &mut Patch) {
+    fn restore_contacts(
+        &self,
+        message: &Message<'_>,
+        registration: &Registration,
+        patch: &mut Patch,
+    ) {
         for contact in message.contacts() {
             let Some(addr) = contact.addr() else { continue };
             let Some(text) = addr.uri.user.and_then(|user| std::str::from_utf8(user).ok()) else {
                 continue;
             };
             let Some(RouteToken::Device { seat, .. }) = self.keys.open_flow(text) else { continue };
-            if let Some(own) = self.contact_of(&seat) {
+            // Of a new device only its request knows the Contact.
+            let shown = registration.adds.iter().chain(&registration.leaves);
+            let mut shown = shown.filter(|shown| has_name(&shown.ids, seat.device));
+            let asked = shown.next().and_then(|shown| shown.ids.contacts.first().cloned());
+            if let Some(own) = asked.or_else(|| self.contact_of(&seat)) {
                 patch.replace_contact_uri(message, &contact, &own);
             }
         }

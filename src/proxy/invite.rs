@@ -1,10 +1,12 @@
 //! Requests of devices that begin something: who calls, whether they may, and where it goes.
 
+use std::sync::atomic::Ordering;
+
 use super::Proxy;
 use super::arrival::Arrival;
 use super::forward::{Hop, Onward};
 use super::parts::Registry;
-use super::pending::{Held, Patience};
+use super::pending::Held;
 use super::routes::Routed;
 use super::token::{Errand, SeatName};
 use crate::admission::{Admission, Caller, FlowKey, Pattern, Proof, Told, address_of};
@@ -57,7 +59,7 @@ impl Proxy {
                         return self.refuse(arrival, &origin.aor, over, out);
                     }
                     let held = Held { ticket: Some(ticket), ..Held::default() };
-                    self.pending.wait(branch, held, Patience::Transaction, now_ms);
+                    self.pending.wait(branch, held, self.patience(), now_ms);
                 }
                 self.send_on(arrival, routed, &origin, out);
             }
@@ -205,8 +207,12 @@ impl Proxy {
     /// An upstream that challenges sees a request without credentials first.
     fn will_be_challenged(&self, arrival: &Arrival<'_>) -> bool {
         let has = |name| arrival.message.first(name).is_some();
+        // Relaxed: see where it is set.
+        let known_not_to = arrival.message.method() == Method::Invite
+            && self.unchallenged_calls.load(Ordering::Relaxed);
         matches!(self.registry, Registry::Upstream(_))
             && self.admission.settings().challenges
+            && !known_not_to
             && !has(Name::ProxyAuthorization)
             && !has(Name::Authorization)
     }

@@ -16,14 +16,16 @@ use super::routes::Routed;
 use super::settle::{Asked, Listed};
 use super::token::{Errand, RouteToken, SeatName};
 use crate::admission::{
-    Address, Admission, Registration, address_of, contact_name, credentials_of, device_name,
+    Address, Admission, Pattern, Registration, address_of, agent_of, contact_name, credentials_of,
+    device_name,
 };
 use crate::quota::{Decision, Ids, Refusal, Standing, Ticket};
 use crate::registrar::{
-    Asked as Wish, Asking, Bound, Digest, Outcome as Checked, Registering, Registrar, Target, Which,
+    Asked as Wish, Asking, Bound, Digest, Offer, Outcome as Checked, Registering, Registrar,
+    Target, Which,
 };
 use crate::sip::digest::{Credentials, Secret};
-use crate::sip::{Index, Method, NameAddr};
+use crate::sip::{Index, Message, Method, NameAddr};
 use crate::transport::Outbox;
 
 /// Passwords by number.
@@ -41,6 +43,8 @@ pub struct BuiltIn {
     pub trusted: Vec<ipnet::IpNet>,
     /// `None`: the domain of the number.
     pub realm: Option<String>,
+    /// User-Agents that are offered SHA-256 as well as MD5.
+    pub sha256_agents: Vec<Pattern>,
 }
 
 /// What the credentials of a request are worth.
@@ -58,6 +62,14 @@ impl BuiltIn {
         self.realm
             .as_deref()
             .unwrap_or_else(|| aor.rsplit_once('@').map_or("", |(_, domain)| domain))
+    }
+
+    fn offer(&self, message: &Message<'_>) -> Offer {
+        let agent = agent_of(message);
+        match self.sha256_agents.iter().any(|pattern| pattern.matches(agent)) {
+            true => Offer::Md5AndSha256,
+            false => Offer::Md5,
+        }
     }
 
     /// Checks the credentials of a request for a number.
@@ -101,7 +113,12 @@ impl Proxy {
             .and_then(|addr| address_of(&addr.uri, &self.admission.settings()))
             .map(|address| address.aor)
             .unwrap_or_default();
-        let values = built_in.digest.challenges(built_in.realm(&aor), stale, arrival.now);
+        let values = built_in.digest.challenges(
+            built_in.realm(&aor),
+            built_in.offer(message),
+            stale,
+            arrival.now,
+        );
         let (name, phrase) = match status {
             401 => ("WWW-Authenticate", "Unauthorized"),
             _ => ("Proxy-Authenticate", "Proxy Authentication Required"),

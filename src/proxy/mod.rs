@@ -24,7 +24,7 @@ mod transaction;
 mod verdicts;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use dashmap::DashSet;
 
@@ -71,6 +71,8 @@ pub struct Proxy {
     mail: Mail,
     /// The shortest expiry that the upstream has taught us (423), in seconds.
     learned_min_expires: AtomicU32,
+    /// The upstream answered an INVITE without asking for credentials.
+    unchallenged_calls: AtomicBool,
     beat: parts::Beat,
     gate_name: parts::GateName,
 }
@@ -94,6 +96,7 @@ impl Proxy {
             hold: parts.hold,
             open: DashSet::default(),
             learned_min_expires: AtomicU32::new(0),
+            unchallenged_calls: AtomicBool::new(false),
             beat: parts.beat,
             gate_name: parts.gate_name,
             mail: Mail::default(),

@@ -33,7 +33,7 @@ pub struct Upstream {
 
 /// To whom originating requests go.
 pub enum Registry {
-    BuiltIn(BuiltIn),
+    BuiltIn(Box<BuiltIn>),
     Upstream(Upstream),
 }
 

@@ -67,7 +67,8 @@ impl Proxy {
         let several = registration.adds.len() + registration.leaves.len() > 1;
         let onward = self.onward(arrival, address, &registration, upstream);
         let patch = self.outgoing(upstream, arrival, address, &registration, &onward);
-        if !waits && (held.ticket.is_some() || several) {
+        let remembered = several || upstream.rewrites_contact;
+        if !waits && (held.ticket.is_some() || remembered) {
             if self.pending.is_full() {
                 if let Some(ticket) = held.ticket.take() {
                     ticket.withdraw();
@@ -84,7 +85,8 @@ impl Proxy {
         self.forward(arrival, routed, &onward, patch, out);
     }
 
-    fn patience(&self) -> Patience {
+    /// How long the answer is awaited: who may be lying waits less.
+    pub(super) fn patience(&self) -> Patience {
         match self.admission.settings().challenges {
             true => Patience::Unproved,
             false => Patience::Transaction,

@@ -87,6 +87,7 @@ impl Proxy {
         }
         let id = self.refusal_id(message);
         self.refusals.push(|| RefusalLine {
+            at_ms: arrival.now.wall_ms,
             method: method_name(message),
             number: number.as_bytes().to_vec(),
             source: flow.remote,

@@ -7,12 +7,17 @@ use super::parts::Registry;
 use super::pending::Held;
 use super::register::{key_of_flow, refused_within_a_second};
 use super::token::{Errand, Flow};
-use crate::admission::{contact_name, has_name, is_named, key_of, match_device, same_uri};
+use std::sync::atomic::Ordering;
+
+use crate::admission::{
+    address_of, contact_name, has_name, is_named, key_of, match_device, same_uri,
+};
 use crate::clock::Now;
 use crate::license::FeatureSet;
 use crate::quota::{
     Answer, Binding, Call, Device, Granted, Ids, Kept, Refusal, Settled, State, Ticket,
 };
+use crate::sip::Message;
 
 /// One Contact of a 2xx to a REGISTER.
 #[derive(Clone, Debug)]
@@ -166,6 +171,27 @@ impl Proxy {
         if settled.kept.iter().any(|kept| matches!(kept, Kept::Until { .. })) {
             flows.note(key_of_flow(flow), aor);
         }
+    }
+
+    /// The upstream let a call through that showed no credentials: it takes its seat there and then,
+    /// and from now on such calls are decided before they go on.
+    pub(super) fn granted_unasked(&self, answer: &Message<'_>, now: Now) {
+        // Relaxed: a hint that one call more or less may miss.
+        self.unchallenged_calls.store(true, Ordering::Relaxed);
+        let Some(from) = answer.from() else { return };
+        let address = address_of(&from.uri, &self.admission.settings());
+        let Some(address) = address.filter(|address| address.ours) else { return };
+        let quota = self.admission.quota();
+        let Some(owned) = quota.owned(&address.aor) else { return };
+        if quota.look(&address.aor, |entry| entry.is_live(now)) == Some(true) {
+            return;
+        }
+        let longest = self.admission.settings().call_seat_max.as_millis();
+        let until_mono_ms = now.mono_ms + u64::try_from(longest).unwrap_or(u64::MAX >> 1);
+        let call_id = answer.call_id().into();
+        let call = Call { call_id, since_ms: now.wall_ms, until_mono_ms };
+        // No room: the one call that taught us passes uncounted.
+        let _ = quota.commit_call(&address.aor, &owned, None, call, now);
     }
 
     /// Settles a final answer to an INVITE whose call seat was reserved.

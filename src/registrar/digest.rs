@@ -45,6 +45,25 @@ pub enum Outcome {
     Wrong,
 }
 
+/// The algorithms that a challenge offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// What everybody understands. Clients built on libre before 2.0 (baresip 1.0) take the last
+    /// challenge of a realm and give up where that is SHA-256.
+    Md5,
+    /// MD5, which many devices expect first, then SHA-256 (RFC 8760 2.4 lets a client pick).
+    Md5AndSha256,
+}
+
+impl Offer {
+    fn algorithms(self) -> &'static [Algorithm] {
+        match self {
+            Self::Md5 => &[Algorithm::Md5],
+            Self::Md5AndSha256 => &[Algorithm::Md5, Algorithm::Sha256],
+        }
+    }
+}
+
 /// Challenges and checks.
 pub struct Digest {
     nonces: Nonces,
@@ -59,21 +78,21 @@ impl Digest {
         Self { nonces: Nonces::new(keys, seed, limits), request_key }
     }
 
-    /// The values of the challenge headers, in order: MD5, which everybody understands and many
-    /// devices expect first, then SHA-256 (RFC 8760 2.4 lets a client pick).
-    pub fn challenges(&self, realm: &str, stale: bool, now: Now) -> [String; 2] {
+    /// The values of the challenge headers, in order, all with one nonce.
+    pub fn challenges(&self, realm: &str, offer: Offer, stale: bool, now: Now) -> Vec<String> {
         let nonce = self.nonces.issue(now);
-        [Algorithm::Md5, Algorithm::Sha256].map(|algorithm| {
+        let value = |algorithm: &Algorithm| {
             Challenge {
                 realm: realm.as_bytes().into(),
                 nonce: nonce.as_bytes().into(),
                 opaque: None,
-                algorithm,
+                algorithm: *algorithm,
                 qop_auth: true,
                 stale,
             }
             .to_value()
-        })
+        };
+        offer.algorithms().iter().map(value).collect()
     }
 
     /// Checks credentials; a right one is noted as used.

@@ -12,7 +12,7 @@ mod nonce;
 mod rules;
 
 pub use binding::{Asked, Bound, Failure, Limits, Registering, Saved, Target, Which};
-pub use digest::{Asking, Digest, Outcome};
+pub use digest::{Asking, Digest, Offer, Outcome};
 pub use nonce::{Key, NonceLimits};
 
 use binding::Binding;

@@ -4,6 +4,7 @@
 mod cells;
 mod endpoint;
 mod journal;
+mod recent;
 mod refusals;
 mod scrape;
 
@@ -16,6 +17,7 @@ use crate::config::{Log, LogFormat};
 
 pub use cells::Cells;
 pub use endpoint::serve;
+pub use recent::{Recent, is_refusal_id};
 pub use refusals::{RefusalLine, RefusalLog, escaped, write_refusals};
 pub use scrape::{GroupGauge, Metrics, Observed};
 

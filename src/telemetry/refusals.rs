@@ -12,6 +12,7 @@ use governor::{Quota, RateLimiter};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::Recent;
 use crate::license::Cause;
 
 /// Lines that wait for the writer; a burst beyond it is counted, not kept.
@@ -22,6 +23,8 @@ const FIELD_MAX: usize = 128;
 /// Why one request was refused. Fields from the wire are bytes as they came.
 #[derive(Clone, Debug)]
 pub struct RefusalLine {
+    /// Unix milliseconds.
+    pub at_ms: i64,
     pub method: &'static str,
     /// The number it was about.
     pub number: Vec<u8>,
@@ -71,8 +74,8 @@ impl RefusalLog {
 }
 
 /// Writes lines to the log until every [`RefusalLog`] is gone.
-pub async fn write_refusals(queue: RefusalQueue, per_second: u32) {
-    write_to(queue, per_second, &mut Tracing).await;
+pub async fn write_refusals(queue: RefusalQueue, per_second: u32, recent: Arc<Recent>) {
+    write_to(queue, per_second, &recent, &mut Tracing).await;
 }
 
 trait Sink {
@@ -103,7 +106,7 @@ impl Sink for Tracing {
     }
 }
 
-async fn write_to(mut queue: RefusalQueue, per_second: u32, sink: &mut impl Sink) {
+async fn write_to(mut queue: RefusalQueue, per_second: u32, recent: &Recent, sink: &mut impl Sink) {
     let quota = Quota::per_second(NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN));
     let limiter = RateLimiter::direct(quota);
     let mut second = interval(Duration::from_secs(1));
@@ -112,8 +115,13 @@ async fn write_to(mut queue: RefusalQueue, per_second: u32, sink: &mut impl Sink
     loop {
         tokio::select! {
             line = queue.queue.recv() => match line {
-                Some(line) if limiter.check().is_ok() => sink.line(&line),
-                Some(_) => held_back += 1,
+                Some(line) => {
+                    match limiter.check() {
+                        Ok(()) => sink.line(&line),
+                        Err(_) => held_back += 1,
+                    }
+                    recent.keep(line);
+                }
                 None => break,
             },
             _ = second.tick() => report(&mut held_back, &queue.lost, sink),
@@ -164,6 +172,7 @@ mod tests {
 
     fn line() -> RefusalLine {
         RefusalLine {
+            at_ms: 0,
             method: "REGISTER",
             number: b"sip:101@example.com".to_vec(),
             source: "192.0.2.1:5060".parse().unwrap(),
@@ -184,7 +193,7 @@ mod tests {
         }
         drop(log);
         let mut kept = Kept::default();
-        write_to(queue, 10, &mut kept).await;
+        write_to(queue, 10, &Recent::default(), &mut kept).await;
 
         assert!((10..100).contains(&kept.lines), "{}", kept.lines);
         assert_eq!(kept.lines + kept.held_back, 5000);

@@ -31,6 +31,7 @@ pub fn explain(
         source: Some(source(directory, owned)),
         live: holds.0,
         gates: gates.collect(),
+        refusal: None,
     }
 }
 
@@ -45,6 +46,7 @@ fn unknown(number: &str) -> Explain {
         source: None,
         live: false,
         gates: Vec::new(),
+        refusal: None,
     }
 }
 

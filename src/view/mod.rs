@@ -12,8 +12,8 @@ pub use explain::explain;
 pub use license::{license, license_status, licenses};
 pub use seats::{Tally, seats};
 pub use shapes::{
-    Allowance, Explain, Feature, Figures, Freed, Gate, LicenseRow, NextChange, NumberUse, SeatKind,
-    SeatRow, SeatState, State, TreeNode, TreeUser, Verdict,
+    Allowance, Explain, Feature, Figures, Freed, Gate, LicenseRow, NextChange, NumberUse,
+    RefusalRow, SeatKind, SeatRow, SeatState, State, TreeNode, TreeUser, Verdict,
 };
 pub use state::state;
 pub use tree::tree;

@@ -96,6 +96,22 @@ pub struct Explain {
     /// Whether it holds a SIP seat now.
     pub live: bool,
     pub gates: Vec<Gate>,
+    /// The refusal that was asked for by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<RefusalRow>,
+}
+
+/// A request that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalRow {
+    /// What the client was told.
+    pub id: String,
+    pub at: String,
+    pub method: String,
+    pub source: String,
+    pub user_agent: String,
+    pub cause: String,
+    pub bound_by: Option<String>,
 }
 
 /// Whether a request would pass.

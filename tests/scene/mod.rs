@@ -12,7 +12,7 @@ pub use answer::Message;
 #[allow(unused_imports, reason = "every test file uses another part")]
 pub use daemon::Daemon;
 #[allow(unused_imports, reason = "every test file uses another part")]
-pub use phone::{Link, Phone, answer_text};
+pub use phone::{Link, Phone, answer_text, authorize, take_message};
 #[allow(unused_imports, reason = "every test file uses another part")]
 pub use upstream::Upstream;
 

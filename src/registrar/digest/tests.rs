@@ -12,8 +12,8 @@ fn digest() -> Digest {
 }
 
 fn nonce(digest: &Digest, ms: i64) -> String {
-    let [md5, _] = digest.challenges(REALM, false, at(ms));
-    String::from_utf8(Challenge::parse(md5.as_bytes()).unwrap().nonce.into_owned()).unwrap()
+    let values = digest.challenges(REALM, Offer::Md5, false, at(ms));
+    String::from_utf8(Challenge::parse(values[0].as_bytes()).unwrap().nonce.into_owned()).unwrap()
 }
 
 /// The credentials of a client that knows the password.
@@ -86,12 +86,21 @@ fn right_credentials_are_verified_with_either_algorithm_and_without_qop() {
 
 #[test]
 fn the_challenge_offers_md5_first_and_sha256_with_the_same_nonce() {
-    let values = digest().challenges(REALM, true, at(0));
+    let values = digest().challenges(REALM, Offer::Md5AndSha256, true, at(0));
 
-    let [md5, sha] = values.each_ref().map(|value| Challenge::parse(value.as_bytes()).unwrap());
+    let [md5, sha] = [&values[0], &values[1]].map(|v| Challenge::parse(v.as_bytes()).unwrap());
     assert_eq!((md5.algorithm, sha.algorithm), (Algorithm::Md5, Algorithm::Sha256));
     assert_eq!(md5.nonce, sha.nonce);
     assert!(md5.qop_auth && md5.stale && sha.qop_auth && sha.stale);
+}
+
+#[test]
+fn md5_stands_alone_where_nothing_else_is_offered() {
+    let values = digest().challenges(REALM, Offer::Md5, false, at(0));
+
+    let algorithms: Vec<_> =
+        values.iter().map(|value| Challenge::parse(value.as_bytes()).unwrap().algorithm).collect();
+    assert_eq!(algorithms, [Algorithm::Md5]);
 }
 
 #[test]
