@@ -12,8 +12,8 @@ use admitd::license::{
     LicenseId, Moment, Number, NumberId, NumberKind, SERVER, Tree, User, UserId, Validity,
 };
 use admitd::quota::{
-    Answer, Binding, Call, CallDecision, Counts, Decision, Device, Granted, Ids, Limits, Matcher,
-    Quota, Reach, Registering, SeatKind, Standing, State, Ticket, Touched, Wanted,
+    Answer, Binding, Call, CallDecision, Counts, Decision, Device, Granted, Ids, Limits, Quota,
+    Reach, Registering, SeatKind, Standing, State, Ticket, Touched, Wanted,
 };
 
 const ROUNDS: u64 = 1_500;
@@ -173,7 +173,7 @@ fn register(scene: &Scene, n: u64, dice: &mut Dice, open: &mut Vec<Open>) {
         || Ids { instances: vec![instance.to_be_bytes().as_slice().into()], ..Ids::default() };
     let wanted = Wanted { matcher: &matcher, ids: &ids, app, push: app, needs: FeatureSet::NONE };
     let other = same(dice.roll(4));
-    let leaves: &[Matcher] = if dice.roll(8) == 0 { &[&other] } else { &[] };
+    let leaves: &[admitd::quota::Matcher<'_>] = if dice.roll(8) == 0 { &[&other] } else { &[] };
     let standing = [Standing::Proved, Standing::Presented, Standing::Bare][dice.roll(3) as usize];
     let request = Registering { adds: &[wanted], leaves, standing };
     let order = scene.order.fetch_add(1, Ordering::SeqCst);
@@ -417,7 +417,7 @@ fn used_is_what_is_listed_after_fifteen_hundred_rounds() {
         assert_eq!((view.sip.in_use, view.apps.in_use, view.claimed.in_use), (0, 0, 0), "{view:?}");
     }
     let [admitted, refused, late] = [0, 1, 2].map(|n| scene.tally[n].load(Ordering::Relaxed));
-    println!(
+    eprintln!(
         "admitted {admitted}, refused {refused}, late {late}, revoked {revoked}, looks {looks}"
     );
     assert!(admitted > 5_000 && refused > 1_000 && late > 100 && revoked > 1_000);
