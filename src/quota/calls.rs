@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::device::Call;
 use super::entry::Entry;
-use super::gate::{Ask, Units};
+use super::measure::{Ask, Units};
 use super::path::Refusal;
 use super::seats::{Reserving, Seats, UNSETTLED_MAX};
 use super::snapshot::Owned;

@@ -51,6 +51,7 @@ fn keep(known: &mut Vec<Box<[u8]>>, newer: &[Box<[u8]>]) -> bool {
             continue;
         }
         known.retain(|other| other != id);
+        known.reserve_exact(1);
         known.push(id.clone());
         changed = true;
     }
@@ -188,6 +189,7 @@ impl Device {
                         self.bindings.swap_remove(index);
                     }
                 }
+                self.bindings.reserve_exact(1);
                 self.bindings.push(binding);
             }
         }

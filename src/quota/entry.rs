@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::device::{Call, Device, Ids, State};
-use super::gate::Units;
+use super::measure::Units;
 use super::reservation::Reservation;
 use super::snapshot::Owned;
 use crate::clock::Now;
@@ -216,7 +216,11 @@ impl Entry {
 
     pub(super) fn take_unsettled(&mut self, ticket: u32) -> Option<Unsettled> {
         let index = self.unsettled.iter().position(|one| one.ticket == ticket)?;
-        Some(self.unsettled.swap_remove(index))
+        let one = self.unsettled.swap_remove(index);
+        if self.unsettled.is_empty() {
+            self.unsettled = Vec::new();
+        }
+        Some(one)
     }
 
     /// The counted app device that was silent longest, if for longer than `after_ms`; none of `kept`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::device::Device;
 use super::entry::Entry;
-use super::gate::{Ask, Units};
+use super::measure::{Ask, Units};
 use super::seats::Seats;
 use super::shard::Scan;
 use super::sync::Ordering;

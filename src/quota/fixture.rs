@@ -1,5 +1,7 @@
 //! A small tree, a directory and devices for the tests of this room.
 
+#![cfg_attr(feature = "loom", allow(dead_code, reason = "the models use a part of it"))]
+
 use super::*;
 use crate::clock::Now;
 use crate::license::{

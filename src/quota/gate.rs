@@ -3,89 +3,10 @@
 
 use std::fmt;
 
+use super::measure::{Ask, GateView, Level, Overhang, Plan, Units};
 use super::sync::{AtomicI64, AtomicU64, Mutex, Ordering};
-use crate::license::{Cause, Feature, FeatureSet, GateStatus, Holder, Moment, Step};
-
-/// How many of each resource.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Units {
-    pub sip: u32,
-    pub apps: u32,
-}
-
-impl Units {
-    /// Nothing of either.
-    pub const NONE: Self = Self { sip: 0, apps: 0 };
-
-    /// What `self` has beyond `other`, resource by resource.
-    pub fn beyond(self, other: Self) -> Self {
-        Self { sip: self.sip.saturating_sub(other.sip), apps: self.apps.saturating_sub(other.apps) }
-    }
-
-    /// Whether there is nothing.
-    pub fn is_none(self) -> bool {
-        self == Self::NONE
-    }
-}
-
-/// What is asked of a gate: units, whether the promise to created numbers binds them, features.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask {
-    pub units: Units,
-    pub claimed: bool,
-    pub needs: FeatureSet,
-}
-
-/// What a gate is to do from now on, as published.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// By instant; the first covers the time of publishing. None: nothing is allowed.
-    pub steps: Vec<Step>,
-    pub monitor: bool,
-}
-
-/// One resource of a gate: its limit and its use, read together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Level {
-    pub limit: i64,
-    pub in_use: i64,
-}
-
-impl Level {
-    /// How much stands above the limit; what a gate on monitor let through.
-    pub fn over(self) -> i64 {
-        (self.in_use - self.limit).max(0)
-    }
-}
-
-/// A gate as it stands, for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GateView {
-    pub holder: Holder,
-    pub status: GateStatus,
-    pub monitor: bool,
-    pub sip: Level,
-    pub apps: Level,
-    /// What claimed numbers may hold together, and hold; counts only where the gate promises.
-    pub claimed: Level,
-    pub features: FeatureSet,
-    pub next_change: Option<Moment>,
-}
-
-/// By how much use stands above the limits; never negative.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Overhang {
-    pub sip: i64,
-    pub apps: i64,
-    pub claimed: i64,
-}
-
-impl Overhang {
-    /// Whether nothing has to go.
-    pub fn is_none(self) -> bool {
-        self == Self::default()
-    }
-}
+use super::word::{Face, pack, unpack};
+use crate::license::{Cause, FeatureSet, GateStatus, Holder, Moment, Step};
 
 /// A gate. One cache line is what packets read; a taken or given unit is one write to it.
 #[repr(align(64))]
@@ -116,57 +37,11 @@ struct Sheet {
     claimed: i64,
 }
 
-/// Sums in both halves of one word: adding packed words adds both resources, borrow included.
-fn pack(sip: i64, apps: i64) -> u64 {
-    (apps << 32).wrapping_add(sip).cast_unsigned()
-}
-
-fn unpack(word: u64) -> (i64, i64) {
-    let word = word.cast_signed();
-    let sip = i64::from(word as i32);
-    (sip, word.wrapping_sub(sip) >> 32)
-}
-
 /// Limits are cut to this, so that no sum leaves its half of the word.
 const MOST: u32 = 1 << 30;
 
 /// A publisher whose clock reads further back than this has had its clock set.
 const STEP_BACK_SECS: i64 = 10;
-
-/// What a gate is, in one word, so that a packet reads it whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Face {
-    status: GateStatus,
-    monitor: bool,
-    features: FeatureSet,
-}
-
-impl Face {
-    fn pack(self) -> u64 {
-        let features = self.features.iter().fold(0u64, |bits, one| bits | 1 << one as u64);
-        let status = match self.status {
-            GateStatus::Valid => 0,
-            GateStatus::Suspended => 1,
-            GateStatus::NotYetValid => 2,
-            GateStatus::Expired => 3,
-            GateStatus::NoLicense => 4,
-        };
-        features | status << 40 | u64::from(self.monitor) << 48
-    }
-
-    fn unpack(word: u64) -> Self {
-        let status = match word >> 40 & 0xff {
-            0 => GateStatus::Valid,
-            1 => GateStatus::Suspended,
-            2 => GateStatus::NotYetValid,
-            3 => GateStatus::Expired,
-            _ => GateStatus::NoLicense,
-        };
-        let has = |feature: &Feature| word >> (*feature as u64) & 1 == 1;
-        let features = Feature::ALL.iter().copied().filter(has).collect();
-        Self { status, monitor: word >> 48 & 1 == 1, features }
-    }
-}
 
 impl Gate {
     /// A gate that allows nothing until it is told a plan.
@@ -468,7 +343,7 @@ fn losses(now: Option<&Step>, later: &[Step]) -> (i64, i64) {
 #[cfg(all(test, not(feature = "loom")))]
 mod tests {
     use super::*;
-    use crate::license::GroupId;
+    use crate::license::{Feature, GroupId};
 
     const TEN: Moment = Moment(10);
 
@@ -485,28 +360,6 @@ mod tests {
 
     fn ask(sip: u32, apps: u32) -> Ask {
         Ask { units: Units { sip, apps }, claimed: false, needs: FeatureSet::NONE }
-    }
-
-    #[test]
-    fn both_halves_hold_their_own_sum_whatever_the_sign() {
-        for sip in [-2_000_000_000, -1, 0, 1, 2_000_000_000] {
-            for apps in [-2_000_000_000, -1, 0, 1, 2_000_000_000] {
-                assert_eq!(unpack(pack(sip, apps)), (sip, apps));
-                let sum = pack(sip, apps).wrapping_add(pack(-sip, 7 - apps));
-                assert_eq!(unpack(sum), (0, 7));
-            }
-        }
-    }
-
-    #[test]
-    fn the_face_comes_back_whole() {
-        let face = Face {
-            status: GateStatus::Expired,
-            monitor: true,
-            features: [Feature::SipTrunks, Feature::LicensePlateRecognition].into_iter().collect(),
-        };
-
-        assert_eq!(Face::unpack(face.pack()), face);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::device::{Call, Device, State};
 use super::entry::Entry;
-use super::gate::{Level, Units};
+use super::measure::{Level, Units};
 use super::path::Path;
 use super::revoke::Revoked;
 use super::seats::Seats;

@@ -11,6 +11,7 @@ mod gate;
 mod listing;
 #[cfg(all(test, feature = "loom"))]
 mod loom_;
+mod measure;
 mod path;
 mod publish;
 mod reservation;
@@ -23,13 +24,15 @@ mod sync;
 #[cfg(all(test, not(feature = "loom")))]
 mod tests;
 mod ticket;
+mod word;
 
 pub use calls::CallDecision;
 pub use device::{Binding, Call, Device, Ids, Reach, State};
 pub use entry::{Entry, Matcher};
 pub use expiry::Woken;
-pub use gate::{Ask, Gate, GateView, Level, Overhang, Plan, Units};
+pub use gate::Gate;
 pub use listing::{Counts, Dirty, Record, Seat, SeatKind};
+pub use measure::{Ask, GateView, Level, Overhang, Plan, Units};
 pub use path::{Path, Refusal, Stop};
 pub use publish::{Changes, Quota, Touched};
 pub use reservation::Reservation;

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::gate::{Ask, Gate, GateView, Units};
+use super::gate::Gate;
+use super::measure::{Ask, GateView, Units};
 use crate::license::{Cause, FeatureSet, Holder, Moment};
 
 /// One gate of a path.

@@ -7,8 +7,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::expiry::Woken;
-use super::gate::{Gate, GateView, Plan};
+use super::gate::Gate;
 use super::listing::Record;
+use super::measure::{GateView, Plan};
 use super::path::{Path, Stop};
 use super::revoke::Revoked;
 use super::seats::{Limits, Seats};

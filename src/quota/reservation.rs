@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::gate::{Ask, Units};
+use super::measure::{Ask, Units};
 use super::path::{Path, Refusal, Stop};
 use crate::license::{Cause, Moment};
 

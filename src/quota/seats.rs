@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::entry::{Entry, Matcher, Unsettled, newcomer};
-use super::gate::{Ask, Units};
+use super::measure::{Ask, Units};
 use super::path::Refusal;
 use super::shard::Shard;
 use super::snapshot::{Owned, Snapshot};

@@ -3,7 +3,7 @@
 
 use super::device::{Binding, Device, Ids};
 use super::entry::{Entry, Matcher, newcomer};
-use super::gate::{Ask, Units};
+use super::measure::{Ask, Units};
 use super::path::Refusal;
 use super::seats::{Limits, Seats};
 use super::snapshot::Owned;
@@ -269,6 +269,8 @@ impl Entry {
         device.no = self.next_no();
         device.over = self.held.is_over();
         let no = device.no;
+        // Most numbers have one device: no room is kept for more.
+        self.devices.reserve_exact(1);
         self.devices.push(device);
         self.changed = true;
         no
