@@ -12,7 +12,7 @@ use super::token::Errand;
 use crate::admission::{Address, Admission, Registration, address_of, contact_name, device_name};
 use crate::quota::{Decision, Ids, Standing, Ticket};
 use crate::registrar::{Asked as Wish, Bound, Registering, Which};
-use crate::transport::Outbox;
+use crate::transport::{Outbox, Protocol};
 
 impl Proxy {
     /// Asks for credentials: 401 to a REGISTER, 407 to everything else.
@@ -94,7 +94,8 @@ impl Proxy {
         let wishes: Vec<Wish<'_>> = contacts.iter().filter_map(Wish::read).collect();
         let call_id = String::from_utf8_lossy(message.call_id());
         let device = registration.adds.first().map_or(0, |shown| device_name(&shown.ids));
-        let path = path_value(&self.names, &self.flow_token(arrival, aor, device), arrival);
+        let path =
+            path_value(&self.names, &self.flow_token(arrival, aor, device), arrival, Protocol::Udp);
         let request = Registering {
             aor,
             contacts: &wishes,

@@ -18,7 +18,7 @@ use crate::clock::Now;
 use crate::license::{Cause, FeatureSet};
 use crate::quota::{Decision, Device, Owned, Refusal, Standing, State};
 use crate::sip::Patch;
-use crate::transport::{ConnectionId, Outbox, Side};
+use crate::transport::{ConnectionId, Outbox, Protocol, Side};
 
 /// More than any device has; every one is compared with every one.
 const MOST_CONTACTS: usize = 16;
@@ -207,10 +207,10 @@ impl Proxy {
             self.clamp_request(upstream, arrival, address, registration, &mut patch);
         }
         if upstream.rewrites_contact {
-            self.rewrite_contacts(arrival, address, &mut patch);
+            self.rewrite_contacts(upstream, arrival, address, &mut patch);
         } else if !registration.adds.is_empty() {
             let token = self.flow_token(arrival, &address.aor, onward.device);
-            let value = path_value(&self.names, &token, arrival);
+            let value = path_value(&self.names, &token, arrival, upstream.protocol);
             patch.push_path(message, value.as_bytes());
         }
         patch
@@ -246,7 +246,13 @@ impl Proxy {
     /// Contact to us and back: for registrars that ignore Path. Parameters stay. The Contact of a
     /// device is the same by whatever flow it registers, or the registrar takes each new connection
     /// for another binding, and a de-registration finds none.
-    fn rewrite_contacts(&self, arrival: &Arrival<'_>, address: &Address, patch: &mut Patch) {
+    fn rewrite_contacts(
+        &self,
+        upstream: &Upstream,
+        arrival: &Arrival<'_>,
+        address: &Address,
+        patch: &mut Patch,
+    ) {
         let message = &arrival.message;
         for contact in message.contacts() {
             let Some(ids) = crate::admission::ids_of(&contact, message, arrival.remote()) else {
@@ -257,6 +263,9 @@ impl Proxy {
             let token = self.keys.seal_flow(&RouteToken::Device { flow, seat });
             let name = self.names.sent_by(Side::Upstream, arrival.source.local);
             let mut uri = format!("sip:{token}@{name}");
+            if upstream.protocol == Protocol::Tcp {
+                uri.push_str(";transport=tcp");
+            }
             if let Some(addr) = contact.addr() {
                 for param in addr.uri.params.iter() {
                     if param.name.to_ascii_lowercase().starts_with(b"pn-") {
@@ -278,9 +287,14 @@ impl Proxy {
 
 /// Our Path value for this device. Upstreams reach us at `bind`; the built-in registrar never sends
 /// it anywhere.
-pub(super) fn path_value(names: &Names, token: &str, arrival: &Arrival<'_>) -> String {
+pub(super) fn path_value(
+    names: &Names,
+    token: &str,
+    arrival: &Arrival<'_>,
+    protocol: Protocol,
+) -> String {
     let local = names.bind.unwrap_or(arrival.source.local);
-    names.route(token, Side::Upstream, local, crate::transport::Protocol::Udp)
+    names.route(token, Side::Upstream, local, protocol)
 }
 
 /// Whole seconds until `at`, rounded down.

@@ -128,7 +128,7 @@ impl Proxy {
         let via = format!("SIP/2.0/{transport} {bind};branch={branch};rport;adm={sealed}");
         let seat = SeatName { aor: aor.to_owned(), device };
         let route = self.keys.seal_flow(&RouteToken::Device { flow: *flow, seat });
-        let path = self.names.route(&route, Side::Upstream, bind, Protocol::Udp);
+        let path = self.names.route(&route, Side::Upstream, bind, upstream.protocol);
         let address = format!("<{aor}>");
         let from = format!("<{aor}>;tag={}", word.get(..10).unwrap_or("admitd"));
         let contact = [b"<".as_slice(), contact, b">"].concat();
