@@ -1,14 +1,20 @@
 //! One part of the seat table: entries found by number, and the ring by which they come due.
 //! It neither decides nor counts.
 
-use hashbrown::HashTable;
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+use hashbrown::HashTable;
 
 use super::entry::Entry;
 use crate::clock::Now;
 
 /// How far ahead entries are filed; one that is due later is filed again when its second comes.
 const RING_SECS: u64 = 512;
+
+/// How many marks of failure a shard keeps: made-up credentials for made-up numbers of a claimed
+/// domain must not fill the memory.
+const MARKS_MAX: usize = 1_024;
 
 /// A part of the table.
 #[derive(Default)]
@@ -21,6 +27,8 @@ pub(super) struct Shard {
     pub dirty: Vec<u32>,
     /// Numbers that the ledger has a record of and that are gone: at most what it stored.
     pub gone: Vec<Arc<str>>,
+    /// Slots whose number was marked as failed, oldest first: see [`Shard::mark_failed`].
+    marked: VecDeque<u32>,
     /// Slots with a dormant device; some may have none any more.
     pub dormant: Vec<u32>,
 }
@@ -83,6 +91,22 @@ impl Shard {
             entry.dirty = true;
             self.dirty.push(slot);
         }
+    }
+
+    /// Marks a number whose reservation ended without a 2xx. Beyond the bound the oldest mark is
+    /// forgotten, and the entry that it kept alive.
+    pub fn mark_failed(&mut self, slot: u32, late_margin_ms: u64, now: Now) {
+        let Some(entry) = self.get_mut(slot) else { return };
+        entry.mark_failed(now.mono_ms);
+        self.marked.push_back(slot);
+        if self.marked.len() <= MARKS_MAX {
+            return;
+        }
+        let oldest = self.marked.pop_front().filter(|oldest| *oldest != slot);
+        if let Some(entry) = oldest.and_then(|oldest| self.get_mut(oldest)) {
+            entry.clear_failed();
+        }
+        oldest.into_iter().for_each(|oldest| self.finish(oldest, late_margin_ms, now));
     }
 
     /// After any change: gives back what is not needed, files the entry, drops it when empty.

@@ -62,7 +62,7 @@ impl Seats {
         let Some(slot) = shard.find(aor, hash) else { return };
         let Some(entry) = shard.get_mut(slot) else { return };
         if entry.take_unsettled(ticket).is_some() && failed {
-            entry.mark_failed(at.mono_ms);
+            shard.mark_failed(slot, self.limits.late_margin_ms, at);
         }
         shard.finish(slot, self.limits.late_margin_ms, at);
     }

@@ -272,6 +272,9 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
         // Each at a time of its own, so that "newest" has one meaning.
         now += 1;
         order += 1;
+        // The model ends seats to the millisecond; the real table does so once it is told the time.
+        model.expire(now);
+        real.world.quota.tick(at(now));
         match step {
             Step::Register { number, instance, secs } => {
                 let admitted = model.register(number, instance, secs, now);
@@ -302,7 +305,6 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 real.limit(root, flat, at(now));
             }
         }
-        model.expire(now);
         prop_assert_eq!(real.used(), model.used(), "{:?}, step {}", step, order);
         for (number, line) in model.lines.iter().enumerate() {
             let devices: Vec<_> =

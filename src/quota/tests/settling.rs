@@ -61,6 +61,26 @@ fn a_failed_mark_is_forgotten_and_its_entry_too() {
 }
 
 #[test]
+fn marks_of_failure_are_bounded() {
+    let mut world = World::new();
+    let root = world.root();
+    world.license(root, 1, 0);
+    world.claim(root, "100000", "999999");
+    world.publish(at(0));
+    let users = 100_000..180_000;
+
+    for user in users.clone() {
+        drop(ticket(world.phone(user, "a").reserve(Standing::Presented, at(1))));
+    }
+
+    let kept = users.filter(|user| world.quota.look(&aor(*user), |_| ()).is_some()).count();
+    assert!((1..=65_536).contains(&kept), "{kept}");
+    let last = world.phone(179_999, "a").reserve(Standing::Presented, at(2));
+    assert!(matches!(last, Decision::Unreserved(Unreserved::LastFailed)));
+    assert_eq!(world.in_use(root), (0, 0, 0));
+}
+
+#[test]
 fn without_credentials_nothing_is_reserved_and_nothing_told() {
     let (world, root) = house(0, 0);
 
