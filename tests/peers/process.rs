@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A running program, what it says kept in a file.
@@ -90,14 +91,20 @@ impl Drop for Process {
     }
 }
 
-/// A port of loopback that is free over UDP and TCP; its owner can't bind port 0 itself.
+/// A port of loopback that is free over UDP and TCP, and the next one too, which some peers take as
+/// well; for a peer that can't bind port 0 itself. Below the ports that the kernel gives to others and
+/// above those of baresip's media, and no port twice, or it is gone before the peer takes it.
 pub fn free_port() -> u16 {
+    static SERIAL: AtomicU32 = AtomicU32::new(0);
     loop {
-        let udp = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        let port = udp.local_addr().expect("an address").port();
-        // Some peers take the next one as well.
-        let next = port.checked_add(1).map(|next| UdpSocket::bind(("127.0.0.1", next)).is_ok());
-        if next == Some(true) && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        // Relaxed: a counter. Tests that run beside these start elsewhere.
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed) + std::process::id() % 600 * 10;
+        let port = 20_000 + u16::try_from(serial % 6_000 * 2).expect("a port");
+        let is_free = |port| {
+            UdpSocket::bind(("127.0.0.1", port)).is_ok()
+                && TcpListener::bind(("127.0.0.1", port)).is_ok()
+        };
+        if is_free(port) && is_free(port + 1) {
             return port;
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::Process;
+use super::{Process, free_port};
 
 /// How SIPp speaks: one socket, or one for each call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,8 @@ impl Sipp {
             .args(["-buff_size", "4194304", "-max_socket", "1000", "-nostdin"])
             .args(["-trace_logs", "-log_file", "said.log", "-trace_err", "-error_file", "errors"])
             .args(["-timeout", "60s", "-timeout_error"])
+            // Left to itself it looks for a port that is free just then, as do those beside it.
+            .args(["-p", &free_port().to_string()])
             .args(run.more)
             .current_dir(folder.path());
         let process = Process::start(&mut command, &folder.path().join("screen.log"));
@@ -77,7 +79,7 @@ impl Sipp {
     pub fn finish(mut self) -> Vec<String> {
         let code = self.process.wait(Duration::from_secs(70));
         let errors = fs::read_to_string(self.folder.path().join("errors")).unwrap_or_default();
-        assert_eq!(code, 0, "sipp: {errors}");
+        assert_eq!(code, 0, "sipp: {errors}{}", self.process.said());
         self.lines()
     }
 
