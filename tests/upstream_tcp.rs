@@ -110,3 +110,36 @@ fn when_the_upstream_is_away_a_tcp_device_is_told_and_nothing_stays_reserved() {
     assert!(answer.header("retry-after").is_some());
     eventually(SOON, "given back", || daemon.ask(&["state", "R"])["sip_numbers"]["in_use"] == 0);
 }
+
+#[test]
+fn where_the_uri_says_nothing_a_tcp_device_goes_out_over_tcp_and_a_udp_device_over_udp() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let by_udp = std::net::UdpSocket::bind(address).expect("the same port");
+    by_udp.set_read_timeout(Some(SOON)).unwrap();
+    let daemon = Daemon::start(&format!(
+        "[upstream]\nuri = \"sip:{address}\"\nbind = \"127.0.0.1:0\"\nchallenges = false\n"
+    ));
+    daemon.tell(&["group", "add", "R"]);
+    daemon.tell(&["claim", "add", "R", "--domain", "example.com", "--range", "20-29"]);
+    eventually(SOON, "the number is known", || {
+        daemon.ask(&["explain", "sip:20@example.com"])["cause"] != "unknown_number"
+    });
+    // The first connection asks whether there is TCP.
+    drop(Line::accept(&listener));
+    let (mut one, mut other) = (Phone::tcp(daemon.tcp, "20"), Phone::udp(daemon.udp, "21"));
+
+    let text = one.register_text(600);
+    one.send(&text);
+    let mut line = Line::accept(&listener);
+    let register = line.receive();
+    assert!(register.header("via").unwrap().starts_with("SIP/2.0/TCP"));
+    line.accept_register(&register);
+    assert_eq!(one.receive(SOON).expect("an answer").status(), 200);
+
+    let text = other.register_text(600);
+    other.send(&text);
+    let mut buffer = [0; 4096];
+    let (len, _) = by_udp.recv_from(&mut buffer).expect("by UDP");
+    assert!(Message::read(&buffer[..len]).header("via").unwrap().starts_with("SIP/2.0/UDP"));
+}

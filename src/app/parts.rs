@@ -182,12 +182,19 @@ pub async fn proxy(
     })))
 }
 
+/// The upstream's address where devices on TCP may go out over TCP.
+pub async fn asked_for_tcp(config: &Config) -> Option<SocketAddr> {
+    let upstream = config.upstream.as_ref().filter(|upstream| upstream.uri.hop == Hop::Auto)?;
+    resolve(&upstream.uri.host, upstream.uri.port).await.ok()
+}
+
 async fn upstream(config: &Config) -> Result<Upstream, Fault> {
     let Some(upstream) = &config.upstream else { return Err("no upstream".into()) };
     let address = resolve(&upstream.uri.host, upstream.uri.port).await?;
     Ok(Upstream {
         protocol: if upstream.uri.hop == Hop::Tcp { Protocol::Tcp } else { Protocol::Udp },
         address,
+        follows_device: upstream.uri.hop == Hop::Auto,
         sources: upstream.sources.clone(),
         rewrites_contact: upstream.path == PathMode::Contact,
         min_expires_secs: u32::try_from(upstream.min_expires.as_secs()).unwrap_or(u32::MAX),

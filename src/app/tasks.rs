@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::Rooms;
 use super::answers::Desk;
+use super::{Rooms, parts};
 use crate::admin::control::{Answers, Control};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -55,6 +55,7 @@ impl Behind {
         tasks.spawn(scrape(self.scrape, Arc::clone(metrics), stop.clone()));
         tasks.spawn(follow(self.changes, Arc::clone(&desk.proxy), clock));
         tasks.spawn(release(self.held, Arc::clone(&rooms.ledger), Arc::clone(&desk.proxy)));
+        tasks.spawn(ask_for_tcp(config.clone(), Arc::clone(&desk.proxy)));
         if let Some(registrar) = &rooms.registrar {
             tasks.spawn(forget_bindings(Arc::clone(registrar), clock, stop.clone()));
         }
@@ -87,6 +88,17 @@ async fn release(mut held: mpsc::Receiver<Letter>, ledger: Arc<Ledger>, proxy: A
     while held.recv_many(&mut letters, LETTERS).await > 0 {
         ledger.flush().await;
         letters.drain(..).for_each(|letter| proxy.post(letter));
+    }
+}
+
+/// Finds out, now and then, whether the upstream takes TCP connections.
+async fn ask_for_tcp(config: Config, proxy: Arc<Proxy>) {
+    let Some(address) = parts::asked_for_tcp(&config).await else { return };
+    let mut tick = tokio::time::interval(Duration::from_secs(30));
+    loop {
+        tick.tick().await;
+        let asked = tokio::time::timeout(Duration::from_secs(4), TcpStream::connect(address));
+        proxy.upstream_takes_tcp(matches!(asked.await, Ok(Ok(_))));
     }
 }
 

@@ -1,6 +1,8 @@
 //! A request on its way out: bytes in, patches out (RFC 3261 16.6). Our Via on top, our Record-Route
 //! where a dialog may begin, and a transaction where one hop is reliable and the other is not.
 
+use std::sync::atomic::Ordering;
+
 use super::Proxy;
 use super::arrival::{Arrival, destination};
 use super::names::via_transport;
@@ -8,7 +10,7 @@ use super::pending::Branch;
 use super::routes::Routed;
 use super::token::{Errand, Flow, Purpose, Receiver, RouteToken, SeatName, ViaToken};
 use super::transaction::Key;
-use crate::proxy::Registry;
+use crate::proxy::{Registry, Upstream};
 use crate::sip::{Hops, Message, Method, Name, Patch};
 use crate::transport::{Destination, Outbox, Protocol, Side, UpstreamTarget};
 
@@ -68,7 +70,7 @@ impl Proxy {
     ) {
         let message = &arrival.message;
         let branch = branch_text(self.branch(message), onward.fork);
-        let (to, protocol) = self.way(&onward.hop);
+        let (to, protocol) = self.way(&onward.hop, arrival.source.protocol);
         patch.stamp_top_via(message, arrival.remote());
         if patch.step_max_forwards(message) == Hops::Exhausted {
             return self.reply(arrival, 483, "Too Many Hops", &[], out);
@@ -118,15 +120,23 @@ impl Proxy {
         out.push(to, bytes);
     }
 
-    /// The destination and protocol of a hop.
-    pub(super) fn way(&self, hop: &Hop) -> (Destination, Protocol) {
+    /// The destination and protocol of a hop for what came by `device`.
+    fn way(&self, hop: &Hop, device: Protocol) -> (Destination, Protocol) {
         match (hop, &self.registry) {
             (Hop::Device { flow, .. }, _) => (destination(flow), flow.protocol),
-            (Hop::Upstream, Registry::Upstream(upstream)) if upstream.protocol == Protocol::Tcp => {
+            (Hop::Upstream, Registry::Upstream(upstream)) if self.goes_by_tcp(upstream, device) => {
                 (Destination::Upstream(UpstreamTarget::Tcp), Protocol::Tcp)
             }
             (Hop::Upstream, _) => (Destination::Upstream(UpstreamTarget::Udp), Protocol::Udp),
         }
+    }
+
+    fn goes_by_tcp(&self, upstream: &Upstream, device: Protocol) -> bool {
+        // Relaxed: either hop works; the other one is made reliable by a transaction.
+        upstream.protocol == Protocol::Tcp
+            || upstream.follows_device
+                && device == Protocol::Tcp
+                && self.upstream_takes_tcp.load(Ordering::Relaxed)
     }
 
     fn via(

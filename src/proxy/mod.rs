@@ -26,7 +26,7 @@ mod transaction;
 mod verdicts;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use dashmap::DashSet;
 
@@ -73,6 +73,8 @@ pub struct Proxy {
     mail: Mail,
     /// The shortest expiry that the upstream has taught us (423), in seconds.
     learned_min_expires: AtomicU32,
+    /// The upstream took a TCP connection when last asked.
+    upstream_takes_tcp: AtomicBool,
     /// The upstream answered an INVITE without asking for credentials.
     unchallenged_calls: AtomicBool,
     beat: parts::Beat,
@@ -98,6 +100,7 @@ impl Proxy {
             hold: parts.hold,
             open: DashSet::default(),
             learned_min_expires: AtomicU32::new(0),
+            upstream_takes_tcp: AtomicBool::new(false),
             unchallenged_calls: AtomicBool::new(false),
             beat: parts.beat,
             gate_name: parts.gate_name,
@@ -122,6 +125,11 @@ impl Proxy {
                 }
             }
         }
+    }
+
+    /// Says whether the upstream takes TCP connections.
+    pub fn upstream_takes_tcp(&self, takes: bool) {
+        self.upstream_takes_tcp.store(takes, Ordering::Relaxed);
     }
 
     /// Requests that hold a reservation now.

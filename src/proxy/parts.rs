@@ -17,6 +17,8 @@ use crate::transport::Protocol;
 pub struct Upstream {
     /// TCP where its URI says so; else UDP.
     pub protocol: Protocol,
+    /// Its URI says neither: devices on TCP go out over TCP while it takes connections.
+    pub follows_device: bool,
     /// Where it listens, and over UDP sends from.
     pub address: SocketAddr,
     /// Further addresses whose messages on the upstream side are believed.

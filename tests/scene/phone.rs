@@ -215,7 +215,7 @@ impl Phone {
                     stream.set_read_timeout(Some(left.max(Duration::from_millis(1)))).ok()?;
                     let mut piece = [0; 4096];
                     match stream.read(&mut piece) {
-                        Ok(0) => return None,
+                        Ok(0) => panic!("the daemon closed the connection of {}", self.user),
                         Ok(len) => buffer.extend_from_slice(&piece[..len]),
                         Err(error)
                             if matches!(
