@@ -115,3 +115,41 @@ fn a_reload_takes_over_phrases_and_a_faulty_file_changes_nothing() {
 
     assert_eq!(phone.register(60).start, "SIP/2.0 403 Ask the janitor");
 }
+
+#[test]
+fn a_config_in_another_folder_has_its_files_there() {
+    let scene = Daemon::prepare("");
+    std::fs::create_dir(scene.path().join("etc")).unwrap();
+    std::fs::rename(scene.config(), scene.path().join("etc/admitd.toml")).unwrap();
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_admitd"))
+        .args(["run", "--config", "etc/admitd.toml"])
+        .current_dir(scene.path())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("admitd starts");
+    eventually(SOON, "it serves", || scene.path().join("etc/admitd.sock").exists());
+
+    assert!(scene.path().join("etc/admitd.db").exists());
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+#[test]
+fn a_second_daemon_on_one_database_does_not_start() {
+    let first = Daemon::start("");
+    let text = std::fs::read_to_string(first.config()).unwrap();
+    let other = first.path().join("other.toml");
+    let text = text.replace("[admin]", "[admin]\nsocket = \"other.sock\"");
+    std::fs::write(&other, text).unwrap();
+
+    let output = Command::new(env!("CARGO_BIN_EXE_admitd"))
+        .args(["run", "--config"])
+        .arg(&other)
+        .output()
+        .expect("it ends");
+
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("another daemon runs on it"), "{said}");
+}

@@ -91,7 +91,7 @@ impl Control {
             Ok(_) => {
                 return Err(io::Error::new(
                     io::ErrorKind::AddrInUse,
-                    "another daemon listens on it",
+                    "another daemon listens there",
                 ));
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {

@@ -8,6 +8,7 @@ mod parts;
 mod reload;
 mod tasks;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use crate::ledger::Ledger;
 use crate::quota::{Changes, Quota};
 use crate::refresh::Refresh;
 use crate::registrar::Registrar;
-use crate::store::{SeatStore, Store};
+use crate::store::{Claim, SeatStore, Store};
 use crate::systemd::{self, Liveness};
 use crate::telemetry::{self, Metrics, RefusalLog};
 use crate::transport;
@@ -79,6 +80,11 @@ pub fn run(config: Config, demo: bool) -> ExitCode {
     }
 }
 
+/// A fault with the name of what it is about.
+fn named(what: &dyn std::fmt::Display, fault: impl std::fmt::Display) -> Fault {
+    format!("{what}: {fault}").into()
+}
+
 /// The rooms behind the wire.
 struct Rooms {
     store: Arc<Store>,
@@ -87,6 +93,8 @@ struct Rooms {
     registrar: Option<Arc<Registrar>>,
     ledger: Arc<Ledger>,
     clock: Clock,
+    /// Two daemons on one database would each admit the whole limit.
+    _sole: Claim,
 }
 
 async fn serve(
@@ -129,9 +137,14 @@ async fn serve(
     });
     metrics.observe(Arc::new(observed::Gauges::new(&desk)));
 
-    let scrape = TcpListener::bind(config.metrics.listen).await?;
+    let scrape = TcpListener::bind(config.metrics.listen).await;
+    let scrape = scrape
+        .map_err(|fault| named(&format!("[metrics] listen {}", config.metrics.listen), fault))?;
     let scrape_at = scrape.local_addr()?;
-    let control = Control::bind(&config.admin.socket, config.admin.socket_mode)?;
+    let socket = &config.admin.socket;
+    let control = Control::bind(socket, config.admin.socket_mode);
+    let control =
+        control.map_err(|fault| named(&format!("[admin] socket {}", socket.display()), fault))?;
     let behind =
         Behind { refresh, changes, hand_out, refusals: refusal_lines, held, control, scrape };
     let mut tasks = behind.start(&rooms, &desk, &metrics, &config, &stop);
@@ -159,8 +172,8 @@ async fn open(
     config: &Config,
     clock: Clock,
 ) -> Result<(Rooms, Refresh, mpsc::Receiver<Changes>, mpsc::Sender<Changes>), Fault> {
-    let folder = config.database.folder();
-    let store = Arc::new(Store::open(&config.database.url(), &folder).await?);
+    let store = Arc::new(Store::open(&config.database.url(), Path::new("")).await?);
+    let sole = store.claim()?;
     let quota = Arc::new(Quota::new(parts::limits(config)));
     let admission = Arc::new(Admission::new(Arc::clone(&quota), parts::admission(config)));
     let (hand_out, changes) = mpsc::channel(CHANGES);
@@ -177,13 +190,14 @@ async fn open(
         let kept = KeptBindings { registrar: Arc::clone(registrar), clock };
         Arc::new(kept) as Arc<dyn crate::ledger::Bindings>
     });
-    let seats = SeatStore::open(&store.seats_path()).await?;
+    let seats = store.seats_path();
+    let seats = SeatStore::open(&seats).await.map_err(|fault| named(&seats.display(), fault))?;
     let ledger = Arc::new(Ledger::new(seats, Arc::clone(&quota), kept, clock, config.ledger.batch));
     let restored = ledger.restore().await?;
     parts::note_flows(&admission, &quota, clock.now());
     // What no longer fits was revoked as it came back; its bindings go when the proxy stands.
     let _ = hand_out.send(restored).await;
-    let rooms = Rooms { store, quota, admission, registrar, ledger, clock };
+    let rooms = Rooms { store, quota, admission, registrar, ledger, clock, _sole: sole };
     Ok((rooms, refresh, changes, hand_out))
 }
 

@@ -1,6 +1,8 @@
 //! The example tree: a distributor, two dealers, their buildings and apartments. Written through the
 //! same checks as any other write, so all of it fits.
 
+use std::path::Path;
+
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::license::{
@@ -34,7 +36,7 @@ enum Restriction {
 
 /// Writes the tree into the database that the config names.
 pub async fn plant(config: &Config) -> Result<(), Fault> {
-    let store = Store::open(&config.database.url(), &config.database.folder()).await?;
+    let store = Store::open(&config.database.url(), Path::new("")).await?;
     let gardener = Gardener { store: &store, now: Clock::start().now().moment() };
     let distributor =
         gardener.gate((SERVER, "SmartHome", "distributor"), (60, 30), 365 * DAY_SECS).await?;

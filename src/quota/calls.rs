@@ -157,7 +157,7 @@ impl Entry {
         let ask = Ask { units, claimed: !self.created(), needs: FeatureSet::NONE };
         self.held.take(now.moment(), ask)?;
         if units.sip > 0 {
-            self.since_ms = now.wall_ms;
+            self.seated(now.wall_ms);
         }
         self.calls.push(call);
         self.changed = true;

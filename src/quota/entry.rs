@@ -49,6 +49,8 @@ pub struct Entry {
     pub(super) held: Reservation,
     /// Wall time since which it has held its SIP seat.
     pub(super) since_ms: i64,
+    /// Tells those apart that took theirs in one millisecond: newer ones have more.
+    pub(super) serial: u64,
     pub(super) devices: Vec<Device>,
     pub(super) calls: Vec<Call>,
     pub(super) unsettled: Vec<Unsettled>,
@@ -80,6 +82,7 @@ impl Entry {
             kind: owned.kind,
             held: Reservation::empty(Arc::clone(&owned.path), !owned.created),
             since_ms: 0,
+            serial: 0,
             devices: Vec::new(),
             calls: Vec::new(),
             unsettled: Vec::new(),
@@ -288,6 +291,14 @@ impl Entry {
     /// Whether the ledger has anything to keep of it.
     pub(super) fn has_seats(&self) -> bool {
         !self.devices.is_empty() || !self.calls.is_empty()
+    }
+
+    /// It took its SIP seat at `since_ms`, after all others that did so until now.
+    pub(super) fn seated(&mut self, since_ms: i64) {
+        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+        self.since_ms = since_ms;
+        // Relaxed: only the numbers matter, not what was written before.
+        self.serial = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Its place in the order of revocation.

@@ -157,7 +157,7 @@ impl Entry {
         device.dormant = false;
         device.stretch(clamp_mono_ms(&path, device, now));
         if units.sip > 0 {
-            self.since_ms = now.wall_ms;
+            self.seated(now.wall_ms);
         }
         self.changed = true;
         true

@@ -266,7 +266,7 @@ impl Entry {
     }
 
     fn restore(&mut self, record: Record, now: Now) {
-        self.since_ms = record.since_ms;
+        self.seated(record.since_ms);
         self.unchallenged = record.unchallenged;
         self.stored = true;
         self.calls = record.calls;

@@ -1,6 +1,7 @@
 //! Who gives way where a limit fell below use. One pass over the seats finds those under the gates
 //! that are over; the order of the rules picks; what went is returned as data.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -39,6 +40,8 @@ pub struct Revoked {
 struct Candidate {
     class: Class,
     order: RevokeOrder,
+    /// Among those of one millisecond the newest first.
+    serial: Reverse<u64>,
     shard: usize,
     slot: u32,
     hash: u64,
@@ -82,6 +85,7 @@ impl Seats {
             let place = |class, since| Candidate {
                 class,
                 order: entry.revoke_order(since),
+                serial: Reverse(entry.serial),
                 shard,
                 slot,
                 hash: entry.hash,

@@ -251,7 +251,7 @@ impl Seats {
             return Err(refusal);
         }
         if units.sip > 0 {
-            entry.since_ms = now.wall_ms;
+            entry.seated(now.wall_ms);
         }
         self.note_over(entry);
         let ticket = entry.next_ticket();

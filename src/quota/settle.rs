@@ -245,7 +245,7 @@ impl Entry {
             let ask = Ask { units, claimed: !self.created(), needs };
             let Err(refusal) = self.held.take(now.moment(), ask) else {
                 if units.sip > 0 {
-                    self.since_ms = now.wall_ms;
+                    self.seated(now.wall_ms);
                 }
                 return Ok(());
             };

@@ -4,6 +4,7 @@
 
 mod bulk;
 mod check;
+mod claim;
 mod error;
 mod feed;
 mod import;
@@ -19,6 +20,7 @@ mod tree;
 mod write;
 
 pub use bulk::{Everything, NumberRow};
+pub use claim::Claim;
 pub use error::{Error, Result};
 pub use feed::{Changed, Feed, Key};
 pub use import::{Import, Imported};

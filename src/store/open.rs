@@ -154,7 +154,10 @@ async fn migrate(options: &SqliteConnectOptions, migrator: &Migrator) -> Result<
 }
 
 fn file_of(url: &str, base: &Path) -> Result<PathBuf> {
-    let fault = |reason: &str| Error::Url { url: url.to_owned(), reason: reason.to_owned() };
+    // A URL of a server holds a password: never shown.
+    let shown = url.split_once("://").filter(|_| !url.starts_with("sqlite:"));
+    let shown = shown.map_or_else(|| url.to_owned(), |(scheme, _)| format!("{scheme}://…"));
+    let fault = |reason: &str| Error::Url { url: shown.clone(), reason: reason.to_owned() };
     if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         return Err(fault("this build keeps its data in SQLite only"));
     }
@@ -181,6 +184,13 @@ mod tests {
         assert!(file_of("sqlite::memory:", base).is_err());
         assert!(file_of("postgres://x", base).is_err());
         assert!(file_of("a.db", base).is_err());
+    }
+
+    #[test]
+    fn a_password_is_not_told() {
+        let fault = file_of("postgres://a:secret@127.0.0.1/x", Path::new("")).unwrap_err();
+
+        assert!(!fault.to_string().contains("secret"), "{fault}");
     }
 
     #[tokio::test]

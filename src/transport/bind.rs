@@ -69,19 +69,27 @@ pub fn bind(settings: Settings) -> io::Result<Bound> {
     let mut workers: Vec<Raw> = (0..count).map(|_| Raw::default()).collect();
     let mut addresses = Addresses::default();
     for address in &settings.listen_udp {
-        let (address, sockets) = share_udp(*address, count)?;
+        let shared = share_udp(*address, count);
+        let (address, sockets) = shared.map_err(|error| named("udp", *address, &error))?;
         addresses.udp.push(address);
         workers.iter_mut().zip(sockets).for_each(|(worker, socket)| worker.udp.push(socket));
     }
     for address in &settings.listen_tcp {
-        let (address, sockets) = share_tcp(*address, count)?;
+        let shared = share_tcp(*address, count);
+        let (address, sockets) = shared.map_err(|error| named("tcp", *address, &error))?;
         addresses.tcp.push(address);
         workers.iter_mut().zip(sockets).for_each(|(worker, socket)| worker.tcp.push(socket));
     }
     if let Some(upstream) = &settings.upstream {
-        bind_upstream(upstream, &mut workers, &mut addresses)?;
+        bind_upstream(upstream, &mut workers, &mut addresses)
+            .map_err(|error| named("towards the upstream", upstream.bind, &error))?;
     }
     Ok(Bound { settings, addresses, discards: Arc::default(), workers })
+}
+
+/// An error with the socket that it is about.
+fn named(what: &str, address: SocketAddr, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("listen {what} {address}: {error}"))
 }
 
 /// The address of ours that faces a peer, by the routing table; nothing is sent.
