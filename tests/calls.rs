@@ -142,6 +142,62 @@ fn a_number_without_a_device_takes_a_call_seat_and_gives_it_back_with_its_bye() 
 }
 
 #[test]
+fn a_bye_that_ends_nothing_gives_no_seat_back() {
+    let upstream = Upstream::new();
+    let daemon = Daemon::start(&upstream.config("challenges = false"));
+    group(&daemon, "1", &[]);
+    let mut caller = Phone::udp(daemon.udp, "20");
+    let text = invite(&mut caller, "sip:29@example.com");
+    caller.send(&text);
+    let request = upstream.expect("INVITE", SOON).expect("forwarded");
+    upstream.answer(&request, 200, "OK", &format!("Contact: <sip:29@{}>\r\n", upstream.address));
+    let ok = final_answer(&mut caller);
+    let target = format!("sip:29@{}", upstream.address);
+    let right = ok.header("to").unwrap().to_owned();
+    let wrong = format!("{right}x");
+
+    for (to, status) in [(&wrong, 481), (&right, 401), (&wrong, 200)] {
+        let bye = caller.request("BYE", &target, to, &routes(&ok), "");
+        caller.send(&bye);
+        let bye = upstream.expect("BYE", SOON).expect("never refused");
+        upstream.answer(&bye, status, "Whatever", "");
+        assert_eq!(final_answer(&mut caller).status(), status);
+        assert_eq!(in_use(&daemon), 1, "{to} {status}");
+    }
+
+    let bye = caller.request("BYE", &target, &right, &routes(&ok), "");
+    caller.send(&bye);
+    let bye = upstream.expect("BYE", SOON).expect("the BYE");
+    upstream.answer(&bye, 200, "OK", "");
+    assert_eq!(final_answer(&mut caller).status(), 200);
+    assert_eq!(in_use(&daemon), 0);
+}
+
+#[test]
+fn a_registrar_that_rewrites_the_host_is_matched_by_instance() {
+    let upstream = Upstream::new();
+    let daemon = Daemon::start(&upstream.config("challenges = false"));
+    group(&daemon, "1", &["--until", "+300s"]);
+    let mut phones: Vec<_> =
+        (20..22).map(|user| Phone::udp(daemon.udp, &user.to_string())).collect();
+    for (index, phone) in phones.iter_mut().enumerate() {
+        phone.contact_params = format!(";+sip.instance=\"<urn:uuid:{index}>\";reg-id=1");
+    }
+
+    let text = phones[0].register_text(3600);
+    phones[0].send(&text);
+    let request = upstream.expect("REGISTER", SOON).expect("forwarded");
+    let contact = request.0.header("contact").unwrap().replace("@127.0.0.1:", "@10.1.1.1:");
+    upstream.answer(&request, 200, "OK", &format!("Contact: {contact};expires=3600\r\n"));
+    let answer = phones[0].receive(SOON).expect("an answer");
+
+    assert!(answer.granted("20@").unwrap() <= 300, "{}", answer.text);
+    assert_eq!(in_use(&daemon), 1);
+    let text = phones[1].register_text(3600);
+    assert_eq!(phones[1].exchange(&text).status(), 403);
+}
+
+#[test]
 fn a_call_through_the_upstream_that_comes_back_to_us_is_decided_once() {
     let upstream = Upstream::new();
     let daemon = Daemon::start(&upstream.config("challenges = false"));

@@ -232,14 +232,19 @@ fn call(scene: &Scene, n: u64, dice: &mut Dice) {
     let Some(owned) = scene.quota.owned(&aor(n)) else { return };
     let id = dice.roll(3).to_be_bytes();
     if dice.roll(2) == 0 {
-        scene.quota.end_call(&aor(n), &id, now);
+        scene.quota.end_call(&aor(n), &id, [0, 0], now);
         return;
     }
     let decision = scene.quota.reserve_call(&aor(n), &owned, &id, FeatureSet::NONE, now);
     let CallDecision::Take(ticket) = decision else { return };
     if dice.roll(3) > 0 {
         let until_mono_ms = now.mono_ms + 10_000;
-        let call = Call { call_id: id.as_slice().into(), since_ms: now.wall_ms, until_mono_ms };
+        let call = Call {
+            call_id: id.as_slice().into(),
+            since_ms: now.wall_ms,
+            until_mono_ms,
+            legs: Vec::new(),
+        };
         let _ = scene.quota.commit_call(&aor(n), &owned, Some(ticket), call, now);
     }
 }

@@ -186,6 +186,7 @@ fn call(text: CallText, now: Now) -> Call {
         call_id: bytes(&text.call_id),
         since_ms: text.since_ms,
         until_mono_ms: now.mono_at(text.until_ms),
+        legs: Vec::new(),
     }
 }
 
@@ -243,7 +244,12 @@ mod tests {
             over: true,
             stored_until_mono_ms: 0,
         };
-        let call = Call { call_id: b"a@b".to_vec().into(), since_ms: 1, until_mono_ms: 510_000 };
+        let call = Call {
+            call_id: b"a@b".to_vec().into(),
+            since_ms: 1,
+            until_mono_ms: 510_000,
+            legs: Vec::new(),
+        };
         let written = Record {
             aor: "sip:1@e.com".into(),
             since_ms: 900_000,

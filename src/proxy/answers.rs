@@ -32,7 +32,7 @@ impl Proxy {
         let Some(returned) = self.returned(arrival) else {
             return self.drop_counted("foreign_response", out);
         };
-        if returned.token.own {
+        if returned.token.own || self.is_of_our_cancel(arrival, &returned) {
             return;
         }
         if self.is_copy(arrival, &returned, out) {
@@ -66,6 +66,17 @@ impl Proxy {
         Some(Returned { token, branch, branch_text, fork, status })
     }
 
+    /// The answer to a CANCEL that we made of an INVITE, and so with its Via: it ends here.
+    fn is_of_our_cancel(&self, arrival: &Arrival<'_>, returned: &Returned<'_>) -> bool {
+        let ours =
+            returned.token.errand == Errand::Invite && arrival.message.method() == Method::Cancel;
+        if ours {
+            let key = self.key(arrival, returned);
+            self.transactions.answered(&key, returned.status, arrival.now.mono_ms);
+        }
+        ours
+    }
+
     /// Copies of an answer end here where the hop it came by is less reliable than the next.
     fn is_copy(&self, arrival: &Arrival<'_>, returned: &Returned<'_>, out: &mut Outbox) -> bool {
         if arrival.source.protocol == returned.token.flow.protocol {
@@ -76,7 +87,12 @@ impl Proxy {
         }
         let key = self.key(arrival, returned);
         match self.transactions.answered(&key, returned.status, arrival.now.mono_ms) {
-            Handling::Forward => false,
+            Handling::Forward => {
+                if self.transactions.owes_cancel(&key) {
+                    self.send_cancel(&key, arrival.now, out);
+                }
+                false
+            }
             Handling::ForwardAndAck => {
                 self.acknowledge(&key, &arrival.message, out);
                 false
@@ -115,10 +131,25 @@ impl Proxy {
                 self.settle_invite(arrival, returned);
                 None
             }
+            (Errand::Dialog, _) => {
+                self.settle_in_dialog(arrival, returned);
+                None
+            }
             (Errand::Register | Errand::Leave | Errand::LeaveAll, Registry::Upstream(upstream)) => {
                 self.settle_upstream(upstream, arrival, returned, patch, out)
             }
             _ => None,
+        }
+    }
+
+    fn settle_in_dialog(&self, arrival: &Arrival<'_>, returned: &Returned<'_>) {
+        if returned.status < 200 {
+            return;
+        }
+        let held = self.pending.answered(returned.branch);
+        if let Some(dialog) = held.and_then(|held| held.dialog) {
+            let session = session_secs(&arrival.message);
+            self.settle_dialog(&dialog, returned.status, session, arrival.now);
         }
     }
 
@@ -131,17 +162,12 @@ impl Proxy {
             return;
         }
         let message = &arrival.message;
-        let held = self.pending.answered(returned.branch);
         let is_2xx = (200..300).contains(&returned.status);
-        if held.is_none() && is_2xx && returned.token.bare {
-            return self.granted_unasked(message, now);
+        match self.pending.answered(returned.branch) {
+            Some(held) => self.settle_call(held.ticket, message, now),
+            None if is_2xx => self.another_2xx(message, returned.token.bare, now),
+            None => {}
         }
-        let Some(held) = held else { return };
-        let session = message.first(Name::SessionExpires).map(|value| value.text);
-        let session = session.and_then(|text| {
-            std::str::from_utf8(text).ok()?.split(';').next()?.trim().parse().ok()
-        });
-        self.settle_call(held.ticket, returned.status, message.call_id(), session, now);
     }
 
     fn settle_upstream(
@@ -347,9 +373,7 @@ impl Proxy {
         {
             return;
         }
-        if let Some(ticket) = self.pending.answered(branch).and_then(|held| held.ticket) {
-            ticket.withdraw();
-        }
+        self.never_answered(self.pending.answered(branch), now);
         let mut popped = Vec::with_capacity(bytes.len());
         let mut patch = Patch::new();
         patch.pop_top_via(&message);
@@ -373,6 +397,12 @@ impl Proxy {
         compose::reply(&index.message(&popped), &reply, &mut answer);
         out.push(destination(&token.answer_flow()), &answer);
     }
+}
+
+/// The session timer that an answer grants (RFC 4028 4), in seconds.
+pub(super) fn session_secs(message: &Message<'_>) -> Option<u32> {
+    let text = std::str::from_utf8(message.first(Name::SessionExpires)?.text).ok()?;
+    text.split(';').next()?.trim().parse().ok()
 }
 
 /// What a device gets in place of its answer.

@@ -1,15 +1,20 @@
 //! Requests that belong to something admitted before: in-dialog by our Record-Route token, ACK and
 //! CANCEL by their branch. Never refused for want of a license.
 
+use std::hash::Hasher;
+
 use super::Proxy;
 use super::arrival::Arrival;
 use super::forward::{Hop, Onward, branch_text};
 use super::parts::Registry;
+use super::pending::{Held, InDialog, Patience};
 use super::routes::Routed;
 use super::token::{Errand, Flow, RouteToken, SeatName};
+use super::transaction::{Cancelled, Key};
 use crate::admission::is_named;
+use crate::clock::Now;
 use crate::quota::{Device, State};
-use crate::sip::{Method, Patch};
+use crate::sip::{Index, Method, NameAddr, Patch, compose};
 use crate::transport::{ConnectionId, Outbox, Protocol, Side};
 
 impl Proxy {
@@ -17,16 +22,13 @@ impl Proxy {
     pub(super) fn in_dialog(&self, arrival: &Arrival<'_>, routed: &Routed, out: &mut Outbox) {
         let Some(token) = &routed.dialog else { return };
         let message = &arrival.message;
-        match message.method() {
-            Method::Bye => self.call_ends(token, routed, message.call_id(), arrival.now),
-            Method::Invite | Method::Update => {
-                self.call_goes_on(token, routed, message.call_id(), arrival.now);
-            }
-            _ => {}
-        }
+        let errand = match message.method() {
+            Method::Bye | Method::Invite | Method::Update => self.remember(arrival, token, routed),
+            _ => Errand::Other,
+        };
         match self.hop_of(token, arrival) {
             Some(hop) => {
-                let onward = Onward::to(hop, Errand::Other);
+                let onward = Onward::to(hop, errand);
                 self.forward(arrival, routed, &onward, Patch::new(), out);
             }
             None => self.gone(arrival, out),
@@ -143,6 +145,13 @@ impl Proxy {
             self.reply(arrival, 200, "OK", &[], out);
             return self.forks.cancel(branch, out);
         }
+        let invite = Key { branch: branch_text(branch, None).into(), method: Method::Invite };
+        if let Some(cancelled) = self.transactions.cancel(&invite) {
+            if cancelled == Cancelled::Now {
+                self.send_cancel(&invite, arrival.now, out);
+            }
+            return self.reply(arrival, 200, "OK", &[], out);
+        }
         let dialog = routed.dialog.as_ref().and_then(|token| self.hop_of(token, arrival));
         match dialog.or_else(|| self.hop_of_invite(arrival, routed)) {
             Some(hop) => {
@@ -152,6 +161,17 @@ impl Proxy {
             }
             None => self.reply(arrival, 481, "Call/Transaction Does Not Exist", &[], out),
         }
+    }
+
+    /// Our own CANCEL of an INVITE that we resend, with its Via (RFC 3261 9.1).
+    pub(super) fn send_cancel(&self, invite: &Key, now: Now, out: &mut Outbox) {
+        let Some((to, request)) = self.transactions.request(invite) else { return };
+        let Ok(index) = Index::parse(&request, &self.limits) else { return };
+        let mut bytes = Vec::with_capacity(512);
+        compose::cancel(&index.message(&request), &mut bytes);
+        let key = Key { branch: invite.branch.clone(), method: Method::Cancel };
+        self.transactions.sent(key, to, &bytes, now.mono_ms);
+        out.push(to, &bytes);
     }
 
     /// Where the INVITE with this Request-URI and Route went when it was not in-dialog.
@@ -179,31 +199,60 @@ impl Proxy {
         patch
     }
 
-    fn call_ends(
-        &self,
-        token: &RouteToken,
-        routed: &Routed,
-        call_id: &[u8],
-        now: crate::clock::Now,
-    ) {
-        for seat in seats_of(token, routed) {
-            self.admission.quota().end_call(&seat.aor, call_id, now);
+    /// What this request means for a call seat is told by its answer, and waits for it.
+    fn remember(&self, arrival: &Arrival<'_>, token: &RouteToken, routed: &Routed) -> Errand {
+        let message = &arrival.message;
+        let quota = self.admission.quota();
+        let numbers: Vec<String> = seats_of(token, routed)
+            .filter(|seat| quota.has_call(&seat.aor, message.call_id()))
+            .map(|seat| seat.aor.clone())
+            .collect();
+        if numbers.is_empty() || self.pending.is_full() {
+            // Full: the seat ends with its session.
+            return Errand::Other;
         }
+        let tag = |addr: Option<NameAddr<'_>>| tag_hash(addr.and_then(|addr| addr.tag()));
+        let dialog = InDialog {
+            numbers,
+            call_id: message.call_id().into(),
+            tags: [tag(message.from()), tag(message.to())],
+            ends: message.method() == Method::Bye,
+        };
+        let held = Held { dialog: Some(dialog), ..Held::default() };
+        let branch = self.branch(message);
+        self.pending.wait(branch, held, Patience::Transaction, arrival.now.mono_ms);
+        Errand::Dialog
     }
 
-    fn call_goes_on(
+    /// The answer to a BYE or a session refresh; `session_secs` is what it grants. A BYE that nobody
+    /// answered is over too (408).
+    pub(super) fn settle_dialog(
         &self,
-        token: &RouteToken,
-        routed: &Routed,
-        call_id: &[u8],
-        now: crate::clock::Now,
+        dialog: &InDialog,
+        status: u16,
+        session_secs: Option<u32>,
+        now: Now,
     ) {
-        let life = self.admission.settings().call_seat_max;
-        let until_ms = now.mono_ms + u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
-        for seat in seats_of(token, routed) {
-            self.admission.quota().extend_call(&seat.aor, call_id, until_ms, now);
+        let quota = self.admission.quota();
+        let is_2xx = (200..300).contains(&status);
+        let longest = self.admission.settings().call_seat_max.as_millis();
+        let longest_ms = u64::try_from(longest).unwrap_or(u64::MAX);
+        for number in &dialog.numbers {
+            if dialog.ends && (is_2xx || matches!(status, 408 | 481)) {
+                quota.end_call(number, &dialog.call_id, dialog.tags, now);
+            } else if let Some(secs) = session_secs.filter(|_| is_2xx && !dialog.ends) {
+                let until_ms = now.mono_ms + u64::from(secs) * 1000;
+                quota.extend_call(number, &dialog.call_id, until_ms, longest_ms, now);
+            }
         }
     }
+}
+
+/// The name of a dialog's side: the hash of its tag.
+pub(super) fn tag_hash(tag: Option<&[u8]>) -> u64 {
+    let mut hasher = siphasher::sip::SipHasher13::new();
+    hasher.write(tag.unwrap_or(&[]));
+    hasher.finish()
 }
 
 /// The seats whose call this may be: of the last token and of the one before it.

@@ -20,6 +20,10 @@ struct Leg {
     request: Box<[u8]>,
     /// Its final answer.
     status: Option<u16>,
+    /// A provisional answer came.
+    ringing: bool,
+    /// Its CANCEL waits for the first provisional (RFC 3261 9.1).
+    owes_cancel: bool,
 }
 
 struct Fork {
@@ -30,7 +34,6 @@ struct Fork {
     best: Option<(u16, Box<[u8]>)>,
     /// The final answer that went back.
     last: Option<Box<[u8]>>,
-    cancelled: bool,
     until_ms: u64,
 }
 
@@ -77,7 +80,6 @@ impl Forks {
             legs: BTreeMap::new(),
             best: None,
             last: None,
-            cancelled: false,
             until_ms: now_ms + LIFE_MS,
         };
         self.live.insert(branch, fork);
@@ -87,7 +89,9 @@ impl Forks {
     /// A copy went out to one binding.
     pub fn sent(&self, branch: Branch, leg: usize, to: Destination, request: &[u8]) {
         if let Some(mut fork) = self.live.get_mut(&branch) {
-            fork.legs.insert(leg, Leg { to, request: request.into(), status: None });
+            let request = request.into();
+            let leg_state = Leg { to, request, status: None, ringing: false, owes_cancel: false };
+            fork.legs.insert(leg, leg_state);
         }
     }
 
@@ -98,7 +102,7 @@ impl Forks {
         if let Some(last) = &fork.last {
             return out.push(fork.answer_to, last);
         }
-        for leg in fork.legs.values().filter(|leg| leg.status.is_none()) {
+        for leg in fork.legs.values().filter(|leg| leg.status.is_none() && !leg.owes_cancel) {
             out.push(leg.to, &leg.request);
         }
     }
@@ -106,7 +110,6 @@ impl Forks {
     /// The caller gave up: every leg without a final answer is cancelled (RFC 3261 16.10).
     pub fn cancel(&self, branch: Branch, out: &mut Outbox) {
         if let Some(mut fork) = self.live.get_mut(&branch) {
-            fork.cancelled = true;
             fork.cancel_open_legs(None, out);
         }
     }
@@ -124,6 +127,7 @@ impl Forks {
         let Some(status) = message.status() else { return Came::Nothing };
         let Some(mut fork) = self.live.get_mut(&branch) else { return Came::Nothing };
         if status < 200 {
+            fork.rings(leg, out);
             if status > 100 && fork.last.is_none() {
                 out.push(fork.answer_to, popped);
             }
@@ -140,6 +144,10 @@ impl Forks {
             return Came::Nothing;
         }
         fork.keep_best(status, popped);
+        if status >= 600 {
+            // Nobody there: the others need not ring on (RFC 3261 16.7, 5).
+            fork.cancel_open_legs(Some(leg), out);
+        }
         fork.conclude(now_ms, out)
     }
 
@@ -205,13 +213,24 @@ impl Fork {
         Came::Final(status)
     }
 
-    fn cancel_open_legs(&self, but: Option<usize>, out: &mut Outbox) {
+    /// A leg's first provisional: a CANCEL that waited for it goes out.
+    fn rings(&mut self, leg: usize, out: &mut Outbox) {
+        let Some(leg) = self.legs.get_mut(&leg) else { return };
+        leg.ringing = true;
+        if leg.status.is_none() && std::mem::take(&mut leg.owes_cancel) {
+            made_of(&leg.request, out, leg.to, compose::cancel);
+        }
+    }
+
+    fn cancel_open_legs(&mut self, but: Option<usize>, out: &mut Outbox) {
         if !self.is_invite {
             return;
         }
-        for (_, leg) in self.legs.iter().filter(|(index, _)| Some(**index) != but) {
-            if leg.status.is_none() {
-                made_of(&leg.request, out, leg.to, compose::cancel);
+        for (_, leg) in self.legs.iter_mut().filter(|(index, _)| Some(**index) != but) {
+            match (leg.status, leg.ringing) {
+                (None, true) => made_of(&leg.request, out, leg.to, compose::cancel),
+                (None, false) => leg.owes_cancel = true,
+                _ => {}
             }
         }
     }
@@ -292,6 +311,7 @@ mod tests {
     #[test]
     fn the_first_2xx_wins_and_the_others_are_cancelled() {
         let forks = forked();
+        answer(&forks, 0, 180);
 
         let (came, sent) = answer(&forks, 1, 200);
 
@@ -325,7 +345,21 @@ mod tests {
 
         forks.cancel(7, &mut out);
 
-        assert_eq!(out.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [leg(1)]);
+        assert!(out.is_empty(), "nothing has rung yet");
+        let (_, sent) = answer(&forks, 1, 180);
+        assert_eq!(sent[0], (leg(1), "CANCEL sip:1@a SIP/2.0".into()));
+    }
+
+    #[test]
+    fn a_6xx_ends_the_ringing_of_the_others() {
+        let forks = forked();
+        answer(&forks, 0, 180);
+
+        let (came, sent) = answer(&forks, 1, 603);
+
+        assert_eq!(came, Came::Nothing, "the other leg has still to say 487");
+        assert!(sent.contains(&(leg(0), "CANCEL sip:1@a SIP/2.0".into())), "{sent:?}");
+        assert_eq!(answer(&forks, 0, 487).0, Came::Final(603));
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl Proxy {
                 .map_or(0, |uri| contact_name(uri)),
             order: u64::try_from(arrival.now.wall_ms).unwrap_or(0),
             unchallenged: false,
-            held: Held { ticket, registration },
+            held: Held { ticket, registration, dialog: None },
         };
         let outcome = self.settle_register(asked, &listed, arrival.now);
         if let Some(refused) = outcome.refused {

@@ -46,7 +46,7 @@ use arrival::Arrival;
 use emergency::Emergencies;
 use fork::Forks;
 use hold::Mail;
-use pending::Pending;
+use pending::{Held, Pending};
 use transaction::Transactions;
 use verdicts::Verdicts;
 
@@ -137,6 +137,13 @@ impl Proxy {
         self.pending.len()
     }
 
+    /// No answer came in time. A dropped ticket gives back, and marks its number as one whose last
+    /// reservation ended without a 2xx.
+    fn overdue(&self, mut held: Held, now: Now) {
+        drop(held.ticket.take());
+        self.never_answered(Some(held), now);
+    }
+
     /// Whether a connection stands.
     fn is_open(&self, connection: ConnectionId) -> bool {
         self.open.contains(&connection)
@@ -211,8 +218,9 @@ impl Handler for Proxy {
         if worker != 0 {
             return;
         }
-        // Dropped, a ticket gives back what it reserved.
-        drop(self.pending.overdue(now.mono_ms));
+        for held in self.pending.overdue(now.mono_ms) {
+            self.overdue(held, now);
+        }
         self.transactions.tick(now.mono_ms, out);
         self.forks.tick(now.mono_ms);
         self.mail.send(out);

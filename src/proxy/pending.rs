@@ -42,6 +42,18 @@ pub struct Held {
     pub ticket: Option<Ticket>,
     /// What a REGISTER asked, where the answer alone can't tell.
     pub registration: Registration,
+    /// What the answer to a request inside a call means for its seat.
+    pub dialog: Option<InDialog>,
+}
+
+/// A BYE, or a refresh of the session, of a call that holds a seat.
+pub struct InDialog {
+    /// The numbers whose call it may be.
+    pub numbers: Vec<String>,
+    pub call_id: Box<[u8]>,
+    /// The hashes of its two tags: one of them names the dialog.
+    pub tags: [u64; 2],
+    pub ends: bool,
 }
 
 struct Waiting {

@@ -2,7 +2,8 @@
 //! an INVITE commits or gives back a call seat. What the device is told is cut to what it has.
 
 use super::Proxy;
-use super::dialog::reach_of;
+use super::answers::session_secs;
+use super::dialog::{reach_of, tag_hash};
 use super::parts::Registry;
 use super::pending::Held;
 use super::register::{key_of_flow, refused_within_a_second};
@@ -10,7 +11,7 @@ use super::token::{Errand, Flow};
 use std::sync::atomic::Ordering;
 
 use crate::admission::{
-    Admission, address_of, contact_name, has_name, is_named, key_of, match_device, same_uri,
+    Admission, Shown, address_of, contact_name, has_name, is_named, key_of, match_device, same_uri,
 };
 use crate::clock::Now;
 use crate::license::FeatureSet;
@@ -69,7 +70,7 @@ impl Proxy {
     ) -> Outcome {
         let told = vec![None; listed.len()];
         let own: Vec<usize> = (0..listed.len())
-            .filter(|index| listed.get(*index).is_some_and(|one| self.is_own(&asked, one)))
+            .filter(|index| listed.get(*index).is_some_and(|one| self.is_own(&asked, one, listed)))
             .collect();
         let refuse = |refused| Outcome { told: told.clone(), refused };
         let Some(owned) = self.admission.quota().owned(asked.aor) else {
@@ -106,7 +107,7 @@ impl Proxy {
         let own: Vec<(Ids, &Listed)> = own
             .iter()
             .filter_map(|index| listed.get(*index))
-            .map(|one| (ids_of_own(asked, one), one))
+            .map(|one| (ids_of_own(asked, one, listed), one))
             .collect();
         let (device, alone) = (asked.device, own.len() == 1);
         let matchers: Vec<_> = own
@@ -152,17 +153,13 @@ impl Proxy {
         }
     }
 
-    fn is_own(&self, asked: &Asked<'_>, one: &Listed) -> bool {
-        if asked.errand != Errand::Register {
+    /// Whether a listed Contact is one that the request registers.
+    fn is_own(&self, asked: &Asked<'_>, one: &Listed, listed: &[Listed]) -> bool {
+        if asked.errand != Errand::Register || one.expires_secs == 0 {
             return false;
         }
-        let adds = &asked.held.registration.adds;
-        if !adds.is_empty() {
-            return adds.iter().any(|shown| {
-                shown.ids.contacts.iter().any(|uri| same_uri(uri, &one.contact))
-                    || one.named.is_some_and(|name| has_name(&shown.ids, name))
-                    || one.ids.contacts.iter().any(|uri| shown.ids.contacts.contains(uri))
-            });
+        if !asked.held.registration.adds.is_empty() {
+            return request_of(asked, one, listed).is_some();
         }
         match one.named {
             Some(name) => name == asked.device,
@@ -185,68 +182,93 @@ impl Proxy {
         }
     }
 
-    /// The upstream let a call through that showed no credentials: it takes its seat there and then,
-    /// and from now on such calls are decided before they go on.
-    pub(super) fn granted_unasked(&self, answer: &Message<'_>, now: Now) {
-        // Relaxed: a hint that one call more or less may miss.
-        self.unchallenged_calls.store(true, Ordering::Relaxed);
+    /// A 2xx to an INVITE that holds no reservation: another answer to a forked call, or one to a
+    /// call that the upstream let through unasked. That one takes its seat there and then, and from
+    /// now on such calls are decided before they go on.
+    pub(super) fn another_2xx(&self, answer: &Message<'_>, bare: bool, now: Now) {
+        if bare && self.admission.settings().challenges {
+            // Relaxed: a hint that one call more or less may miss.
+            self.unchallenged_calls.store(true, Ordering::Relaxed);
+        }
         let Some(from) = answer.from() else { return };
         let address = address_of(&from.uri, &self.admission.settings());
         let Some(address) = address.filter(|address| address.ours) else { return };
         let quota = self.admission.quota();
         let Some(owned) = quota.owned(&address.aor) else { return };
-        if quota.look(&address.aor, |entry| entry.is_live(now)) == Some(true) {
-            return;
+        let known = quota.has_call(&address.aor, answer.call_id());
+        let rides = quota.look(&address.aor, |entry| entry.is_live(now)) == Some(true);
+        if known || bare && !rides {
+            // No room: the one call that taught us passes uncounted.
+            let call = self.call_of(answer, now);
+            let _ = quota.commit_call(&address.aor, &owned, None, call, now);
         }
-        let longest = self.admission.settings().call_seat_max.as_millis();
-        let until_mono_ms = now.mono_ms + u64::try_from(longest).unwrap_or(u64::MAX >> 1);
-        let call_id = answer.call_id().into();
-        let call = Call { call_id, since_ms: now.wall_ms, until_mono_ms };
-        // No room: the one call that taught us passes uncounted.
-        let _ = quota.commit_call(&address.aor, &owned, None, call, now);
     }
 
     /// Settles a final answer to an INVITE whose call seat was reserved.
-    pub(super) fn settle_call(
-        &self,
-        ticket: Option<Ticket>,
-        status: u16,
-        call_id: &[u8],
-        session_secs: Option<u32>,
-        now: Now,
-    ) {
-        // Without a 2xx the ticket is dropped here, and gives back.
+    pub(super) fn settle_call(&self, ticket: Option<Ticket>, answer: &Message<'_>, now: Now) {
         let Some(ticket) = ticket else { return };
-        if !(200..300).contains(&status) {
+        if !answer.status().is_some_and(|status| (200..300).contains(&status)) {
             return ticket.withdraw();
         }
         let aor = ticket.aor().to_owned();
         let Some(owned) = self.admission.quota().owned(&aor) else { return };
-        let longest = self.admission.settings().call_seat_max.as_millis();
-        let longest = u64::try_from(longest).unwrap_or(u64::MAX);
-        let life = session_secs.map_or(longest, |secs| longest.min(u64::from(secs) * 1000));
-        let call = Call {
-            call_id: call_id.into(),
-            since_ms: now.wall_ms,
-            until_mono_ms: now.mono_ms.saturating_add(life),
-        };
+        let call = self.call_of(answer, now);
         // A refusal here lets the call be: it was admitted, and its limit has fallen since.
         let _ = self.admission.quota().commit_call(&aor, &owned, Some(ticket), call, now);
     }
+
+    /// The call that a 2xx begins: it lasts as long as its session, at most `call_seat_max`.
+    fn call_of(&self, answer: &Message<'_>, now: Now) -> Call {
+        let longest = self.admission.settings().call_seat_max.as_millis();
+        let longest_ms = u64::try_from(longest).unwrap_or(u64::MAX);
+        let session_ms = session_secs(answer).map(|secs| u64::from(secs) * 1000);
+        let life_ms = session_ms.map_or(longest_ms, |session_ms| longest_ms.min(session_ms));
+        Call {
+            call_id: answer.call_id().into(),
+            since_ms: now.wall_ms,
+            until_mono_ms: now.mono_ms.saturating_add(life_ms),
+            legs: vec![tag_hash(answer.to().and_then(|to| to.tag()))],
+        }
+    }
+
+    /// A request has had no answer and will have none: what it held is given back, and a BYE ends its
+    /// dialog all the same.
+    pub(super) fn never_answered(&self, held: Option<Held>, now: Now) {
+        let Some(held) = held else { return };
+        if let Some(ticket) = held.ticket {
+            ticket.withdraw();
+        }
+        if let Some(dialog) = held.dialog {
+            self.settle_dialog(&dialog, 408, None, now);
+        }
+    }
 }
 
-/// The ids of a granted device: what its request showed where that is known, with what the answer
+/// The Contact of the request that a listed one answers: by URI comparison with the one sent on; where
+/// the answer lists none such, by instance and reg-id.
+fn request_of<'a>(asked: &'a Asked<'_>, one: &Listed, listed: &[Listed]) -> Option<&'a Shown> {
+    let adds = &asked.held.registration.adds;
+    adds.iter().find(|shown| is_same(shown, one)).or_else(|| {
+        adds.iter().find(|shown| {
+            !shown.ids.instances.is_empty()
+                && shown.ids.instances == one.ids.instances
+                && shown.reg_id == one.reg_id
+                && !listed.iter().any(|other| is_same(shown, other))
+        })
+    })
+}
+
+fn is_same(shown: &Shown, one: &Listed) -> bool {
+    shown.ids.contacts.iter().any(|uri| same_uri(uri, &one.contact))
+        || one.named.is_some_and(|name| has_name(&shown.ids, name))
+        || one.ids.contacts.iter().any(|uri| shown.ids.contacts.contains(uri))
+}
+
+/// The ids of a granted device: what its request showed where that is known, else what the answer
 /// shows.
-fn ids_of_own(asked: &Asked<'_>, one: &Listed) -> Ids {
-    let mut ids = one.ids.clone();
-    let request = asked.held.registration.adds.iter().find(|shown| {
-        shown.ids.contacts.iter().any(|uri| same_uri(uri, &one.contact))
-            || one.named.is_some_and(|name| has_name(&shown.ids, name))
-            || one.ids.contacts.iter().any(|uri| shown.ids.contacts.contains(uri))
-    });
-    if let Some(shown) = request {
-        ids = shown.ids.clone();
-    }
+fn ids_of_own(asked: &Asked<'_>, one: &Listed, listed: &[Listed]) -> Ids {
+    let shown = request_of(asked, one, listed);
+    let mut ids = shown.map_or_else(|| one.ids.clone(), |shown| shown.ids.clone());
     ids.source = Some(asked.flow.remote);
     ids
 }
@@ -300,7 +322,8 @@ fn is_listed(device: &Device, listed: &[Listed]) -> bool {
         one.expires_secs > 0
             && (one.named.is_some_and(|name| is_named(device, name))
                 || device.bindings.iter().any(|known| same_uri(&known.contact, &one.contact))
-                || device.ids.contacts.iter().any(|known| same_uri(known, &one.contact)))
+                || device.ids.contacts.iter().any(|known| same_uri(known, &one.contact))
+                || one.ids.instances.iter().any(|id| device.ids.instances.contains(id)))
     })
 }
 

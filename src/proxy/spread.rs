@@ -146,10 +146,16 @@ impl Proxy {
         if returned.status > 100 && returned.status < 200 {
             self.pending.ringing(returned.branch, now_ms);
         }
-        if let Came::Final(status) = came
-            && let Some(held) = self.pending.answered(returned.branch)
-        {
-            self.settle_call(held.ticket, status, arrival.message.call_id(), None, arrival.now);
+        match came {
+            Came::Final(_) => {
+                if let Some(held) = self.pending.answered(returned.branch) {
+                    self.settle_call(held.ticket, &arrival.message, arrival.now);
+                }
+            }
+            Came::Nothing if (200..300).contains(&returned.status) => {
+                self.another_2xx(&arrival.message, false, arrival.now);
+            }
+            Came::Nothing => {}
         }
     }
 

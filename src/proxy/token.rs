@@ -69,11 +69,14 @@ pub enum Errand {
     /// A REGISTER with `Contact: *`.
     LeaveAll,
     Invite,
+    /// In a dialog of a call that holds a seat: a BYE, or a refresh of the session.
+    Dialog,
     Other,
 }
 
 impl Errand {
-    const ALL: [Self; 5] = [Self::Register, Self::Leave, Self::LeaveAll, Self::Invite, Self::Other];
+    const ALL: [Self; 6] =
+        [Self::Register, Self::Leave, Self::LeaveAll, Self::Invite, Self::Dialog, Self::Other];
 }
 
 /// To whom a request was forwarded.

@@ -36,6 +36,14 @@ pub enum Handling {
     Absorb { ack: bool },
 }
 
+/// When the CANCEL of an INVITE goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    Now,
+    /// With the first provisional answer, if one comes.
+    Wait,
+}
+
 struct Sending {
     to: Destination,
     bytes: Box<[u8]>,
@@ -51,6 +59,10 @@ struct Transaction {
     /// The last answer, for copies of the request.
     last: Option<(Destination, Box<[u8]>)>,
     finished: bool,
+    /// A provisional answer came: the other side knows of the request.
+    provisional: bool,
+    /// The caller gave up; its CANCEL waits for the first provisional (RFC 3261 9.1).
+    owes_cancel: bool,
     until_ms: u64,
 }
 
@@ -100,7 +112,15 @@ impl Transactions {
             .filter(|_| key.method == Method::Invite)
             .map(|sending| (sending.to, sending.bytes.clone()));
         let until_ms = now_ms + LIFE_MS;
-        let transaction = Transaction { request, sending, last: None, finished: false, until_ms };
+        let transaction = Transaction {
+            request,
+            sending,
+            last: None,
+            finished: false,
+            provisional: false,
+            owes_cancel: false,
+            until_ms,
+        };
         self.live.insert(key.clone(), transaction);
         let serial = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.serials.insert(serial, key);
@@ -121,6 +141,7 @@ impl Transactions {
         let Some(mut transaction) = self.live.get_mut(key) else { return Handling::Forward };
         let is_invite = key.method == Method::Invite;
         if status < 200 {
+            transaction.provisional = true;
             if is_invite {
                 transaction.sending = None;
                 transaction.until_ms = now_ms + RINGING_MS;
@@ -143,6 +164,30 @@ impl Transactions {
         transaction.finished = true;
         transaction.until_ms = now_ms + LIFE_MS;
         if is_invite { Handling::ForwardAndAck } else { Handling::Forward }
+    }
+
+    /// The caller gives an INVITE up that we resend; `None` where that is none of ours.
+    pub fn cancel(&self, key: &Key) -> Option<Cancelled> {
+        let mut transaction = self.live.get_mut(key)?;
+        transaction.request.as_ref()?;
+        if transaction.finished {
+            return Some(Cancelled::Wait);
+        }
+        match transaction.provisional {
+            true => Some(Cancelled::Now),
+            false => {
+                transaction.owes_cancel = true;
+                Some(Cancelled::Wait)
+            }
+        }
+    }
+
+    /// Whether a CANCEL that waited for this answer goes out now.
+    pub fn owes_cancel(&self, key: &Key) -> bool {
+        self.live.get_mut(key).is_some_and(|mut transaction| {
+            let due = transaction.provisional && !transaction.finished;
+            due && std::mem::take(&mut transaction.owes_cancel)
+        })
     }
 
     /// The INVITE of a transaction as it went out, and where to.
@@ -284,6 +329,22 @@ mod tests {
         let copy = transactions.answered(&key(Method::Invite), 486, 200);
         assert_eq!(copy, Handling::Absorb { ack: true });
         assert!(transactions.acknowledged("z9hG4bKx"), "the caller's ACK ends here");
+    }
+
+    #[test]
+    fn a_cancel_waits_for_the_first_provisional() {
+        let transactions = Transactions::new(10);
+        let invite = key(Method::Invite);
+        transactions.sent(invite.clone(), UP, b"INVITE", 0);
+
+        assert_eq!(transactions.cancel(&invite), Some(Cancelled::Wait));
+        assert!(!transactions.owes_cancel(&invite));
+        transactions.answered(&invite, 180, 700);
+
+        assert!(transactions.owes_cancel(&invite));
+        assert!(!transactions.owes_cancel(&invite), "once");
+        assert_eq!(transactions.cancel(&invite), Some(Cancelled::Now));
+        assert_eq!(transactions.cancel(&key(Method::Message)), None);
     }
 
     #[test]

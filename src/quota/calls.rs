@@ -13,6 +13,9 @@ use super::ticket::Ticket;
 use crate::clock::Now;
 use crate::license::{Cause, FeatureSet};
 
+/// Dialogs that one call may make by forking, as far as they are remembered.
+const LEGS_MAX: usize = 16;
+
 /// What becomes of an INVITE.
 #[derive(Debug)]
 #[must_use]
@@ -113,23 +116,47 @@ impl Seats {
         taken
     }
 
-    /// A session refresh: the call's seat lasts until then.
-    pub fn extend_call(&self, aor: &str, call_id: &[u8], until_mono_ms: u64, now: Now) {
-        let call = |entry: &mut Entry| {
+    /// A session refresh was accepted: the call's seat lasts until then, but not beyond `longest_ms`
+    /// from its start.
+    pub fn extend_call(
+        &self,
+        aor: &str,
+        call_id: &[u8],
+        until_mono_ms: u64,
+        longest_ms: u64,
+        now: Now,
+    ) {
+        let extend = |entry: &mut Entry| {
             let call = entry.calls.iter_mut().find(|call| *call.call_id == *call_id);
             if let Some(call) = call {
-                call.until_mono_ms = until_mono_ms;
+                let last = now.mono_at(call.since_ms.saturating_add_unsigned(longest_ms));
+                call.until_mono_ms = until_mono_ms.min(last);
                 entry.changed = true;
             }
         };
-        self.alter(aor, now, call);
+        self.alter(aor, now, extend);
     }
 
-    /// The call is over: its seat is given back. Returns whether it held one.
-    pub fn end_call(&self, aor: &str, call_id: &[u8], now: Now) -> bool {
+    /// Whether this call holds a seat of the number.
+    pub fn has_call(&self, aor: &str, call_id: &[u8]) -> bool {
+        let has = |entry: &Entry| entry.calls.iter().any(|call| *call.call_id == *call_id);
+        self.look(aor, has).unwrap_or(false)
+    }
+
+    /// One dialog of the call is over, named by the tags of its BYE; with the last of them the seat
+    /// is given back. A tag that is none of the call's changes nothing. Returns whether it did.
+    pub fn end_call(&self, aor: &str, call_id: &[u8], tags: [u64; 2], now: Now) -> bool {
         let end = |entry: &mut Entry| {
             let before = entry.calls.len();
-            entry.calls.retain(|call| *call.call_id != *call_id);
+            entry.calls.retain_mut(|call| {
+                if *call.call_id != *call_id {
+                    return true;
+                }
+                let known = !call.legs.is_empty();
+                let legs = call.legs.len();
+                call.legs.retain(|leg| !tags.contains(leg));
+                known && (call.legs.len() == legs || !call.legs.is_empty())
+            });
             entry.changed |= entry.calls.len() != before;
             entry.calls.len() != before
         };
@@ -148,6 +175,9 @@ impl Entry {
         ticket.and_then(|ticket| self.take_unsettled(ticket));
         if let Some(known) = self.calls.iter_mut().find(|known| known.call_id == call.call_id) {
             known.until_mono_ms = call.until_mono_ms;
+            let fresh = call.legs.iter().filter(|leg| !known.legs.contains(leg)).copied();
+            let fresh: Vec<u64> = fresh.take(LEGS_MAX.saturating_sub(known.legs.len())).collect();
+            known.legs.extend(fresh);
             return Ok(());
         }
         if self.calls.len() >= max_calls {

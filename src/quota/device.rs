@@ -218,4 +218,6 @@ pub struct Call {
     /// Wall time of its 2xx.
     pub since_ms: i64,
     pub until_mono_ms: u64,
+    /// The dialogs that it made, by the hash of the answering side's tag; empty after a restart.
+    pub legs: Vec<u64>,
 }

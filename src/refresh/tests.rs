@@ -303,8 +303,12 @@ async fn a_seat_goes_in_the_second_in_which_its_license_ends() {
     bench.by_hand(&format!("update licenses set valid_until = {end} where id = 2")).await;
     let aor = "sip:1@c.com";
     let now = bench.clock.now();
-    let call =
-        Call { call_id: b"a".to_vec().into(), since_ms: 0, until_mono_ms: now.mono_ms + 60_000 };
+    let call = Call {
+        call_id: b"a".to_vec().into(),
+        since_ms: 0,
+        until_mono_ms: now.mono_ms + 60_000,
+        legs: Vec::new(),
+    };
     let owned = bench.quota.owned(aor).unwrap();
     bench.quota.commit_call(aor, &owned, None, call, now).unwrap();
     let (changes, mut taken) = mpsc::channel(10);

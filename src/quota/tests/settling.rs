@@ -291,7 +291,12 @@ fn calls_and_devices_share_the_numbers_one_sip_seat() {
     let (world, root) = house(1, 0);
     let owned = world.phone(1000, "a").owned().expect("an owner");
     let needs = crate::license::FeatureSet::NONE;
-    let call = |id: &[u8]| Call { call_id: id.into(), since_ms: 0, until_mono_ms: 7_200_000 };
+    let call = |id: &[u8]| Call {
+        call_id: id.into(),
+        since_ms: 0,
+        until_mono_ms: 7_200_000,
+        legs: Vec::new(),
+    };
 
     let CallDecision::Take(reserved) =
         world.quota.reserve_call(&aor(1000), &owned, b"one", needs, at(1))
@@ -309,7 +314,7 @@ fn calls_and_devices_share_the_numbers_one_sip_seat() {
     assert_eq!(world.in_use(root), (1, 0, 1));
     world.phone(1000, "a").leave(9, at(5));
     assert_eq!(world.in_use(root), (1, 0, 1));
-    assert!(world.quota.end_call(&aor(1000), b"one", at(6)));
+    assert!(world.quota.end_call(&aor(1000), b"one", [0, 0], at(6)));
     assert_eq!(world.in_use(root), (0, 0, 0));
     world.check();
 }
@@ -318,7 +323,12 @@ fn calls_and_devices_share_the_numbers_one_sip_seat() {
 fn a_forgotten_call_ends_by_its_time() {
     let (world, root) = house(1, 0);
     let owned = world.phone(1000, "a").owned().expect("an owner");
-    let call = Call { call_id: b"one".as_slice().into(), since_ms: 0, until_mono_ms: 5_000 };
+    let call = Call {
+        call_id: b"one".as_slice().into(),
+        since_ms: 0,
+        until_mono_ms: 5_000,
+        legs: Vec::new(),
+    };
     world.quota.commit_call(&aor(1000), &owned, None, call, at(1)).unwrap();
 
     world.quota.tick(at(4_999));
