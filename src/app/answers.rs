@@ -8,7 +8,7 @@ use crate::admission::display_name;
 use crate::clock::{Clock, Now};
 use crate::license::{Holder, Moment, SERVER, World};
 use crate::proxy::Proxy;
-use crate::quota::{Quota, Seat};
+use crate::quota::{Quota, Seat, SeatKind};
 use crate::refresh::Shared;
 use crate::telemetry::{Recent, RefusalLine, escaped, is_refusal_id};
 use crate::view::{self, Explain, Freed, RefusalRow, SeatRow, State, Tally, TreeNode};
@@ -56,6 +56,17 @@ impl Desk {
         (world, tally, now)
     }
 
+    /// What is live or held, without what a request holds until its answer: the figures of `state`
+    /// and `tree` are those of the list of seats.
+    fn settled_figures(&self) -> (Arc<World>, Tally, Now) {
+        let now = self.clock.now();
+        let world = self.shared.world();
+        let mut seats = self.seats_now(now);
+        seats.retain(|seat| seat.kind != SeatKind::Reserved);
+        let tally = Tally::of(&world.tree, &seats);
+        (world, tally, now)
+    }
+
     fn find(&self, world: &World, path: &str) -> Result<Holder, Unanswered> {
         view::find(&world.tree, path).map_err(Unanswered)
     }
@@ -76,12 +87,12 @@ impl Desk {
 
 impl Answers for Desk {
     fn tree(&self) -> Result<TreeNode, Unanswered> {
-        let (world, tally, now) = self.figures();
+        let (world, tally, now) = self.settled_figures();
         Ok(view::tree(&world.tree, &world.directory, SERVER, now.moment(), &tally))
     }
 
     fn state(&self, path: &str) -> Result<State, Unanswered> {
-        let (world, tally, now) = self.figures();
+        let (world, tally, now) = self.settled_figures();
         let holder = self.find(&world, path)?;
         Ok(view::state(&world.tree, holder, now.moment(), &tally))
     }

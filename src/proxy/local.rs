@@ -7,6 +7,7 @@ use super::built_in::{BuiltIn, Check};
 use super::parts::Registry;
 use super::pending::Held;
 use super::register::path_value;
+use super::reply::unregistrable;
 use super::settle::{Asked, Listed};
 use super::token::Errand;
 use crate::admission::{Address, Admission, Registration, address_of, contact_name, device_name};
@@ -53,6 +54,10 @@ impl Proxy {
         registration: Registration,
         out: &mut Outbox,
     ) {
+        if let Some(unsupported) = unregistrable(&arrival.message) {
+            let headers = [("Unsupported", unsupported.as_str())];
+            return self.reply(arrival, 420, "Bad Extension", &headers, out);
+        }
         let aor = address.aor.as_str();
         let owned = self.admission.quota().owned(aor);
         let trusted = built_in.trusted.iter().any(|net| net.contains(&arrival.peer()));

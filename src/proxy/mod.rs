@@ -32,7 +32,7 @@ use dashmap::DashSet;
 
 use crate::admission::{Admission, FlowKey};
 use crate::clock::Now;
-use crate::sip::{Fault, Index, Limits, Method, Rejected};
+use crate::sip::{Fault, Index, Limits, Method, Rejected, Scheme};
 use crate::telemetry::{Cells, RefusalLog};
 use crate::transport::{ConnectionId, Destination, Handler, Outbox, Protocol, Side, Source};
 
@@ -276,6 +276,13 @@ impl Proxy {
             _ if arrival.is_from_upstream() => self.terminate(arrival, &routed, out),
             Method::Bye => self.bye_without_token(arrival, &routed, out),
             Method::Register => self.register(arrival, &routed, out),
+            Method::Other if self.is_for_us(arrival) => {
+                let headers = [("Allow", "INVITE, ACK, CANCEL, BYE, REGISTER, OPTIONS")];
+                self.reply(arrival, 405, "Method Not Allowed", &headers, out);
+            }
+            _ if self.has_foreign_scheme(arrival) => {
+                self.reply(arrival, 416, "Unsupported URI Scheme", &[], out);
+            }
             _ => self.originate(arrival, &routed, out),
         }
     }
@@ -294,6 +301,12 @@ impl Proxy {
                 itself || upstream.sources.iter().any(|net| net.contains(&peer))
             }
         }
+    }
+
+    /// RFC 3261 16.3, 2.
+    fn has_foreign_scheme(&self, arrival: &Arrival<'_>) -> bool {
+        let uri = arrival.message.request_uri();
+        uri.is_some_and(|uri| uri.scheme == Scheme::Other && !uri.is_emergency())
     }
 
     fn has_to_tag(&self, arrival: &Arrival<'_>) -> bool {

@@ -176,9 +176,20 @@ fn method_name(message: &Message<'_>) -> &'static str {
 
 /// The options of Proxy-Require that we don't have: all of them (RFC 3261 16.3).
 pub(super) fn unsupported(message: &Message<'_>) -> Option<String> {
+    options(message, Name::ProxyRequire, &[])
+}
+
+/// The options of Require that the built-in registrar does not have (RFC 3261 10.3).
+pub(super) fn unregistrable(message: &Message<'_>) -> Option<String> {
+    options(message, Name::Require, &["path", "outbound"])
+}
+
+fn options(message: &Message<'_>, name: Name, known: &[&str]) -> Option<String> {
+    let is_known = |option: &str| known.iter().any(|one| one.eq_ignore_ascii_case(option));
     let options: Vec<_> = message
-        .all(Name::ProxyRequire)
+        .all(name)
         .map(|value| String::from_utf8_lossy(value.text).into_owned())
+        .filter(|option| !is_known(option))
         .collect();
     (!options.is_empty()).then(|| options.join(", "))
 }
