@@ -275,7 +275,7 @@ fn check_draws_every_fault_and_shows_no_password() {
     assert!(drawn.contains("time_zone = 7") && drawn.contains("did you mean level?"), "{drawn}");
     assert!(!drawn.contains("hunter2"));
     let lines: Vec<_> = told["faults"].as_array().unwrap().iter().map(|f| &f["line"]).collect();
-    assert_eq!(lines, [2, 4]);
+    assert_eq!(lines, [1, 2, 4]);
     assert_eq!((&well["faults"], &well["domains"]), (&json!([]), &json!(["example.com"])));
 }
 
