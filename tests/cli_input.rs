@@ -78,3 +78,44 @@ fn a_foreign_domain_is_noted_for_programs_too() {
         assert!(text.contains("exmaple.com is not in [domains]"), "{answer}");
     }
 }
+
+#[test]
+fn texts_that_cannot_be_are_refused_in_words() {
+    let site = Site::with_tree();
+
+    for line in [
+        "user|add|anna|--group|SmartHome|--email|anna",
+        "user|add|an\u{200b}na|--group|SmartHome",
+        "user|add| anna|--group|SmartHome",
+        "group|add|SmartHome/a\u{202e}b",
+        "group|edit|SmartHome|--admin-email|a b@c",
+        "group|edit|SmartHome|--kind|a\u{7}",
+        "group|edit|SmartHome|--rename| x",
+        "license|add|SmartHome|--sip|1|--type|Pl\u{feff}us",
+        "number|add|sip:example.com|--group|SmartHome|--kind|panel",
+        "number|add|1@example.com|--group|SmartHome|--kind|panel|--password|a\u{7}",
+    ] {
+        let answer = site.refused(line);
+        let error = answer["error"].as_str().unwrap();
+        assert!(!error.contains("CHECK") && !error.contains("stored"), "{line}: {error}");
+    }
+    for line in ["license|add|SmartHome|--sip|1000000001", "license|edit|1|--apps|4000000000"] {
+        assert_eq!(site.json(line).0, 2, "{line}");
+    }
+}
+
+#[test]
+fn the_tree_and_the_list_tell_what_ends_first() {
+    let site = Site::with_tree();
+    site.done("license|edit|1|--until|2100-12-01");
+
+    let tree = site.done("tree");
+    let text = |line: &str| String::from_utf8(site.run(line).stdout).unwrap();
+
+    let below = &tree["groups"][0]["groups"][0];
+    assert_eq!(below["group"], "SmartHome/A Residence");
+    assert_eq!(below["valid_until"], "2100-12-01T00:00:00Z");
+    assert_eq!(below["ends_with"], "SmartHome");
+    assert!(text("tree").contains("(ends with SmartHome)"), "{}", text("tree"));
+    assert!(text("license|list").contains("(ends with SmartHome)"), "{}", text("license|list"));
+}
