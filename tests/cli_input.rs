@@ -119,3 +119,22 @@ fn the_tree_and_the_list_tell_what_ends_first() {
     assert!(text("tree").contains("(ends with SmartHome)"), "{}", text("tree"));
     assert!(text("license|list").contains("(ends with SmartHome)"), "{}", text("license|list"));
 }
+
+#[test]
+fn an_import_tells_every_faulty_line_in_one_run() {
+    let site = Site::with_tree();
+    site.done("number|add|7@example.com|--group|SmartHome|--kind|panel");
+    let rows = b"number,group,kind\n1@example.com,SmartHome,panel\nsip:example.com,SmartHome,\n\
+        SIP:1@example.com,SmartHome,panel\n\xff,SmartHome,\n7@example.com,SmartHome/A Residence,\n\
+        2@example.com,Nowhere,\n3@example.com,SmartHome,spoon\n\"a;b@\",SmartHome,\n";
+    std::fs::write(site.path().join("a.csv"), rows).unwrap();
+
+    let answer = site.refused("import|numbers|a.csv");
+
+    let faults = answer["faults"].as_array().unwrap();
+    let lines: Vec<_> = faults.iter().map(|fault| fault["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [3, 4, 5, 6, 7, 8, 9], "{answer}");
+    assert!(faults[1]["error"].as_str().unwrap().contains("line 2 already"), "{answer}");
+    assert!(faults[3]["error"].as_str().unwrap().contains("of SmartHome"), "{answer}");
+    assert_eq!(site.done("number|list").as_array().unwrap().len(), 1);
+}
