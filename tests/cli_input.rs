@@ -92,6 +92,10 @@ fn texts_that_cannot_be_are_refused_in_words() {
         "group|edit|SmartHome|--kind|a\u{7}",
         "group|edit|SmartHome|--rename| x",
         "license|add|SmartHome|--sip|1|--type|Pl\u{feff}us",
+        "license|add|SmartHome|--sip|1|--from|1960-01-01",
+        "claim|add|SmartHome|--domain|exa mple.com",
+        "claim|add|SmartHome|--domain|a@b|--range|1-2",
+        "group|add|SmartHome//x",
         "number|add|sip:example.com|--group|SmartHome|--kind|panel",
         "number|add|1@example.com|--group|SmartHome|--kind|panel|--password|a\u{7}",
     ] {

@@ -59,7 +59,7 @@ async fn add(desk: &Desk, path: &str, flags: GroupFlags) -> Result<Shown, Failur
     }
     let path = path.trim_matches('/');
     let (parent, name) = path.rsplit_once('/').unwrap_or(("/", path));
-    if name.is_empty() {
+    if name.is_empty() || parent.len() > 1 && parent.ends_with('/') {
         return Err(Failure::new("the path names no group; write \"SmartHome/A Residence\""));
     }
     let mut group = Group {

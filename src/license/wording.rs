@@ -58,6 +58,20 @@ pub fn number_fault(aor: &str) -> Option<&'static str> {
     }
 }
 
+/// Why a text is no domain of a claim, if it is none.
+pub fn domain_fault(text: &str) -> Option<&'static str> {
+    let foreign = |c: char| is_unseen(c) || c.is_whitespace() || "<>\"@;:/".contains(c);
+    if text.is_empty() {
+        Some("it is empty")
+    } else if text.chars().any(foreign) {
+        Some("it has a character that no domain has")
+    } else if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Some("it is not in lower case")
+    } else {
+        None
+    }
+}
+
 /// Why a text is no password, if it is none.
 pub fn password_fault(text: &str) -> Option<&'static str> {
     if text.is_empty() {
@@ -101,6 +115,10 @@ mod tests {
         assert_eq!(number_fault("sip:+49@example.com"), None);
         for wrong in ["sip:a", "tel:1@b", "sip:@b", "sip:a@", "sip:a@B", "sip:a b@c", "sip:a@b@c"] {
             assert!(number_fault(wrong).is_some(), "{wrong:?}");
+        }
+        assert_eq!(domain_fault("example.com"), None);
+        for wrong in ["", "exa mple.com", "a@b", "a:5060", "Example.com"] {
+            assert!(domain_fault(wrong).is_some(), "{wrong:?}");
         }
         assert!(password_fault("a\tb").is_some() && password_fault("pass word").is_none());
     }

@@ -242,6 +242,8 @@ fn check_license_record(new: &License, gate: &str) -> Verdict {
     let (from, until) = (new.validity.from, new.validity.until);
     let ordered = from.zip(until).is_none_or(|(from, until)| from < until);
     demand(ordered, || "a license ends after it starts".into())?;
+    let early = [from, until].into_iter().flatten().any(|instant| instant < Moment(0));
+    demand(!early, || "a license has no time before 1970".into())?;
     let label = &new.license_type;
     demand_text("license type", label, wording::label_fault(label))?;
     if new.mobile_apps <= new.sip_numbers {
