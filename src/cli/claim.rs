@@ -87,9 +87,8 @@ async fn add(desk: &Desk, claim: Claim) -> Result<Shown, Failure> {
         ClaimRule::Address { .. } => None,
     };
     let written = desk.store.add_claim(claim, desk.terms(&usage)).await?;
-    let mut shown = stored(desk, written.id, "added").await?.with_warnings(&written.warnings);
-    shown.text.extend(note);
-    Ok(shown)
+    let shown = stored(desk, written.id, "added").await?.with_warnings(&written.warnings);
+    Ok(shown.with_remark(note))
 }
 
 async fn edit(desk: &Desk, id: ClaimId, kind: NumberKind) -> Result<Shown, Failure> {

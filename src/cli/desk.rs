@@ -48,6 +48,18 @@ impl Shown {
         Self { note, ..self }
     }
 
+    /// Adds what is easily a mistake to both forms, after the warnings of the write.
+    pub fn with_remark(mut self, remark: Option<String>) -> Self {
+        let Some(remark) = remark else { return self };
+        let rows = self.json.get_mut("warnings").and_then(Value::as_array_mut);
+        let row = serde_json::json!(
+            {"gate": null, "resource": null, "by": null, "at": null, "text": remark}
+        );
+        rows.into_iter().for_each(|rows| rows.push(row.clone()));
+        self.text.push_str(&format!("\nnote: {remark}"));
+        self
+    }
+
     /// Adds the warnings of a write to both forms.
     pub fn with_warnings(mut self, warnings: &[Warning]) -> Self {
         if let Value::Object(fields) = &mut self.json {
@@ -146,8 +158,14 @@ impl Desk {
 /// A number in the one spelling under which it is known.
 pub fn number(config: &Config, text: &str) -> Result<String, Failure> {
     let unreadable = || Failure::new(format!("{text:?} is no number; write sip:101@example.com"));
-    let has_scheme = ["sip:", "sips:", "tel:"].iter().any(|scheme| text.starts_with(scheme));
-    let uri = if has_scheme { text.to_owned() } else { format!("sip:{text}") };
+    let is_scheme =
+        |word: &str| ["sip", "sips", "tel"].iter().any(|s| word.eq_ignore_ascii_case(s));
+    let rest = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme)).map(|(_, rest)| rest);
+    let uri = if rest.is_some() { text.to_owned() } else { format!("sip:{text}") };
+    // The text is not repeated, for what stands after the colon is a secret.
+    if rest.unwrap_or(text).rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) {
+        return Err(Failure::new("a password is no part of a number; give it as --password"));
+    }
     let alias = |host: &str| config.domain_of(host).map(|domain| domain.name.clone());
     let rules = Rules { alias: &alias, fold_user_case: !config.admission.case_sensitive_users };
     let uri = Uri::parse(uri.as_bytes()).ok_or_else(unreadable)?;
@@ -166,6 +184,28 @@ fn give_to_folders_owner(path: &Path) {
     for file in [path.to_owned(), path.with_extension("db-wal"), path.with_extension("db-shm")] {
         if file.exists() {
             let _ = chown(file, Some(folder.uid()), Some(folder.gid()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheme_is_read_in_any_case() {
+        let config = Config::default();
+
+        for text in ["SIP:9@example.com", "Sip:9@Example.com", "9@example.com"] {
+            assert_eq!(number(&config, text).unwrap(), "sip:9@example.com", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_number_is_refused_and_not_repeated() {
+        for text in ["sip:anna:secret@example.com", "anna:secret@example.com", "SIP:a:secret@b"] {
+            let fault = number(&Config::default(), text).unwrap_err();
+            assert!(!fault.error.contains("secret"), "{}", fault.error);
         }
     }
 }

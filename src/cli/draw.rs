@@ -40,8 +40,7 @@ fn group_line(paint: Paint, node: &TreeNode, name: &str) -> String {
     parts.extend(validity(
         paint,
         node.status.as_deref(),
-        node.valid_until.as_deref(),
-        &node.time_zone,
+        until(node.valid_until.as_deref(), node.ends_with.as_ref(), &node.group, &node.time_zone),
     ));
     if node.restricted && node.hand_out == "shared" {
         parts.push("shared".to_owned());
@@ -56,9 +55,11 @@ fn group_line(paint: Paint, node: &TreeNode, name: &str) -> String {
 }
 
 fn user_line(paint: Paint, user: &TreeUser, zone: &str) -> String {
-    let mut parts = vec![format!("user:{}", user.user)];
+    let name = format!("user:{}", user.user);
+    let end = until(user.valid_until.as_deref(), user.ends_with.as_ref(), &name, zone);
+    let mut parts = vec![name];
     parts.push(usage(paint, &user.sip_numbers, &user.mobile_apps));
-    parts.extend(validity(paint, user.status.as_deref(), user.valid_until.as_deref(), zone));
+    parts.extend(validity(paint, user.status.as_deref(), end));
     if user.numbers > 0 {
         parts.push(paint.dim(counted(user.numbers, "number")));
     }
@@ -72,11 +73,19 @@ fn usage(paint: Paint, sip: &NumberUse, apps: &NumberUse) -> String {
     }
 }
 
-fn validity(paint: Paint, status: Option<&str>, until: Option<&str>, zone: &str) -> Option<String> {
-    match (status?, until) {
-        ("valid", None) => None,
-        ("valid", until) => Some(paint.dim(end(until, zone))),
-        (status, _) => Some(paint.status(status)),
+/// The end, and by which gate where that is not the holder itself.
+fn until(at: Option<&str>, ends_with: Option<&String>, own: &str, zone: &str) -> Option<String> {
+    let end = end(Some(at?), zone);
+    Some(match ends_with.filter(|gate| *gate != own) {
+        Some(gate) => format!("{end} (ends with {gate})"),
+        None => end,
+    })
+}
+
+fn validity(paint: Paint, status: Option<&str>, until: Option<String>) -> Option<String> {
+    match status? {
+        "valid" => until.map(|until| paint.dim(until)),
+        status => Some(paint.status(status)),
     }
 }
 
@@ -88,10 +97,9 @@ pub fn state(paint: Paint, state: &State) -> String {
     if let Some(gate) = &state.stopped_by {
         status.push_str(&format!(" (at {gate})"));
     }
-    let mut until = end(state.valid_until.as_deref(), zone);
-    if let Some(gate) = state.ends_with.as_ref().filter(|gate| **gate != state.group) {
-        until.push_str(&format!(" (ends with {gate})"));
-    }
+    let own_end = state.valid_until.as_deref();
+    let until = until(own_end, state.ends_with.as_ref(), &state.group, zone);
+    let until = until.unwrap_or_else(|| "no time limit".to_owned());
     let mut lines = vec![
         format!("{}  restriction {restriction}", paint.bold(&state.group)),
         format!("Status       {status}"),

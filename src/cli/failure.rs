@@ -12,7 +12,7 @@ use crate::store;
 pub struct Failure {
     pub error: String,
     pub obstacles: Vec<ObstacleRow>,
-    /// What is wrong with the config; `error` then draws it.
+    /// What is wrong with a file, line by line; `error` then says it all.
     pub faults: Vec<Value>,
 }
 

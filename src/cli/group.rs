@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::license::distribution::Change;
 use crate::license::{Group, GroupId, HandOut, Holder, SERVER, Tree};
+use crate::view;
 
 use super::args::{GroupCommand, GroupFlags};
 use super::desk::{Desk, Shown};
@@ -48,15 +49,18 @@ pub async fn run(desk: &Desk, command: GroupCommand) -> Result<Shown, Failure> {
 
 /// The group at a path.
 pub fn group_at(tree: &Tree, path: &str) -> Result<GroupId, Failure> {
-    tree.find(path).ok_or_else(|| Failure::new(format!("no group is called {path:?}")))
+    Ok(view::group_at(tree, path)?)
 }
 
 async fn add(desk: &Desk, path: &str, flags: GroupFlags) -> Result<Shown, Failure> {
     let tree = desk.tree().await?;
+    if path == "/" {
+        return Err(Failure::new("the server is there already; name a group below it"));
+    }
     let path = path.trim_matches('/');
     let (parent, name) = path.rsplit_once('/').unwrap_or(("/", path));
-    if name.is_empty() {
-        return Err(Failure::new("the server is there already; name a group below it"));
+    if name.is_empty() || parent.len() > 1 && parent.ends_with('/') {
+        return Err(Failure::new("the path names no group; write \"SmartHome/A Residence\""));
     }
     let mut group = Group {
         id: GroupId(0),

@@ -1,12 +1,13 @@
 //! `import …`: a file is read whole, every faulty line told at once, and handed to the store, which
 //! checks all of it before it writes any of it.
 
+use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::path::Path;
 
 use serde_json::json;
 
-use crate::license::{Holder, Number, NumberId, NumberKind, World};
+use crate::license::{Entry, Holder, Number, NumberId, NumberKind, World, wording};
 
 use super::args::ImportCommand;
 use super::desk::{Desk, Shown};
@@ -47,25 +48,63 @@ fn read(desk: &Desk, world: &World, file: &Path) -> Result<Vec<Number>, Failure>
         .map_err(unreadable)?;
     let columns = Columns::of(reader.headers().map_err(unreadable)?)?;
     let (mut numbers, mut faults) = (Vec::new(), Vec::new());
+    let mut lines = HashMap::new();
     for record in reader.records() {
-        let record = record.map_err(unreadable)?;
-        match columns.number(desk, world, &record) {
-            Ok(number) => numbers.push(number),
-            Err(fault) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                faults.push(format!("line {line}: {}", fault.error));
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                let (line, fault) = broken(&error).ok_or_else(|| unreadable(error))?;
+                faults.push((line, fault));
+                continue;
             }
+        };
+        let line = record.position().map_or(0, csv::Position::line);
+        let number = columns.number(desk, world, &record);
+        match number.and_then(|number| alone(world, &mut lines, number, line)) {
+            Ok(number) => numbers.push(number),
+            Err(fault) => faults.push((line, fault.error)),
         }
     }
-    if faults.is_empty() {
-        return Ok(numbers);
+    if faults.is_empty() { Ok(numbers) } else { Err(all_of(&faults)) }
+}
+
+/// A line that is no text, after which the file can be read on.
+fn broken(error: &csv::Error) -> Option<(u64, String)> {
+    let csv::ErrorKind::Utf8 { pos, .. } = error.kind() else { return None };
+    Some((pos.as_ref().map_or(0, csv::Position::line), "is not UTF-8".to_owned()))
+}
+
+/// The number, unless another line or another owner has it. One that is there as given is passed over
+/// later.
+fn alone(
+    world: &World,
+    lines: &mut HashMap<String, u64>,
+    number: Number,
+    line: u64,
+) -> Result<Number, Failure> {
+    if let Some(first) = lines.get(&number.aor) {
+        return Err(Failure::new(format!("{} stands in line {first} already", number.aor)));
     }
+    let differs = |entry: &Entry| (entry.owner, entry.kind) != (number.owner, number.kind);
+    if let Some(entry) = world.directory.entry(&number.aor).filter(differs) {
+        let (kind, owner) = (entry.kind.name(), world.tree.name_of(entry.owner));
+        return Err(Failure::new(format!("{} is there: {kind}, of {owner}", number.aor)));
+    }
+    lines.insert(number.aor.clone(), line);
+    Ok(number)
+}
+
+/// Every fault for programs, the first ones for people.
+fn all_of(faults: &[(u64, String)]) -> Failure {
+    let shown = faults.iter().take(FAULTS_SHOWN);
+    let mut text = "nothing was written".to_owned();
+    shown.for_each(|(line, fault)| text.push_str(&format!("\nline {line}: {fault}")));
     let more = faults.len().saturating_sub(FAULTS_SHOWN);
-    faults.truncate(FAULTS_SHOWN);
     if more > 0 {
-        faults.push(format!("and {more} more"));
+        text.push_str(&format!("\nand {more} more"));
     }
-    Err(Failure::new(format!("nothing was written\n{}", faults.join("\n"))))
+    let rows = faults.iter().map(|(line, error)| json!({"line": line, "error": error}));
+    Failure { faults: rows.collect(), ..Failure::new(text) }
 }
 
 /// Where each field stands.
@@ -108,9 +147,16 @@ impl Columns {
             _ => return Err(Failure::new("name either a group or a user")),
         };
         let kind = field(self.kind).map(str::parse::<NumberKind>).transpose()?;
+        let aor = desk.number(text)?;
+        if let Some(fault) = wording::number_fault(&aor) {
+            return Err(Failure::new(format!("{text:?} is no number: {fault}")));
+        }
+        if let Some(fault) = field(self.password).and_then(wording::password_fault) {
+            return Err(Failure::new(format!("not a password: {fault}")));
+        }
         Ok(Number {
             id: NumberId(0),
-            aor: desk.number(text)?,
+            aor,
             owner,
             kind: kind.unwrap_or_default(),
             password: field(self.password).map(str::to_owned),

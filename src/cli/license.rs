@@ -7,7 +7,7 @@ use super::args::{FeatureArg, LicenseCommand, LicenseFlags};
 use super::desk::{Desk, Shown};
 use super::failure::Failure;
 use super::group::group_at;
-use super::paint::{end, or_dash, table};
+use super::paint::{or_dash, table};
 use super::time::When;
 
 /// Does what was asked.
@@ -211,8 +211,7 @@ fn list(desk: &Desk, tree: &Tree, rows: Vec<LicenseRow>) -> Result<Shown, Failur
     let mut drawn =
         table(["ID", "Holder", "Type", "SIP", "Apps", "Features", "Validity", "Status"]);
     for row in &rows {
-        let holder = view::find(tree, &row.holder).ok();
-        let zone = holder.map_or(chrono_tz::Tz::UTC, |holder| tree.zone_of_holder(holder));
+        let license = tree.license(LicenseId(row.id));
         drawn.add_row([
             row.id.to_string(),
             row.holder.clone(),
@@ -220,7 +219,7 @@ fn list(desk: &Desk, tree: &Tree, rows: Vec<LicenseRow>) -> Result<Shown, Failur
             row.sip_numbers.to_string(),
             row.mobile_apps.to_string(),
             row.features.join(", "),
-            end(row.valid_until.as_deref(), zone.name()),
+            license.map(|license| ends(tree, license)).unwrap_or_default(),
             desk.paint.status(&row.status),
         ]);
     }

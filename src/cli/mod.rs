@@ -37,7 +37,8 @@ use paint::Paint;
 pub fn main(run: impl FnOnce(Config, bool) -> ExitCode) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(fault) => return print::usage(&fault, std::env::args().any(|arg| arg == "--json")),
+        // `args_os`: an argument that is not UTF-8 is a fault to be told, not a panic.
+        Err(fault) => return print::usage(&fault, std::env::args_os().any(|arg| arg == "--json")),
     };
     let json = cli.json;
     let command = match cli.command {

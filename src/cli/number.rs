@@ -61,18 +61,15 @@ async fn add(
     let aor = number.aor.clone();
     let usage = desk.usage().await?;
     let written = desk.store.add_number(number, desk.terms(&usage)).await?;
-    let mut shown = stored(desk, &aor, "added").await?.with_warnings(&written.warnings);
-    if let Some(note) = foreign_domain(desk, &aor) {
-        shown.text.push_str(&note);
-    }
-    Ok(shown)
+    let shown = stored(desk, &aor, "added").await?.with_warnings(&written.warnings);
+    Ok(shown.with_remark(foreign_domain(desk, &aor)))
 }
 
 /// A domain that the config does not name is easily a typing error; the daemon would refuse it.
 pub fn foreign_domain(desk: &Desk, aor: &str) -> Option<String> {
     let (_, domain) = aor.rsplit_once('@')?;
     let is_ours = desk.config.domain_of(domain).is_some();
-    (!is_ours).then(|| format!("\nnote: {domain} is not in [domains] of the config"))
+    (!is_ours).then(|| format!("{domain} is not in [domains] of the config"))
 }
 
 async fn edit(

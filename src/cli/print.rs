@@ -1,6 +1,6 @@
 //! Answers and failures on stdout and stderr, and the exit status they mean.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -61,9 +61,8 @@ fn told(failure: &Failure) -> String {
 /// Prints help, the version, or what is wrong with the arguments.
 pub fn usage(fault: &clap::Error, json: bool) -> ExitCode {
     if !fault.use_stderr() {
-        // Help that was asked for; a closed pipe is nobody's fault.
-        let _ = fault.print();
-        return ExitCode::SUCCESS;
+        // Help that was asked for.
+        return written(fault.print());
     }
     if json {
         let text = fault.render().to_string();
@@ -75,11 +74,21 @@ pub fn usage(fault: &clap::Error, json: bool) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-/// Writes to stdout; whoever reads may stop at any time.
+/// Writes to stdout.
 pub fn bytes(bytes: &[u8]) -> ExitCode {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(bytes).and_then(|()| out.flush());
-    ExitCode::SUCCESS
+    let mut out = io::stdout().lock();
+    written(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// Whoever reads may stop at any time; what could not be written otherwise was not said.
+fn written(result: io::Result<()>) -> ExitCode {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: the answer cannot be written: {error}");
+            ExitCode::from(REFUSED)
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// The manual page: the command, then each of its commands.

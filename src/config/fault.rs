@@ -122,5 +122,12 @@ fn without_passwords(source: &str) -> String {
         }
         at += found + 3;
     }
+    for (start, name) in source.match_indices("password=") {
+        let start = start + name.len();
+        let rest = source.get(start..).unwrap_or_default();
+        let end = rest.find(|c: char| "&\"'".contains(c) || c.is_whitespace());
+        let length = end.unwrap_or(rest.len());
+        shown.replace_range(start..start + length, &"*".repeat(length));
+    }
     shown
 }

@@ -1,6 +1,7 @@
 //! What an operator sets: one strict TOML file, every key of it with a type, a unit and a default.
 //! It knows the file and nothing else; what a value does is the business of the room that takes it.
 
+mod addresses;
 mod fault;
 mod read;
 mod sections;
@@ -14,6 +15,8 @@ use ipnet::IpNet;
 
 use crate::admission::Pattern;
 use crate::admission::refusal::Refusals;
+
+use read::Disk;
 
 pub use fault::{Fault, Report};
 pub use values::{Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri};
@@ -160,12 +163,16 @@ impl Config {
             Ok(source) => source,
             Err(error) => return Err(Report::unreadable(path, &error)),
         };
-        Self::parse(&source, path)
+        Self::read(&source, path, Disk::Look)
     }
 
-    /// Reads the text of a file; relative paths in it start at the folder of `path`.
+    /// Reads the text of a file, not what it names; relative paths start at the folder of `path`.
     pub fn parse(source: &str, path: &Path) -> Result<Self, Report> {
-        let (config, faults) = sections::read(source, path);
+        Self::read(source, path, Disk::Ignore)
+    }
+
+    fn read(source: &str, path: &Path, disk: Disk) -> Result<Self, Report> {
+        let (config, faults) = sections::read(source, path, disk);
         if faults.is_empty() { Ok(config) } else { Err(Report::new(path, source, faults)) }
     }
 

@@ -21,6 +21,15 @@ const SYNTAX_FAULTS_MAX: usize = 20;
 pub(super) struct Reader {
     pub faults: Vec<Fault>,
     pub known: Vec<(String, &'static str)>,
+    pub disk: Disk,
+}
+
+/// Whether what a file names is looked for on the disk.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Disk {
+    #[default]
+    Ignore,
+    Look,
 }
 
 /// A table that is being read.
@@ -175,6 +184,11 @@ impl<'de> Section<'_, 'de> {
         let fault = Fault::new(self.path(key), self.place.clone(), message.to_owned());
         self.reader.faults.push(fault);
         None
+    }
+
+    /// Whether what the file names must be on the disk.
+    pub fn looks_at_disk(&self) -> bool {
+        self.reader.disk == Disk::Look
     }
 
     /// Whether the section has any key.

@@ -1,7 +1,6 @@
 //! The sections: which keys each has, their defaults and bounds, and what must agree between them.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,10 +9,11 @@ use toml_span::value::{Table, ValueInner};
 use crate::admission::refusal::{Answer, Refusals, UserAgentRule};
 use crate::license::Cause;
 
+use super::addresses::{self, Taken};
 use super::fault::Fault;
-use super::read::{Host, Read, Reader, Section, Wrong, text};
-use super::values::{Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri, host_port};
-use super::{Admin, Admission, Config, Ledger, Listen, Log, Metrics, Registrar};
+use super::read::{Disk, Host, Read, Reader, Section, Wrong, text};
+use super::values::{Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri};
+use super::{Admin, Admission, Config, Ledger, Log, Registrar};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -23,8 +23,8 @@ pub(super) fn defaults() -> Config {
 }
 
 /// Reads a file's text: the config, which means something only where the faults are empty.
-pub(super) fn read(source: &str, path: &Path) -> (Config, Vec<Fault>) {
-    let mut reader = Reader::default();
+pub(super) fn read(source: &str, path: &Path, disk: Disk) -> (Config, Vec<Fault>) {
+    let mut reader = Reader { disk, ..Reader::default() };
     let mut text = source.to_owned();
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut config = match reader.parse(&mut text) {
@@ -45,15 +45,17 @@ pub(super) fn known_keys() -> Vec<(String, &'static str)> {
 
 fn sections(reader: &mut Reader, mut root: Table<'_>, folder: &Path) -> Config {
     let domains = domains(reader, root.remove("domains"));
-    let listen = listen(reader.section(&mut root, "listen"));
+    let listen = addresses::listen(reader.section(&mut root, "listen"));
     let upstream = upstream(reader.section(&mut root, "upstream"));
     let registrar = registrar(reader.section(&mut root, "registrar"));
     let admission = admission(reader.section(&mut root, "admission"));
     let refusals = refusals(reader, &mut root);
-    let metrics = metrics(reader.section(&mut root, "metrics"));
+    let mut taken = Taken::by(&listen);
+    let metrics = addresses::metrics(reader.section(&mut root, "metrics"), &mut taken);
     let log = log(reader.section(&mut root, "log"));
     let ledger = ledger(reader.section(&mut root, "ledger"));
-    let (admin_listen, socket, socket_mode) = admin(reader.section(&mut root, "admin"));
+    let (admin_listen, socket, socket_mode) =
+        addresses::admin(reader.section(&mut root, "admin"), &mut taken);
     let mut top = reader.table(String::new(), root);
     let database = database(&mut top, folder);
     let time_zone = top.get("time_zone", chrono_tz::Tz::UTC);
@@ -83,12 +85,23 @@ fn sections(reader: &mut Reader, mut root: Table<'_>, folder: &Path) -> Config {
 fn database(top: &mut Section<'_, '_>, folder: &Path) -> Database {
     let usual = Database::Sqlite(folder.join("admitd.db"));
     let Some(value) = top.value("database") else { return usual };
+    let looks = top.looks_at_disk();
     let mut wrong = top.wrong("database");
     let Some(url) = value.as_str() else {
-        return wrong.at(&value, "should be \"sqlite:FILE\" or \"postgres://…\"").unwrap_or(usual);
+        return wrong.at(&value, "should be \"sqlite:FILE\"").unwrap_or(usual);
     };
     // The text itself is not repeated: it may hold a password.
-    Database::parse(url, folder).or_else(|fault| wrong.at(&value, fault).ok_or(())).unwrap_or(usual)
+    let read = Database::parse(url, folder).and_then(|read| {
+        let fault = if looks { read.missing_place() } else { None };
+        match (&read, fault) {
+            (Database::Postgres(_), _) => {
+                Err("this version keeps its data in SQLite; PostgreSQL follows".to_owned())
+            }
+            (_, Some(fault)) => Err(fault),
+            _ => Ok(read),
+        }
+    });
+    read.or_else(|fault| wrong.at(&value, fault).ok_or(())).unwrap_or(usual)
 }
 
 fn domains(reader: &mut Reader, value: Option<toml_span::Value<'_>>) -> Vec<Domain> {
@@ -117,23 +130,6 @@ fn domains(reader: &mut Reader, value: Option<toml_span::Value<'_>>) -> Vec<Doma
         domains.push(Domain { name, aliases });
     }
     domains
-}
-
-fn listen(mut section: Section<'_, '_>) -> Listen {
-    let anywhere = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060))];
-    let listen = Listen {
-        udp: section.get("udp", anywhere.clone()),
-        tcp: section.get("tcp", anywhere),
-        advertise: section.value("advertise").and_then(|value| {
-            let wrong = &mut section.wrong("advertise");
-            text(&value, wrong, "a host or host:port", |text| {
-                host_port(text).is_ok().then(|| text.to_ascii_lowercase())
-            })
-        }),
-        workers: section.within("workers", 0, 0..=256),
-    };
-    section.finish();
-    listen
 }
 
 fn upstream(mut section: Section<'_, '_>) -> Option<Upstream> {
@@ -300,28 +296,6 @@ impl Read for Named {
     }
 }
 
-fn admin(mut section: Section<'_, '_>) -> (SocketAddr, Option<String>, u32) {
-    let listen = section.get("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8060)));
-    let socket = section.optional("socket");
-    let mode = section.value("socket_mode").and_then(|value| {
-        let wrong = &mut section.wrong("socket_mode");
-        text(&value, wrong, "permissions in octal, \"0660\"", |text| {
-            u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777)
-        })
-    });
-    section.finish();
-    (listen, socket, mode.unwrap_or(0o660))
-}
-
-fn metrics(mut section: Section<'_, '_>) -> Metrics {
-    let metrics = Metrics {
-        listen: section.get("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 9060))),
-        max_groups: section.within("max_groups", 100, 0..=100_000),
-    };
-    section.finish();
-    metrics
-}
-
 fn log(mut section: Section<'_, '_>) -> Log {
     let log = Log {
         format: section.word("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
@@ -331,7 +305,7 @@ fn log(mut section: Section<'_, '_>) -> Log {
                 let wrong = &mut section.wrong("level");
                 text(&value, wrong, "a level: error, warn, info, debug, trace", |text| {
                     let fits = text.parse::<tracing_subscriber::filter::Targets>().is_ok();
-                    (fits && !text.is_empty()).then(|| text.to_owned())
+                    (fits && text.split(',').all(is_directive)).then(|| text.to_owned())
                 })
             })
             .unwrap_or_else(|| "info".to_owned()),
@@ -339,6 +313,14 @@ fn log(mut section: Section<'_, '_>) -> Log {
     };
     section.finish();
     log
+}
+
+/// A bare word is a level: as the name of a target it would mean silence elsewhere, which nobody means
+/// who writes `inof`.
+fn is_directive(part: &str) -> bool {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let part = part.trim();
+    part.contains('=') || levels.iter().any(|level| part.eq_ignore_ascii_case(level))
 }
 
 fn ledger(mut section: Section<'_, '_>) -> Ledger {

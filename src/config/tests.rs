@@ -130,15 +130,63 @@ fn a_key_set_twice_is_a_fault() {
 #[test]
 fn a_password_is_never_shown() {
     let text = "database = \"postgres://admitd:hunter2@db/admitd\"\ntime_zone = 3\n\
-                other = \"postgres://u:hunter3@db\"\n";
+                other = \"postgres://u:hunter3@db\"\nmore = \"postgres://db?password=hunter4\"\n";
+    let url = "postgres://admitd:hunter2@db/admitd";
 
     let report = parse(text).expect_err("has faults");
-    let config = parse("database = \"postgres://admitd:hunter2@db/admitd\"").expect("is right");
+    let database = Database::parse(url, Path::new("")).expect("is right");
 
+    assert_eq!(report.faults()[0].key, "database");
+    assert!(report.to_string().contains("PostgreSQL follows"), "{report}");
     assert!(!report.render(true).contains("hunter"), "{report}");
-    assert_eq!(config.database.to_string(), "postgres://admitd:***@db/admitd");
-    assert!(!format!("{config:?}").contains("hunter2"));
-    assert!(config.database.url().contains("hunter2"));
+    assert_eq!(database.to_string(), "postgres://admitd:***@db/admitd");
+    assert!(!format!("{database:?}").contains("hunter2"));
+    assert!(database.url().contains("hunter2"));
+}
+
+#[test]
+fn a_level_is_a_level() {
+    for level in ["inof", "", "info,admitd", "admitd=inof"] {
+        assert_eq!(faults(&format!("[log]\nlevel = \"{level}\"\n"))[0].1, "log.level", "{level}");
+    }
+    for level in ["off", "INFO", "info,admitd::proxy=debug"] {
+        assert!(parse(&format!("[log]\nlevel = \"{level}\"\n")).is_ok(), "{level}");
+    }
+}
+
+#[test]
+fn no_address_is_wanted_twice() {
+    let found = faults(
+        "[listen]\nudp = [\"127.0.0.1:5060\", \"127.0.0.1:5060\"]\ntcp = [\"0.0.0.0:9060\"]\n\
+         [admin]\nlisten = \"127.0.0.1:7\"\n[metrics]\nlisten = \"127.0.0.1:9060\"\n",
+    );
+    let same = faults("[admin]\nlisten = \"127.0.0.1:9060\"\n");
+    let any = parse("[listen]\nudp = [\"127.0.0.1:0\", \"127.0.0.1:0\"]\n");
+
+    let found: Vec<_> = found.iter().map(|(line, key, _)| (*line, key.as_str())).collect();
+    assert_eq!(found, [(2, "listen.udp"), (7, "metrics.listen")]);
+    assert_eq!(same[0].2, "127.0.0.1:9060 is taken by metrics.listen");
+    assert!(any.is_ok());
+}
+
+#[test]
+fn a_daemon_that_listens_nowhere_is_a_fault() {
+    assert_eq!(faults("[listen]\nudp = []\ntcp = []\n")[0].1, "listen.udp");
+    assert!(parse("[listen]\nudp = []\n").is_ok());
+}
+
+#[test]
+fn the_database_has_a_folder_and_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.toml");
+    let load = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        Config::load(&path).map_err(|report| report.faults()[0].message.clone())
+    };
+
+    assert!(load("database = \"sqlite:nowhere/a.db\"").unwrap_err().contains("no folder"));
+    assert!(load("database = \"sqlite:.\"").unwrap_err().contains("is a folder"));
+    assert!(load("database = \"sqlite:a.db\"").is_ok());
 }
 
 #[test]

@@ -106,6 +106,21 @@ impl Database {
         }
     }
 
+    /// Why no file can be there: the folder is not, or the file is one. What may not be looked at is
+    /// left to whoever opens it.
+    pub(super) fn missing_place(&self) -> Option<String> {
+        let Self::Sqlite(path) = self else { return None };
+        if path.is_dir() {
+            return Some(format!("{} is a folder; name a file in it", path.display()));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty())?;
+        let absent = match std::fs::metadata(folder) {
+            Ok(found) => !found.is_dir(),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        };
+        absent.then(|| format!("there is no folder {}", folder.display()))
+    }
+
     /// The folder in which files of ours stand beside the database.
     pub fn folder(&self) -> PathBuf {
         match self {

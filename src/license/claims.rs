@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::ranges::{MAX_DIGITS, RangeKey, Ranges, digits};
-use super::{Claim, ClaimId, ClaimRule};
+use super::{Claim, ClaimId, ClaimRule, wording};
 
 /// Every claim, found by what it covers.
 #[derive(Clone, Debug, Default)]
@@ -37,14 +37,18 @@ impl ClaimRule {
     /// Why the rule cannot be, by itself.
     pub fn fault(&self) -> Option<String> {
         match self {
-            Self::Domain { domain } => domain.is_empty().then(|| "a claim needs a domain".into()),
+            Self::Domain { domain } => domain_fault(domain),
             Self::Address { .. } => None,
-            Self::Range { first, last, .. } => RangeKey::parse(first, last).is_none().then(|| {
-                format!(
-                    "the range {first}-{last} is none: its ends are digits of equal length \
-                     (at most {MAX_DIGITS}), the first not above the last"
-                )
-            }),
+            Self::Range { domain, first, last } => {
+                let range = RangeKey::parse(first, last);
+                let fault = range.is_none().then(|| {
+                    format!(
+                        "the range {first}-{last} is none: its ends are digits of equal length \
+                         (at most {MAX_DIGITS}), the first not above the last"
+                    )
+                });
+                domain_fault(domain).or(fault)
+            }
         }
     }
 
@@ -70,6 +74,14 @@ impl std::fmt::Display for ClaimRule {
             Self::Address { address } => write!(f, "{address}"),
         }
     }
+}
+
+fn domain_fault(domain: &str) -> Option<String> {
+    if domain.is_empty() {
+        return Some("a claim needs a domain".to_owned());
+    }
+    let fault = wording::domain_fault(domain)?;
+    Some(format!("{domain:?} is no domain: {fault}"))
 }
 
 /// "sip:user@host" as user and host.

@@ -19,6 +19,7 @@ mod shards;
 mod state;
 mod tree;
 mod usage;
+pub mod wording;
 #[cfg(test)]
 mod worked_examples;
 mod world;

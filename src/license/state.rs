@@ -105,8 +105,7 @@ impl Tree {
         let stopped = statuses
             .filter(|(_, status)| *status != GateStatus::Valid)
             .min_by_key(|(_, status)| super::Cause::of_status(*status));
-        let ends = path.iter().filter_map(|gate| Some((self.gate_end(*gate, at)?, *gate)));
-        let end = ends.min_by_key(|(end, _)| *end);
+        let end = self.end_of_path(&path, at);
         State {
             holder,
             restricted: self.is_gate(holder),
@@ -178,6 +177,16 @@ impl Tree {
         }
         let gates = self.gates_above(holder).into_iter().map(Holder::Group);
         gates.min_by_key(|gate| self.left(*gate, resource, at))
+    }
+
+    /// When the first gate of a holder's path loses its last license, and which that is.
+    pub fn end(&self, holder: Holder, at: Moment) -> Option<(Moment, Holder)> {
+        self.end_of_path(&self.path(holder), at)
+    }
+
+    fn end_of_path(&self, path: &[Holder], at: Moment) -> Option<(Moment, Holder)> {
+        let ends = path.iter().filter_map(|gate| Some((self.gate_end(*gate, at)?, *gate)));
+        ends.min_by_key(|(end, _)| *end)
     }
 
     /// When the gate has no enabled license any more; `None` where it has none now, or for ever.

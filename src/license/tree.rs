@@ -237,12 +237,13 @@ impl Tree {
         }
     }
 
-    /// The group at a path: "SmartHome/A Residence/12", "/" for the server.
+    /// The group at a path: "SmartHome/A Residence/12", "/" for the server. An empty path names
+    /// nothing: a variable that a script left empty must not mean everything.
     pub fn find(&self, path: &str) -> Option<GroupId> {
-        let path = path.trim_matches('/');
-        if path.is_empty() {
+        if path == "/" {
             return Some(SERVER);
         }
+        let path = path.trim_matches('/');
         path.split('/')
             .try_fold(SERVER, |at, name| self.groups.get(&at)?.children.get(name).copied())
     }

@@ -30,6 +30,14 @@ impl Everything {
         for license in &self.licenses {
             insert_license(&mut tree, license, findings);
         }
+        for claim in &self.claims {
+            if tree.group(claim.group).is_none() {
+                findings.add(format!(
+                    "claim {} of group {}, which is not there",
+                    claim.id, claim.group
+                ));
+            }
+        }
         for (holder, created) in created {
             if tree.contains(*holder) {
                 tree.set_created(*holder, *created);
@@ -130,7 +138,8 @@ mod tests {
              insert into licenses (group_id, sip_numbers, features) values (2, 3, 'ukey2,teleport');
              insert into numbers (aor, group_id, kind) values ('sip:1@e.com', 5, 'panel'), ('sip:2@e.com', 5, 'panel'),
                  ('sip:3@e.com', 99, 'panel');
-             insert into numbers (aor, user_id) values ('sip:4@e.com', 1);",
+             insert into numbers (aor, user_id) values ('sip:4@e.com', 1);
+             insert into claims (group_id, domain) values (5, 'e.com'), (99, 'f.com');",
         )
         .execute(&store.pool)
         .await
@@ -143,7 +152,7 @@ mod tests {
         assert_eq!(tree.user_named("u").unwrap().groups, [GroupId(5)]);
         assert_eq!(tree.created(Holder::Group(GroupId(5))).of(NumberKind::Panel), 2);
         assert_eq!(tree.created(Holder::User(UserId(1))).total(), 1);
-        // Groups B and C, user v, a license and a number of group 99, a feature.
-        assert_eq!(findings.0.len(), 6, "{findings:?}");
+        // Groups B and C, user v, a license, a claim and a number of group 99, a feature.
+        assert_eq!(findings.0.len(), 7, "{findings:?}");
     }
 }

@@ -13,7 +13,9 @@ pub fn explain(
     usage: &Tally,
 ) -> Explain {
     let holds = (usage.has_sip(number), usage.has_app(number));
-    let Some(owned) = directory.owner_of(number) else { return unknown(number) };
+    // A claim that was left without its group by hand owns nothing.
+    let owned = directory.owner_of(number).filter(|owned| tree.contains(owned.holder));
+    let Some(owned) = owned else { return unknown(number) };
     let path = tree.path(owned.holder);
     let judged: Vec<(Holder, Option<Cause>)> =
         path.iter().map(|gate| (*gate, refusal(tree, owned, *gate, at, usage, holds))).collect();

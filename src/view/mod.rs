@@ -18,7 +18,7 @@ pub use shapes::{
 pub use state::state;
 pub use tree::tree;
 
-use crate::license::{GateStatus, Holder, Moment, Tree};
+use crate::license::{GateStatus, GroupId, Holder, Moment, Tree};
 
 /// Until when a gate that is valid at `at` stays so without a gap; `None`: no limit, or not valid.
 pub fn valid_until(tree: &Tree, gate: Holder, at: Moment) -> Option<Moment> {
@@ -36,11 +36,16 @@ pub fn find(tree: &Tree, name: &str) -> Result<Holder, String> {
             let found = tree.user_named(user).map(|user| Holder::User(user.id));
             found.ok_or_else(|| format!("no user is called {user:?}"))
         }
-        None => {
-            let found = tree.find(name).map(Holder::Group);
-            found.ok_or_else(|| format!("no group is called {name:?}"))
-        }
+        None => group_at(tree, name).map(Holder::Group),
     }
+}
+
+/// The group at a path; an error names what is not there.
+pub fn group_at(tree: &Tree, path: &str) -> Result<GroupId, String> {
+    tree.find(path).ok_or_else(|| match path.trim_matches('/') {
+        "" => format!("the path {path:?} names no group; the server is \"/\""),
+        _ => format!("no group is called {path:?}"),
+    })
 }
 
 #[cfg(test)]

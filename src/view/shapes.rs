@@ -207,7 +207,10 @@ pub struct TreeNode {
     pub hand_out: String,
     /// `null` for a group that is no gate.
     pub status: Option<String>,
+    /// The earliest end over the path, as `state` has it.
     pub valid_until: Option<String>,
+    /// The gate that ends then.
+    pub ends_with: Option<String>,
     pub sip_numbers: NumberUse,
     pub mobile_apps: NumberUse,
     /// Numbers that somebody created straight in it.
@@ -225,7 +228,10 @@ pub struct TreeUser {
     pub user: String,
     /// `null` for a user without a license.
     pub status: Option<String>,
+    /// The earliest end over the path, as `state` has it.
     pub valid_until: Option<String>,
+    /// The gate that ends then.
+    pub ends_with: Option<String>,
     pub sip_numbers: NumberUse,
     pub mobile_apps: NumberUse,
     pub numbers: i64,

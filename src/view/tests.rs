@@ -245,3 +245,14 @@ fn a_gate_ends_where_no_license_follows() {
     assert_eq!(valid_until(&world.tree, Holder::Group(R), AT), Some(Moment(AT.0 + 20)));
     assert_eq!(valid_until(&world.tree, Holder::Group(A), AT), None);
 }
+
+#[test]
+fn a_number_whose_group_is_gone_is_unknown() {
+    let world = world();
+
+    let answer =
+        explain(&Tree::default(), &world.directory, "sip:7@example.com", AT, &Tally::default());
+
+    assert_eq!((answer.verdict, answer.owner), (Verdict::Refuse, None));
+    assert_eq!(answer.cause.as_deref(), Some("unknown_number"));
+}

@@ -3,7 +3,7 @@
 use crate::license::{Directory, GroupId, Holder, Moment, Tree, Usage, UserId};
 
 use super::explain::uses;
-use super::{TreeNode, TreeUser, valid_until};
+use super::{TreeNode, TreeUser};
 
 /// A group with all below it, by name.
 pub fn tree(
@@ -33,6 +33,7 @@ fn node(
 ) -> TreeNode {
     let holder = Holder::Group(id);
     let (sip_numbers, mobile_apps) = uses(tree, holder, at, usage);
+    let end = tree.end(holder, at);
     let claims = directory.claims_of(id);
     TreeNode {
         group: tree.path_name(id),
@@ -40,7 +41,8 @@ fn node(
         restricted: tree.is_gate(holder),
         hand_out: tree.hand_out(holder).name().to_owned(),
         status: status(tree, holder, at),
-        valid_until: valid_until(tree, holder, at).map(Moment::rfc3339),
+        valid_until: end.map(|(end, _)| end.rfc3339()),
+        ends_with: end.map(|(_, gate)| tree.name_of(gate)),
         sip_numbers,
         mobile_apps,
         numbers: created(tree, holder),
@@ -54,10 +56,12 @@ fn node(
 fn member(tree: &Tree, id: UserId, at: Moment, usage: &dyn Usage) -> Option<TreeUser> {
     let holder = Holder::User(id);
     let (sip_numbers, mobile_apps) = uses(tree, holder, at, usage);
+    let end = tree.end(holder, at);
     Some(TreeUser {
         user: tree.user(id)?.name.clone(),
         status: status(tree, holder, at),
-        valid_until: valid_until(tree, holder, at).map(Moment::rfc3339),
+        valid_until: end.map(|(end, _)| end.rfc3339()),
+        ends_with: end.map(|(_, gate)| tree.name_of(gate)),
         sip_numbers,
         mobile_apps,
         numbers: created(tree, holder),

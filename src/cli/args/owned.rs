@@ -86,7 +86,7 @@ pub enum ClaimCommand {
         #[arg(long)]
         domain: Option<String>,
         /// User parts of digits, both ends of one length
-        #[arg(long, value_name = "FIRST-LAST", requires = "domain")]
+        #[arg(long, value_name = "FIRST-LAST", requires = "domain", conflicts_with = "address")]
         range: Option<Digits>,
         /// A source address that calls without registering
         #[arg(long)]

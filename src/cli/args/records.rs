@@ -7,6 +7,9 @@ use crate::license::{Feature, HandOut};
 
 use super::words;
 
+/// What one license grants at most.
+const MOST: i64 = 1_000_000_000;
+
 /// `group …`
 #[derive(Debug, Subcommand)]
 pub enum GroupCommand {
@@ -104,7 +107,7 @@ pub enum LicenseCommand {
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
         /// SIP numbers
-        #[arg(long, value_name = "COUNT")]
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=MOST))]
         sip: u32,
         #[command(flatten)]
         flags: LicenseFlags,
@@ -117,7 +120,7 @@ pub enum LicenseCommand {
         /// Which license, as `license list` shows it
         id: i64,
         /// SIP numbers
-        #[arg(long, value_name = "COUNT")]
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=MOST))]
         sip: Option<u32>,
         #[command(flatten)]
         flags: LicenseFlags,
@@ -165,7 +168,7 @@ Examples:
 #[derive(Debug, Args)]
 pub struct LicenseFlags {
     /// Mobile apps; not more than SIP numbers
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=MOST))]
     pub apps: Option<u32>,
     /// A label: Trial, Basic, Plus …; licenses of all types add up
     #[arg(long = "type", value_name = "TYPE")]

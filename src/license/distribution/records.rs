@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Change, Obstacle, Refused, Warning};
 use crate::license::{
     Claim, Group, GroupId, Holder, License, LicenseId, Moment, Number, NumberId, Resource, SERVER,
-    Usage, User, UserId, World,
+    Usage, User, UserId, World, wording,
 };
 
 type Verdict = Result<(), Refused>;
@@ -52,6 +52,18 @@ fn demand(holds: bool, otherwise: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(Refused::because(otherwise())) }
 }
 
+/// A text is as it should be, or the fault is told with the text, escaped.
+fn demand_text(what: &str, text: &str, fault: Option<&str>) -> Verdict {
+    let because = |fault| Err(Refused::because(format!("{text:?} is no {what}: {fault}")));
+    fault.map_or(Ok(()), because)
+}
+
+fn check_group_texts(new: &Group) -> Verdict {
+    demand_text("kind", &new.kind, wording::label_fault(&new.kind))?;
+    let mut emails = new.admin_emails.iter();
+    emails.try_for_each(|email| demand_text("mail address", email, wording::email_fault(email)))
+}
+
 fn group(world: &World, id: GroupId) -> Result<&Group, Refused> {
     world.tree.group(id).ok_or_else(|| Refused::because(format!("there is no group {id}")))
 }
@@ -80,6 +92,7 @@ fn check_new_group(world: &World, new: &Group, licenses: &[License]) -> Verdict 
     let parent = new.parent.ok_or_else(|| Refused::because("a new group needs a parent"))?;
     group(world, parent)?;
     check_name(world, new, parent)?;
+    check_group_texts(new)?;
     let above = world.tree.path_name(parent);
     let path = format!("{}/{}", above.trim_end_matches('/'), new.name);
     let gate = path.trim_start_matches('/');
@@ -92,14 +105,15 @@ fn check_edited_group(world: &World, new: &Group, licenses: &[License]) -> Verdi
     if let Some(parent) = new.parent {
         check_name(world, new, parent)?;
     }
+    check_group_texts(new)?;
     let holder = Holder::Group(new.id);
     check_new_licenses(world, licenses, holder, &world.tree.name_of(holder))
 }
 
 fn check_name(world: &World, new: &Group, parent: GroupId) -> Verdict {
     let name = new.name.as_str();
-    let fits = !name.trim().is_empty() && !name.contains('/') && !name.contains(char::is_control);
-    demand(fits, || format!("{name:?} is no name for a group: not empty, without \"/\""))?;
+    let slash = name.contains('/').then_some("it has a \"/\"");
+    demand_text("name for a group", name, wording::name_fault(name).or(slash))?;
     let mut siblings = world.tree.children(parent).filter(|id| *id != new.id);
     let taken = siblings.any(|id| world.tree.group(id).is_some_and(|group| group.name == name));
     demand(!taken, || format!("{} has a group {name:?} already", world.tree.path_name(parent)))
@@ -191,8 +205,10 @@ fn check_edited_user(world: &World, new: &User) -> Verdict {
 
 fn check_user_record(world: &World, new: &User) -> Verdict {
     let name = new.name.as_str();
-    let fits = !name.trim().is_empty() && !name.contains(char::is_control);
-    demand(fits, || format!("{name:?} is no name for a user"))?;
+    demand_text("name for a user", name, wording::name_fault(name))?;
+    if let Some(email) = &new.email {
+        demand_text("mail address", email, wording::email_fault(email))?;
+    }
     let taken = world.tree.user_named(name).is_some_and(|user| user.id != new.id);
     demand(!taken, || format!("there is a user {name:?} already"))?;
     demand(!new.groups.is_empty(), || format!("{name:?} needs a group: the last one stays"))?;
@@ -226,6 +242,10 @@ fn check_license_record(new: &License, gate: &str) -> Verdict {
     let (from, until) = (new.validity.from, new.validity.until);
     let ordered = from.zip(until).is_none_or(|(from, until)| from < until);
     demand(ordered, || "a license ends after it starts".into())?;
+    let early = [from, until].into_iter().flatten().any(|instant| instant < Moment(0));
+    demand(!early, || "a license has no time before 1970".into())?;
+    let label = &new.license_type;
+    demand_text("license type", label, wording::label_fault(label))?;
     if new.mobile_apps <= new.sip_numbers {
         return Ok(());
     }
@@ -262,9 +282,9 @@ fn check_edited_number(world: &World, new: &Number) -> Verdict {
 }
 
 fn check_number_record(world: &World, new: &Number) -> Verdict {
-    let shaped = new.aor.split_once(':').and_then(|(_, rest)| rest.rsplit_once('@'));
-    let shaped = shaped.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-    demand(shaped, || format!("{:?} is no number: write sip:user@domain", new.aor))?;
+    demand_text("number", &new.aor, wording::number_fault(&new.aor))?;
+    let fault = new.password.as_deref().and_then(wording::password_fault);
+    demand(fault.is_none(), || format!("not a password: {}", fault.unwrap_or_default()))?;
     check_holder(world, new.owner)?;
     let taken = world.directory.entry(&new.aor).is_some_and(|entry| entry.id != new.id);
     demand(!taken, || format!("{} is taken", new.aor))
