@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 use sqlx::migrate::Migrator;
@@ -143,9 +143,31 @@ fn create(path: &Path) -> Result<()> {
     }
 }
 
+/// The connection that turns a new file to WAL. SQLite does not wait when another does the same at
+/// this moment, whatever its busy timeout; we do.
+async fn first_connection(options: &SqliteConnectOptions) -> Result<SqliteConnection> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match options.connect().await {
+            Err(fault) if is_busy(&fault) && Instant::now() < deadline => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            connected => return Ok(connected?),
+        }
+    }
+}
+
+fn is_busy(fault: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: i32 = 5;
+    let code = fault.as_database_error().and_then(|fault| fault.code()?.parse::<i32>().ok());
+    // The low byte of an extended code is the code.
+    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
+}
+
 /// One transaction that locks first, so that two processes may meet a new file at once.
 async fn migrate(options: &SqliteConnectOptions, migrator: &Migrator) -> Result<()> {
-    let mut connection = options.connect().await?;
+    let mut connection = first_connection(options).await?;
     let mut tx = connection.begin_with("begin immediate").await?;
     migrator.run(tx.acquire().await?).await?;
     tx.commit().await?;
@@ -211,14 +233,16 @@ mod tests {
 
     #[tokio::test]
     async fn two_openers_may_meet_a_new_file() {
-        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
 
-        let (one, two) = tokio::join!(
-            Store::open("sqlite:a.db", folder.path()),
-            Store::open("sqlite:a.db", folder.path())
-        );
+            let (one, two) = tokio::join!(
+                Store::open("sqlite:a.db", folder.path()),
+                Store::open("sqlite:a.db", folder.path())
+            );
 
-        assert!(one.is_ok() && two.is_ok(), "{:?} {:?}", one.err(), two.err());
-        assert!(folder.path().join("a.db").exists());
+            assert!(one.is_ok() && two.is_ok(), "{:?} {:?}", one.err(), two.err());
+            assert!(folder.path().join("a.db").exists());
+        }
     }
 }
