@@ -233,7 +233,7 @@ fn opens_dialog(message: &Message<'_>) -> bool {
 
 /// A branch as it stands in Via.
 pub(super) fn branch_text(branch: Branch, fork: Option<usize>) -> String {
-    let word = super::token::base32(branch);
+    let word = super::codec::base32(branch);
     match fork {
         Some(index) => format!("{COOKIE}{word}.{index}"),
         None => format!("{COOKIE}{word}"),
@@ -244,7 +244,7 @@ pub(super) fn branch_text(branch: Branch, fork: Option<usize>) -> String {
 pub(super) fn read_branch(text: &str) -> Option<(Branch, Option<usize>)> {
     let rest = text.strip_prefix(COOKIE)?;
     match rest.split_once('.') {
-        Some((word, index)) => Some((super::token::read_base32(word)?, index.parse().ok())),
-        None => Some((super::token::read_base32(rest)?, None)),
+        Some((word, index)) => Some((super::codec::read_base32(word)?, index.parse().ok())),
+        None => Some((super::codec::read_base32(rest)?, None)),
     }
 }

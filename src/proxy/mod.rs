@@ -4,6 +4,7 @@
 mod answers;
 mod arrival;
 mod built_in;
+mod codec;
 mod dialog;
 mod emergency;
 mod fork;

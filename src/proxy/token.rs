@@ -1,13 +1,14 @@
 //! What our own Via, Path and Record-Route carry: where an answer or a later request goes, under a
 //! MAC. A token whose MAC is not ours is none. Knows no licenses: a seat is a name and a number.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
 
+use super::codec::{Reader, base32, put_flow};
 use crate::transport::{ConnectionId, Protocol, Side};
 
 /// The MAC keys: what is made is made with `current`; what was made with `previous` is still ours.
@@ -34,7 +35,7 @@ pub enum Purpose {
 pub use crate::transport::Source as Flow;
 
 /// The serial of no connection: what a serial of another epoch is read as.
-const NO_CONNECTION: ConnectionId = ConnectionId(0);
+pub(super) const NO_CONNECTION: ConnectionId = ConnectionId(0);
 
 impl Flow {
     /// None in particular: it leads to the newest flow of its seat. A token of it is the same in
@@ -281,121 +282,6 @@ fn tag_with(key: &[u8; 16], purpose: Purpose, body: &[u8], context: &[&[u8]]) ->
     tag
 }
 
-const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-
-/// 26 letters and digits of one case.
-pub(super) fn base32(mut value: u128) -> String {
-    (0..26)
-        .map(|_| {
-            let digit = DIGITS[(value & 31) as usize];
-            value >>= 5;
-            char::from(digit)
-        })
-        .collect()
-}
-
-/// Reads what [`base32`] wrote.
-pub(super) fn read_base32(word: &str) -> Option<u128> {
-    if word.len() != 26 {
-        return None;
-    }
-    word.bytes().rev().try_fold(0u128, |value, byte| {
-        let digit = DIGITS.iter().position(|known| *known == byte)?;
-        Some(value << 5 | digit as u128)
-    })
-}
-
-fn put_flow(body: &mut Vec<u8>, flow: &Flow, epoch: u32) {
-    let upstream = u8::from(flow.side == Side::Upstream);
-    let tcp = u8::from(flow.protocol == Protocol::Tcp);
-    let connected = u8::from(flow.connection.is_some());
-    body.push(upstream | tcp << 1 | connected << 2);
-    put_address(body, flow.remote);
-    put_address(body, flow.local);
-    body.extend_from_slice(&flow.socket.to_be_bytes());
-    if let Some(connection) = flow.connection {
-        let epoch = if connection == NO_CONNECTION { 0 } else { epoch };
-        body.extend_from_slice(&epoch.to_be_bytes());
-        body.extend_from_slice(&connection.0.to_be_bytes());
-    }
-}
-
-fn put_address(body: &mut Vec<u8>, address: SocketAddr) {
-    match address.ip() {
-        IpAddr::V4(ip) => {
-            body.push(4);
-            body.extend_from_slice(&ip.octets());
-        }
-        IpAddr::V6(ip) => {
-            body.push(6);
-            body.extend_from_slice(&ip.octets());
-        }
-    }
-    body.extend_from_slice(&address.port().to_be_bytes());
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (head, tail) = self.0.split_at_checked(len)?;
-        self.0 = tail;
-        Some(head)
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.take(N)?.try_into().ok()
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        self.array::<1>().map(|[byte]| byte)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    fn address(&mut self) -> Option<SocketAddr> {
-        let ip = match self.byte()? {
-            4 => IpAddr::V4(Ipv4Addr::from(self.array::<4>()?)),
-            6 => IpAddr::V6(Ipv6Addr::from(self.array::<16>()?)),
-            _ => return None,
-        };
-        Some(SocketAddr::new(ip, self.u16()?))
-    }
-
-    fn flow(&mut self, epoch: u32) -> Option<Flow> {
-        let head = self.byte()?;
-        let remote = self.address()?;
-        let local = self.address()?;
-        let socket = self.u16()?;
-        let connection = if head & 4 == 0 {
-            None
-        } else {
-            let made_in = self.u32()?;
-            let serial = self.u64()?;
-            // A serial of another epoch names nobody: 0 is never given.
-            Some(ConnectionId(if made_in == epoch { serial } else { 0 }))
-        };
-        Some(Flow {
-            side: if head & 1 == 0 { Side::Device } else { Side::Upstream },
-            protocol: if head & 2 == 0 { Protocol::Udp } else { Protocol::Tcp },
-            remote,
-            local,
-            socket,
-            connection,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -445,15 +331,6 @@ mod tests {
         assert_eq!(keys().open_via(&sealed, "z9hG4bKabd"), None);
         assert_eq!(other.open_via(&sealed, "z9hG4bKabc"), None);
         assert!(keys().open_via("", "z9hG4bKabc").is_none());
-    }
-
-    #[test]
-    fn a_word_reads_back() {
-        for value in [0, 1, u128::MAX, 0x1234_5678_9abc_def0_1122_3344_5566_7788] {
-            assert_eq!(read_base32(&base32(value)), Some(value));
-        }
-        assert_eq!(read_base32("short"), None);
-        assert_eq!(read_base32(&"!".repeat(26)), None);
     }
 
     #[test]

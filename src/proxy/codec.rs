@@ -1,0 +1,136 @@
+//! Flows and numbers as the bytes and letters that a token is made of. It knows no keys.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::token::{Flow, NO_CONNECTION};
+use crate::transport::{ConnectionId, Protocol, Side};
+
+const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// 26 letters and digits of one case.
+pub(super) fn base32(mut value: u128) -> String {
+    (0..26)
+        .map(|_| {
+            let digit = DIGITS[(value & 31) as usize];
+            value >>= 5;
+            char::from(digit)
+        })
+        .collect()
+}
+
+/// Reads what [`base32`] wrote.
+pub(super) fn read_base32(word: &str) -> Option<u128> {
+    if word.len() != 26 {
+        return None;
+    }
+    word.bytes().rev().try_fold(0u128, |value, byte| {
+        let digit = DIGITS.iter().position(|known| *known == byte)?;
+        Some(value << 5 | digit as u128)
+    })
+}
+
+pub(super) fn put_flow(body: &mut Vec<u8>, flow: &Flow, epoch: u32) {
+    let upstream = u8::from(flow.side == Side::Upstream);
+    let tcp = u8::from(flow.protocol == Protocol::Tcp);
+    let connected = u8::from(flow.connection.is_some());
+    body.push(upstream | tcp << 1 | connected << 2);
+    put_address(body, flow.remote);
+    put_address(body, flow.local);
+    body.extend_from_slice(&flow.socket.to_be_bytes());
+    if let Some(connection) = flow.connection {
+        let epoch = if connection == NO_CONNECTION { 0 } else { epoch };
+        body.extend_from_slice(&epoch.to_be_bytes());
+        body.extend_from_slice(&connection.0.to_be_bytes());
+    }
+}
+
+fn put_address(body: &mut Vec<u8>, address: SocketAddr) {
+    match address.ip() {
+        IpAddr::V4(ip) => {
+            body.push(4);
+            body.extend_from_slice(&ip.octets());
+        }
+        IpAddr::V6(ip) => {
+            body.push(6);
+            body.extend_from_slice(&ip.octets());
+        }
+    }
+    body.extend_from_slice(&address.port().to_be_bytes());
+}
+
+/// Reads what the functions above wrote; `None` where it is cut.
+pub(super) struct Reader<'a>(pub &'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (head, tail) = self.0.split_at_checked(len)?;
+        self.0 = tail;
+        Some(head)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    pub fn byte(&mut self) -> Option<u8> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    pub fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    pub fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    pub fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    fn address(&mut self) -> Option<SocketAddr> {
+        let ip = match self.byte()? {
+            4 => IpAddr::V4(Ipv4Addr::from(self.array::<4>()?)),
+            6 => IpAddr::V6(Ipv6Addr::from(self.array::<16>()?)),
+            _ => return None,
+        };
+        Some(SocketAddr::new(ip, self.u16()?))
+    }
+
+    pub fn flow(&mut self, epoch: u32) -> Option<Flow> {
+        let head = self.byte()?;
+        let remote = self.address()?;
+        let local = self.address()?;
+        let socket = self.u16()?;
+        let connection = if head & 4 == 0 {
+            None
+        } else {
+            let made_in = self.u32()?;
+            let serial = self.u64()?;
+            // A serial of another epoch names nobody: 0 is never given.
+            Some(ConnectionId(if made_in == epoch { serial } else { 0 }))
+        };
+        Some(Flow {
+            side: if head & 1 == 0 { Side::Device } else { Side::Upstream },
+            protocol: if head & 2 == 0 { Protocol::Udp } else { Protocol::Tcp },
+            remote,
+            local,
+            socket,
+            connection,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_reads_back() {
+        for value in [0, 1, u128::MAX, 0x1234_5678_9abc_def0_1122_3344_5566_7788] {
+            assert_eq!(read_base32(&base32(value)), Some(value));
+        }
+        assert_eq!(read_base32("short"), None);
+        assert_eq!(read_base32(&"!".repeat(26)), None);
+    }
+}
