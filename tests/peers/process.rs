@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -31,6 +32,8 @@ impl Process {
         let file = File::create(log).expect("a log");
         let errors = file.try_clone().expect("the same log");
         let child = command
+            // A group of its own: what it leaves behind can be ended with it.
+            .process_group(0)
             .stdout(file)
             .stderr(errors)
             .spawn()
@@ -71,10 +74,13 @@ impl Process {
             if Instant::now() > deadline {
                 let _ = self.child.kill();
                 let _ = self.child.wait();
-                return;
+                break;
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+        // A Kamailio that had to be killed leaves its workers.
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
     }
 }
 
