@@ -6,7 +6,7 @@ mod scene;
 
 use std::time::Duration;
 
-use peers::{Kamailio, Mode, Run, Sipp, Way, password};
+use peers::{Kamailio, Mode, Run, Sipp, Way, password, seats};
 use scene::{Daemon, Message, Phone, authorize, eventually};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -28,20 +28,6 @@ fn phone(daemon: &Daemon, user: &str) -> Phone {
     let mut phone = Phone::udp(daemon.udp, user);
     phone.password = Some(password(user));
     phone
-}
-
-/// The seats as `(number, kind)`.
-fn seats(daemon: &Daemon) -> Vec<(String, String)> {
-    let seats = daemon.ask(&["seats"]);
-    let word = |value: &serde_json::Value| value.as_str().unwrap_or("").to_owned();
-    let mut seats: Vec<_> = seats
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|seat| (word(&seat["number"]), word(&seat["kind"])))
-        .collect();
-    seats.sort_unstable();
-    seats
 }
 
 fn seat(user: &str, kind: &str) -> (String, String) {

@@ -6,26 +6,10 @@ mod scene;
 
 use std::time::Duration;
 
-use peers::{Account, Baresip, Kamailio, Linphone, Way, password};
+use peers::{Account, Baresip, Kamailio, Linphone, Way, home as scene, password};
 use scene::{Daemon, eventually};
 
 const SOON: Duration = Duration::from_secs(15);
-
-/// A license for two numbers, which have the passwords that Kamailio wants of them.
-fn scene(more: &str) -> Daemon {
-    let daemon = Daemon::start(more);
-    daemon.tell(&["group", "add", "Home", "--restrict"]);
-    daemon.tell(&["license", "add", "Home", "--sip", "2"]);
-    for user in ["101", "102"] {
-        let number = format!("sip:{user}@example.com");
-        let phone = ["--group", "Home", "--kind", "phone", "--password", &password(user)];
-        daemon.tell(&[&["number", "add", &number], &phone[..]].concat());
-    }
-    eventually(SOON, "the numbers are known", || {
-        daemon.ask(&["explain", "sip:102@example.com"])["cause"] != "unknown_number"
-    });
-    daemon
-}
 
 fn seats(daemon: &Daemon) -> usize {
     daemon.ask(&["seats"]).as_array().expect("a list").len()

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test file uses another part of it")]
 
 mod baresip;
+mod home;
 mod kamailio;
 mod linphone;
 mod process;
@@ -10,6 +11,8 @@ mod sipp;
 
 #[allow(unused_imports, reason = "every test file uses another part")]
 pub use baresip::{Account, Baresip};
+#[allow(unused_imports, reason = "every test file uses another part")]
+pub use home::{home, seats};
 #[allow(unused_imports, reason = "every test file uses another part")]
 pub use kamailio::{Kamailio, Way, password};
 #[allow(unused_imports, reason = "every test file uses another part")]
