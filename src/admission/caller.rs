@@ -102,13 +102,17 @@ impl Admission {
         address.ours.then_some(address.aor)
     }
 
-    fn by_seat(&self, aor: &str, flow: FlowKey, now: Now) -> Option<Caller> {
+    /// Whether a device of the number is registered by this flow.
+    pub fn has_seat_on(&self, aor: &str, flow: FlowKey, now: Now) -> bool {
         let on_flow = |device: &Device| {
             device.state(now) == State::Live
                 && device.bindings.iter().any(|binding| key_of(&binding.reach) == flow)
         };
-        let found = self.quota.look(aor, |entry| entry.devices().iter().any(on_flow));
-        if found != Some(true) {
+        self.quota.look(aor, |entry| entry.devices().iter().any(on_flow)) == Some(true)
+    }
+
+    fn by_seat(&self, aor: &str, flow: FlowKey, now: Now) -> Option<Caller> {
+        if !self.has_seat_on(aor, flow, now) {
             return None;
         }
         let owned = self.quota.owned(aor)?;

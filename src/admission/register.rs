@@ -8,7 +8,7 @@ use super::{Admission, Settings};
 use crate::clock::Now;
 use crate::license::{FeatureSet, NumberKind};
 use crate::quota::{Decision, Device, Ids, Owned, Registering, Standing, State, Wanted};
-use crate::sip::{Message, Name};
+use crate::sip::{DEFAULT_EXPIRES, Message};
 
 /// One Contact of a REGISTER.
 #[derive(Clone, Debug)]
@@ -29,20 +29,17 @@ pub struct Registration {
     pub star: bool,
 }
 
-/// What is granted where nothing is asked (RFC 3261 10.2).
-const DEFAULT_EXPIRES_SECS: u32 = 3600;
-
 impl Registration {
     /// Reads the Contacts of a REGISTER that came from `source`.
     pub fn read(message: &Message<'_>, source: SocketAddr) -> Self {
-        let header = message.first(Name::Expires).is_some().then(|| message.expires()).flatten();
+        let header = message.expires();
         let mut registration = Self::default();
         for contact in message.contacts() {
             let Some(ids) = ids_of(&contact, message, source) else {
                 registration.star = true;
                 continue;
             };
-            let expires_secs = contact.expires().or(header).unwrap_or(DEFAULT_EXPIRES_SECS);
+            let expires_secs = contact.expires().or(header).unwrap_or(DEFAULT_EXPIRES);
             let push = contact.push().is_some();
             let shown = Shown { ids, expires_secs, reg_id: contact.reg_id(), push };
             match expires_secs {

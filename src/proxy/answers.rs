@@ -14,7 +14,7 @@ use super::token::{Errand, Receiver, RouteToken, ViaToken};
 use super::transaction::{Handling, Key};
 use crate::admission::{Registration, address_of, has_name, ids_of};
 use crate::quota::Refusal;
-use crate::sip::{Index, Message, Method, Name, Patch, compose};
+use crate::sip::{DEFAULT_EXPIRES, Index, Message, Method, Name, Patch, compose};
 use crate::transport::{Destination, Outbox, Protocol};
 
 /// An answer whose token is ours.
@@ -24,6 +24,14 @@ pub(super) struct Returned<'a> {
     pub branch_text: &'a str,
     pub fork: Option<usize>,
     pub status: u16,
+}
+
+/// A Via of ours, as a request went out with it.
+struct OurVia<'a> {
+    token: ViaToken,
+    branch: Branch,
+    branch_text: &'a str,
+    fork: Option<usize>,
 }
 
 impl Proxy {
@@ -54,16 +62,22 @@ impl Proxy {
 
     /// Reads our Via; `None` for what is not ours, or does not come from where the request went.
     fn returned<'a>(&self, arrival: &Arrival<'a>) -> Option<Returned<'a>> {
-        let via = arrival.message.top_via()?;
-        let branch_text = std::str::from_utf8(via.branch()?).ok()?;
-        let sealed = std::str::from_utf8(via.params.value("adm")?).ok()?;
-        let token = self.keys.open_via(sealed, branch_text)?;
-        let (branch, fork) = read_branch(branch_text)?;
+        let OurVia { token, branch, branch_text, fork } = self.our_via(&arrival.message)?;
         if token.receiver == Receiver::Upstream && !self.is_upstream(arrival) {
             return None;
         }
         let status = arrival.message.status()?;
         Some(Returned { token, branch, branch_text, fork, status })
+    }
+
+    /// Reads the top Via; `None` where it is not ours.
+    fn our_via<'a>(&self, message: &Message<'a>) -> Option<OurVia<'a>> {
+        let via = message.top_via()?;
+        let branch_text = std::str::from_utf8(via.branch()?).ok()?;
+        let sealed = std::str::from_utf8(via.params.value("adm")?).ok()?;
+        let token = self.keys.open_via(sealed, branch_text)?;
+        let (branch, fork) = read_branch(branch_text)?;
+        Some(OurVia { token, branch, branch_text, fork })
     }
 
     /// The answer to a CANCEL that we made of an INVITE, and so with its Via: it ends here.
@@ -232,7 +246,7 @@ impl Proxy {
 
     /// The Contacts of a 2xx, as the registrar lists them.
     fn listed(&self, message: &Message<'_>) -> Vec<Listed> {
-        let header = message.first(Name::Expires).is_some().then(|| message.expires()).flatten();
+        let header = message.expires();
         let nowhere = ([0, 0, 0, 0], 0).into();
         message
             .contacts()
@@ -248,7 +262,7 @@ impl Proxy {
                 Some(Listed {
                     ids,
                     contact: addr.uri.raw.into(),
-                    expires_secs: contact.expires().or(header).unwrap_or(3600),
+                    expires_secs: contact.expires().or(header).unwrap_or(DEFAULT_EXPIRES),
                     reg_id: contact.reg_id(),
                     push: contact.push().is_some(),
                     named: named.map(|(name, _)| name),
@@ -355,19 +369,10 @@ impl Proxy {
         if !message.is_request() || message.method() == Method::Ack {
             return;
         }
-        let Some(via) = message.top_via() else { return };
-        let text = |value: Option<&'_ [u8]>| {
-            value.and_then(|text| std::str::from_utf8(text).ok()).map(str::to_owned)
-        };
-        let (Some(branch), Some(sealed)) = (text(via.branch()), text(via.params.value("adm")))
-        else {
-            return;
-        };
-        let Some(token) = self.keys.open_via(&sealed, &branch) else { return };
+        let Some(OurVia { token, branch, fork, .. }) = self.our_via(&message) else { return };
         if token.own {
             return;
         }
-        let Some((branch, fork)) = read_branch(&branch) else { return };
         if let Some(leg) = fork
             && self.forks.undelivered(branch, leg, now.mono_ms, out) == Came::Nothing
         {

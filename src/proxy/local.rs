@@ -6,11 +6,10 @@ use super::arrival::Arrival;
 use super::built_in::{BuiltIn, Check};
 use super::parts::Registry;
 use super::pending::Held;
-use super::register::path_value;
+use super::register::{path_value, subject};
 use super::reply::unregistrable;
 use super::settle::{Asked, Listed};
-use super::token::Errand;
-use crate::admission::{Address, Admission, Registration, address_of, contact_name, device_name};
+use crate::admission::{Address, Admission, Registration, address_of, device_name};
 use crate::quota::{Decision, Ids, Standing, Ticket};
 use crate::registrar::{Asked as Wish, Bound, Registering, Which};
 use crate::transport::{Outbox, Protocol};
@@ -135,21 +134,14 @@ impl Proxy {
         out: &mut Outbox,
     ) {
         let listed: Vec<Listed> = bounds.iter().map(|bound| listed(bound, &registration)).collect();
-        let first = registration.adds.first().or(registration.leaves.first());
+        let (errand, device, contact) = subject(&registration);
         let flow = arrival.flow();
-        let errand = match (registration.star, registration.adds.is_empty()) {
-            (true, _) => Errand::LeaveAll,
-            (false, true) => Errand::Leave,
-            (false, false) => Errand::Register,
-        };
         let asked = Asked {
             aor,
             flow: &flow,
             errand,
-            device: first.map_or(0, |shown| device_name(&shown.ids)),
-            contact: first
-                .and_then(|shown| shown.ids.contacts.first())
-                .map_or(0, |uri| contact_name(uri)),
+            device,
+            contact,
             order: u64::try_from(arrival.now.wall_ms).unwrap_or(0),
             unchallenged: false,
             held: Held { ticket, registration, dialog: None },

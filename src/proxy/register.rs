@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::Proxy;
 use super::arrival::Arrival;
 use super::forward::{Hop, Onward};
+use super::invite::flow_key;
 use super::names::Names;
 use super::parts::{Registry, Upstream};
 use super::pending::{Held, Patience};
@@ -12,12 +13,12 @@ use super::routes::Routed;
 use super::token::{Errand, Flow, RouteToken, SeatName};
 use crate::admission::{
     Address, Admission, FlowKey, Registration, Shown, address_of, contact_name, credentials_of,
-    device_name, key_of,
+    device_name,
 };
 use crate::clock::Now;
 use crate::license::{Cause, FeatureSet};
-use crate::quota::{Decision, Device, Owned, Refusal, Standing, State};
-use crate::sip::Patch;
+use crate::quota::{Decision, Device, Owned, Refusal, Standing};
+use crate::sip::{DEFAULT_EXPIRES, Message, Patch};
 use crate::transport::{ConnectionId, Outbox, Protocol, Side};
 
 /// More than any device has; every one is compared with every one.
@@ -65,8 +66,9 @@ impl Proxy {
         }
         // The answer to one Contact is told by our token alone; several must be remembered.
         let several = registration.adds.len() + registration.leaves.len() > 1;
-        let onward = self.onward(arrival, address, &registration, upstream);
-        let patch = self.outgoing(upstream, arrival, address, &registration, &onward);
+        let asked = self.asked_secs(arrival.now, address, &registration, upstream);
+        let onward = onward(&registration, &asked);
+        let patch = self.outgoing(upstream, arrival, address, &asked, &onward);
         let remembered = several || upstream.rewrites_contact;
         if !waits && (held.ticket.is_some() || remembered) {
             if self.pending.is_full() {
@@ -106,7 +108,8 @@ impl Proxy {
             // It is challenged like everybody else, or a scanner learns who exists.
             return if bare { Ok(None) } else { Err(Admission::unknown()) };
         };
-        let standing = match (challenges, bare && !self.has_seat_here(arrival, address)) {
+        let has_seat = || self.admission.has_seat_on(&address.aor, flow_key(arrival), arrival.now);
+        let standing = match (challenges, bare && !has_seat()) {
             (false, _) => Standing::Proved,
             (true, true) => Standing::Bare,
             (true, false) => Standing::Presented,
@@ -144,52 +147,24 @@ impl Proxy {
             })
     }
 
-    fn has_seat_here(&self, arrival: &Arrival<'_>, address: &Address) -> bool {
-        let flow = super::invite::flow_key(arrival);
-        let here = |device: &Device| {
-            device.state(arrival.now) == State::Live
-                && device.bindings.iter().any(|binding| key_of(&binding.reach) == flow)
-        };
-        let found =
-            self.admission.quota().look(&address.aor, |entry| entry.devices().iter().any(here));
-        found == Some(true)
-    }
-
-    fn onward(
+    /// What the registrar is asked for, by added Contact: no more than the license lasts, except for
+    /// what sleeps.
+    fn asked_secs(
         &self,
-        arrival: &Arrival<'_>,
+        now: Now,
         address: &Address,
         registration: &Registration,
         upstream: &Upstream,
-    ) -> Onward {
-        let first = registration.adds.first().or(registration.leaves.first());
-        let errand = match (registration.star, registration.adds.is_empty()) {
-            (true, _) => Errand::LeaveAll,
-            (false, true) if first.is_some() => Errand::Leave,
-            (false, true) => Errand::Other,
-            (false, false) => Errand::Register,
-        };
-        let mut onward = Onward::to(Hop::Upstream, errand);
-        if let Some(shown) = first {
-            onward.device = name_of(shown);
-            onward.contact = shown.ids.contacts.first().map_or(0, |uri| contact_name(uri));
-        }
-        onward.clamped = registration.adds.iter().any(|shown| {
-            self.asked_secs(arrival.now, address, shown, upstream) < shown.expires_secs
-        });
-        onward
-    }
-
-    /// What the registrar is asked for: no more than the license lasts, except for what sleeps.
-    fn asked_secs(&self, now: Now, address: &Address, shown: &Shown, upstream: &Upstream) -> u32 {
+    ) -> Vec<u32> {
         let least = upstream.min_expires_secs.max(self.learned_min_expires.load(Ordering::Relaxed));
-        if shown.push {
-            return shown.expires_secs;
-        }
         let owned = self.admission.quota().owned(&address.aor);
         let clamp = owned.and_then(|owned| owned.path.clamp(now.moment(), FeatureSet::NONE));
         let remaining = clamp.map_or(u32::MAX, |at| remaining_secs(now, at.0));
-        shown.expires_secs.min(remaining.max(least))
+        let asked = |shown: &Shown| match shown.push {
+            true => shown.expires_secs,
+            false => shown.expires_secs.min(remaining.max(least)),
+        };
+        registration.adds.iter().map(asked).collect()
     }
 
     /// The changes that a REGISTER leaves with: how long, and the way back to the device.
@@ -198,49 +173,22 @@ impl Proxy {
         upstream: &Upstream,
         arrival: &Arrival<'_>,
         address: &Address,
-        registration: &Registration,
+        asked: &[u32],
         onward: &Onward,
     ) -> Patch {
         let message = &arrival.message;
         let mut patch = Patch::new();
         if onward.clamped {
-            self.clamp_request(upstream, arrival, address, registration, &mut patch);
+            clamp_request(message, asked, &mut patch);
         }
         if upstream.rewrites_contact {
             self.rewrite_contacts(upstream, arrival, address, &mut patch);
-        } else if !registration.adds.is_empty() {
+        } else if !asked.is_empty() {
             let token = self.flow_token(arrival, &address.aor, onward.device);
             let value = path_value(&self.names, &token, arrival, upstream.protocol);
             patch.push_path(message, value.as_bytes());
         }
         patch
-    }
-
-    fn clamp_request(
-        &self,
-        upstream: &Upstream,
-        arrival: &Arrival<'_>,
-        address: &Address,
-        registration: &Registration,
-        patch: &mut Patch,
-    ) {
-        let message = &arrival.message;
-        let adds = message.contacts().filter(|contact| {
-            let expires = contact.expires().or(message.expires()).unwrap_or(3600);
-            !contact.is_star() && expires > 0
-        });
-        let mut header = None;
-        for (contact, shown) in adds.zip(&registration.adds) {
-            let secs = self.asked_secs(arrival.now, address, shown, upstream);
-            if contact.expires().is_some() {
-                patch.set_contact_expires(message, &contact, secs);
-            } else {
-                header = Some(header.map_or(secs, |other: u32| other.min(secs)));
-            }
-        }
-        if let Some(secs) = header {
-            patch.set_expires(message, secs);
-        }
     }
 
     /// Contact to us and back: for registrars that ignore Path. Parameters stay. The Contact of a
@@ -313,8 +261,44 @@ pub(super) fn refused_within_a_second(now: Now, owned: &Owned) -> Option<Refusal
     }
 }
 
-fn name_of(shown: &Shown) -> u32 {
-    device_name(&shown.ids)
+/// What a REGISTER is about: what its answer settles, its first device and that one's Contact, by name.
+pub(super) fn subject(registration: &Registration) -> (Errand, u32, u32) {
+    let first = registration.adds.first().or(registration.leaves.first());
+    let errand = match (registration.star, registration.adds.is_empty()) {
+        (true, _) => Errand::LeaveAll,
+        (false, true) if first.is_some() => Errand::Leave,
+        (false, true) => Errand::Other,
+        (false, false) => Errand::Register,
+    };
+    let device = first.map_or(0, |shown| device_name(&shown.ids));
+    let contact = first.and_then(|shown| shown.ids.contacts.first());
+    (errand, device, contact.map_or(0, |uri| contact_name(uri)))
+}
+
+fn onward(registration: &Registration, asked: &[u32]) -> Onward {
+    let (errand, device, contact) = subject(registration);
+    let mut wishes = registration.adds.iter().zip(asked);
+    let clamped = wishes.any(|(shown, asked)| *asked < shown.expires_secs);
+    Onward { device, contact, clamped, ..Onward::to(Hop::Upstream, errand) }
+}
+
+/// Writes what the registrar is asked for in place of what the device wanted.
+fn clamp_request(message: &Message<'_>, asked: &[u32], patch: &mut Patch) {
+    let adds = message.contacts().filter(|contact| {
+        let expires = contact.expires().or(message.expires()).unwrap_or(DEFAULT_EXPIRES);
+        !contact.is_star() && expires > 0
+    });
+    let mut header = None;
+    for (contact, secs) in adds.zip(asked.iter().copied()) {
+        if contact.expires().is_some() {
+            patch.set_contact_expires(message, &contact, secs);
+        } else {
+            header = Some(header.map_or(secs, |other: u32| other.min(secs)));
+        }
+    }
+    if let Some(secs) = header {
+        patch.set_expires(message, secs);
+    }
 }
 
 /// The key of a flow, as admission knows it.
