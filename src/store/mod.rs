@@ -16,6 +16,7 @@ mod records;
 mod rows;
 mod seats;
 mod secrets;
+mod sql;
 mod tree;
 mod write;
 
