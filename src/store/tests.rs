@@ -125,7 +125,8 @@ async fn ids_are_never_given_again() {
     store.remove_group(first, NOW).await.unwrap();
 
     let second = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
-    sqlx::query("delete from sqlite_sequence").execute(&store.pool).await.unwrap();
+    let mut conn = store.conn().await.unwrap();
+    sql::sql("delete from sqlite_sequence").execute(&mut conn).await.unwrap();
     let third = store.add_group(group("B", SERVER), NOW).await.unwrap().id;
 
     assert!(first < second && second < third);
