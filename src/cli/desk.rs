@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::clock::Clock;
 use crate::config::{Config, Database};
 use crate::license::distribution::Warning;
-use crate::license::{Holder, Moment, Number, Tree, Usage, World};
+use crate::license::{Holder, Moment, Number, Tree, Usage, Viewer, World};
 use crate::sip::{Rules, Uri, normalize};
-use crate::store::{Store, Terms};
+use crate::store::{Author, Store, Terms};
 use crate::view::{self, Tally};
 
 use super::failure::Failure;
@@ -34,6 +34,8 @@ pub struct Desk {
     pub paint: Paint,
     /// `--force`.
     pub force: bool,
+    /// Whoever runs the command: a server administrator.
+    pub author: Author,
 }
 
 impl Shown {
@@ -95,7 +97,8 @@ impl Desk {
         if let Some(path) = new_file {
             give_to_folders_owner(path);
         }
-        Ok(Self { config, store, now: Clock::start().now().moment(), paint, force })
+        let now = Clock::start().now().moment();
+        Ok(Self { config, store, now, paint, force, author: author() })
     }
 
     /// The tree and the directory as they stand in the database.
@@ -140,8 +143,8 @@ impl Desk {
     }
 
     /// Under what terms a write is checked.
-    pub fn terms<'u>(&self, usage: &'u (dyn Usage + Sync)) -> Terms<'u> {
-        Terms { at: self.now, force: self.force, usage }
+    pub fn terms<'u>(&'u self, usage: &'u (dyn Usage + Sync)) -> Terms<'u> {
+        Terms { at: self.now, force: self.force, usage, by: &self.author }
     }
 
     /// A group's path, `/`, or `user:NAME`.
@@ -153,6 +156,14 @@ impl Desk {
     pub fn number(&self, text: &str) -> Result<String, Failure> {
         number(&self.config, text)
     }
+}
+
+/// The one who runs the command, by the name that the system has for them.
+fn author() -> Author {
+    let uid = nix::unistd::getuid();
+    let name = nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.name);
+    let name = name.unwrap_or_else(|| uid.to_string());
+    Author { who: format!("cli:{name}"), from: "cli".into(), viewer: Viewer::server() }
 }
 
 /// A number in the one spelling under which it is known.

@@ -15,6 +15,7 @@ mod moment;
 mod path;
 mod ranges;
 mod revocation;
+mod roles;
 mod shards;
 mod state;
 mod tree;
@@ -35,6 +36,7 @@ pub use model::{
 };
 pub use moment::{Moment, Validity};
 pub use revocation::{RevokeClass, RevokeOrder};
+pub use roles::{Assignment, Denial, Role, Viewer};
 pub use state::{Effective, FeatureState, FeatureStatus, Figures, NextChange, State};
 pub use tree::{Created, Tree};
 pub use usage::{NoSeats, Usage};

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use super::{FeatureSet, Moment, Validity};
 
@@ -161,13 +160,13 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.name())
             }
         }
 
-        impl FromStr for $type {
+        impl std::str::FromStr for $type {
             type Err = String;
 
             fn from_str(text: &str) -> Result<Self, String> {
@@ -183,6 +182,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(super) use words;
 
 words!(HandOut, "way of handing out": Split = "split", Shared = "shared");
 words!(NumberKind, "kind of number":

@@ -1,5 +1,6 @@
 //! Why the store did not do what was asked: refused by a rule, not there, or the database failed.
 
+use crate::license::Denial;
 use crate::license::distribution::Refused;
 
 /// What a read or a write ends with.
@@ -11,6 +12,9 @@ pub enum Error {
     /// A rule of distribution forbids it; the obstacles are data.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// Not theirs to do, or not theirs to know of.
+    #[error("{}", denied(*.0))]
+    Denied(Denial),
     /// What is named does not exist.
     #[error("{0}")]
     NotFound(String),
@@ -26,6 +30,19 @@ pub enum Error {
     /// The schema could not be brought up to date.
     #[error("database schema: {0}")]
     Schema(#[from] sqlx::migrate::MigrateError),
+}
+
+fn denied(denial: Denial) -> &'static str {
+    match denial {
+        Denial::Unseen => "there is nothing of that name or id",
+        Denial::Forbidden => "this takes the right to do it",
+    }
+}
+
+impl From<Denial> for Error {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
 }
 
 impl Error {

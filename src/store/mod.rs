@@ -34,7 +34,7 @@ pub use rows::Findings;
 pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
 pub use secrets::Secret;
 pub use tree::{CreatedByOwner, placed_user};
-pub use write::{Terms, Written};
+pub use write::{Author, Terms, Written};
 
 /// A database for one test.
 #[cfg(test)]

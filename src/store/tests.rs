@@ -3,11 +3,13 @@
 use super::base::{Base, on_both};
 use super::*;
 use crate::license::{
-    Feature, FeatureSet, Group, GroupId, Holder, License, LicenseId, Moment, NoSeats, SERVER, User,
-    UserId, Validity,
+    Feature, FeatureSet, Group, GroupId, Holder, License, LicenseId, Moment, SERVER, User, UserId,
+    Validity,
 };
 
-const NOW: Terms = Terms { at: Moment(1_700_000_000), force: false, usage: &NoSeats };
+fn now() -> Terms<'static> {
+    Terms::at(Moment(1_700_000_000))
+}
 
 fn group(name: &str, parent: GroupId) -> Group {
     Group {
@@ -34,9 +36,9 @@ on_both!(
 async fn records_come_back_as_they_were_written(base: Base) {
     let store = base.store().await;
 
-    let top = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
+    let top = store.add_group(group("A", SERVER), now()).await.unwrap().id;
     let user = User { id: UserId(0), name: "u".into(), email: None, groups: vec![top] };
-    let user_id = store.add_user(user.clone(), NOW).await.unwrap().id;
+    let user_id = store.add_user(user.clone(), now()).await.unwrap().id;
     let license = License {
         id: LicenseId(0),
         holder: Holder::Group(top),
@@ -47,8 +49,8 @@ async fn records_come_back_as_they_were_written(base: Base) {
         validity: Validity { from: None, until: Some(Moment(1_800_000_000)) },
         suspended: false,
     };
-    let license_id = store.add_license(license.clone(), NOW).await.unwrap().id;
-    let edited = store.edit_license(license_id, |it| it.suspended = true, NOW).await.unwrap();
+    let license_id = store.add_license(license.clone(), now()).await.unwrap().id;
+    let edited = store.edit_license(license_id, |it| it.suspended = true, now()).await.unwrap();
 
     let all = store.read_records().await.unwrap();
     assert_eq!(all.groups.last(), Some(&Group { id: top, ..group("A", SERVER) }));
@@ -76,15 +78,15 @@ fn license(holder: Holder, sip_numbers: u32) -> License {
 async fn nonsense_is_not_stored(base: Base) {
     let store = base.store().await;
 
-    let slash = store.add_group(group("a/b", SERVER), NOW).await;
-    let orphan = store.add_group(group("a", GroupId(77)), NOW).await;
-    store.add_group(group("a", SERVER), NOW).await.unwrap();
-    let twice = store.add_group(group("a", SERVER), NOW).await;
+    let slash = store.add_group(group("a/b", SERVER), now()).await;
+    let orphan = store.add_group(group("a", GroupId(77)), now()).await;
+    store.add_group(group("a", SERVER), now()).await.unwrap();
+    let twice = store.add_group(group("a", SERVER), now()).await;
     let apps = License { mobile_apps: 2, ..license(Holder::Group(SERVER), 1) };
-    let apps = store.add_license(apps, NOW).await;
-    let gone = store.remove_license(LicenseId(5), NOW).await;
+    let apps = store.add_license(apps, now()).await;
+    let gone = store.remove_license(LicenseId(5), now()).await;
     let endless = License { sip_numbers: u32::MAX, ..license(Holder::Group(SERVER), 1) };
-    let endless = store.add_license(endless, NOW).await;
+    let endless = store.add_license(endless, now()).await;
 
     for refused in [slash.err(), orphan.err(), twice.err(), apps.err(), gone.err()] {
         assert!(matches!(refused, Some(Error::Refused(_))), "{refused:?}");
@@ -95,16 +97,16 @@ async fn nonsense_is_not_stored(base: Base) {
 
 async fn a_removed_group_takes_its_subtree_but_not_users_who_are_elsewhere(base: Base) {
     let store = base.store().await;
-    let a = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
-    let b = store.add_group(group("B", SERVER), NOW).await.unwrap().id;
-    let below = store.add_group(group("1", a), NOW).await.unwrap().id;
+    let a = store.add_group(group("A", SERVER), now()).await.unwrap().id;
+    let b = store.add_group(group("B", SERVER), now()).await.unwrap().id;
+    let below = store.add_group(group("1", a), now()).await.unwrap().id;
     let user = |name: &str, groups| User { id: UserId(0), name: name.into(), email: None, groups };
-    store.add_user(user("only", vec![below]), NOW).await.unwrap();
-    let stays = store.add_user(user("both", vec![below, b]), NOW).await.unwrap().id;
-    store.add_license(license(Holder::Group(a), 3), NOW).await.unwrap();
+    store.add_user(user("only", vec![below]), now()).await.unwrap();
+    let stays = store.add_user(user("both", vec![below, b]), now()).await.unwrap().id;
+    store.add_license(license(Holder::Group(a), 3), now()).await.unwrap();
 
-    let refused = store.remove_group(a, NOW).await;
-    let warnings = store.remove_group(a, Terms { force: true, ..NOW }).await.unwrap();
+    let refused = store.remove_group(a, now()).await;
+    let warnings = store.remove_group(a, Terms { force: true, ..now() }).await.unwrap();
 
     assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
     assert!(!warnings.is_empty());
@@ -116,30 +118,30 @@ async fn a_removed_group_takes_its_subtree_but_not_users_who_are_elsewhere(base:
 
 async fn ids_are_never_given_again(base: Base) {
     let store = base.store().await;
-    let first = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
-    store.remove_group(first, NOW).await.unwrap();
+    let first = store.add_group(group("A", SERVER), now()).await.unwrap().id;
+    store.remove_group(first, now()).await.unwrap();
 
-    let second = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
+    let second = store.add_group(group("A", SERVER), now()).await.unwrap().id;
     if !base.is_postgres() {
         base.hand().await.run("delete from sqlite_sequence").await;
     }
-    let third = store.add_group(group("B", SERVER), NOW).await.unwrap().id;
+    let third = store.add_group(group("B", SERVER), now()).await.unwrap().id;
 
     assert!(first < second && second < third);
 }
 
 async fn a_group_moves_by_its_parent_and_keeps_the_rest(base: Base) {
     let store = base.store().await;
-    let a = store.add_group(group("A", SERVER), NOW).await.unwrap().id;
+    let a = store.add_group(group("A", SERVER), now()).await.unwrap().id;
     let free = Group { restricted: false, ..group("B", SERVER) };
-    let b = store.add_group(free.clone(), NOW).await.unwrap().id;
+    let b = store.add_group(free.clone(), now()).await.unwrap().id;
 
     let edit = |it: &mut Group| {
         it.parent = Some(b);
         it.name = "C".into();
     };
-    store.edit_group(a, edit, NOW).await.unwrap();
-    let cycle = store.edit_group(b, |it| it.parent = Some(a), NOW).await;
+    store.edit_group(a, edit, now()).await.unwrap();
+    let cycle = store.edit_group(b, |it| it.parent = Some(a), now()).await;
 
     assert_eq!(store.find_group("B/C").await.unwrap(), a);
     assert_eq!(store.groups(&[a]).await.unwrap(), [Group { id: a, ..group("C", b) }]);

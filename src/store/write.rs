@@ -1,18 +1,30 @@
 //! Writes. Each is one transaction that locks before it reads, so that two writers can't both take
 //! the last one: read, check, write, or nothing.
 
+use std::sync::LazyLock;
+
 use chrono_tz::Tz;
 
 use crate::license::distribution::{self, Change, Warning};
 use crate::license::{
     Claim, ClaimId, Group, GroupId, License, LicenseId, Moment, NoSeats, Number, NumberId, Usage,
-    User, UserId,
+    User, UserId, Viewer,
 };
 
 use super::packed::{Fields, Packed, Wanted};
 use super::persist::{give_ids, lend_ids, persist};
 use super::sql::Conn;
 use super::{Error, Findings, Mark, Result, Store, check, packed, rows};
+
+/// Who writes, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// `cli:root`, `user:anna`, `token:ci`, `daemon`.
+    pub who: String,
+    /// `cli`, or the address that a request came from.
+    pub from: String,
+    pub viewer: Viewer,
+}
 
 /// Under what terms a write is checked.
 #[derive(Clone, Copy)]
@@ -23,6 +35,7 @@ pub struct Terms<'a> {
     pub force: bool,
     /// What the wire holds at the moment.
     pub usage: &'a (dyn Usage + Sync),
+    pub by: &'a Author,
 }
 
 /// What was written, and what still does not fit.
@@ -34,10 +47,18 @@ pub struct Written<Id> {
     pub mark: Mark,
 }
 
+impl Author {
+    /// The daemon itself, which may everything.
+    pub fn daemon() -> Self {
+        Self { who: "daemon".into(), from: "daemon".into(), viewer: Viewer::server() }
+    }
+}
+
 impl Terms<'static> {
-    /// Unforced, and nothing in use.
+    /// Unforced, and nothing in use, by the daemon itself.
     pub fn at(at: Moment) -> Self {
-        Self { at, force: false, usage: &NoSeats }
+        static DAEMON: LazyLock<Author> = LazyLock::new(Author::daemon);
+        Self { at, force: false, usage: &NoSeats, by: &DAEMON }
     }
 }
 
@@ -252,6 +273,7 @@ pub(super) async fn checked(
     terms: Terms<'_>,
 ) -> Result<Vec<Warning>> {
     let world = check::world(conn, zone, change).await?;
+    terms.by.viewer.may_write(&world, change)?;
     let warnings = distribution::check(&world, change, terms.at, terms.force, terms.usage)?;
     persist(conn, &world, change).await?;
     Ok(warnings)
