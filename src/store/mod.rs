@@ -19,6 +19,7 @@ mod rows;
 mod seats;
 mod secrets;
 mod sql;
+mod transfer;
 mod tree;
 mod write;
 
@@ -33,6 +34,7 @@ pub use read::Records;
 pub use rows::Findings;
 pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
 pub use secrets::Secret;
+pub use transfer::Copied;
 pub use tree::{CreatedByOwner, placed_user};
 pub use write::{Author, Terms, Written};
 
