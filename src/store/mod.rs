@@ -12,6 +12,7 @@ mod open;
 mod packed;
 mod persist;
 mod pool;
+mod position;
 mod read;
 mod records;
 mod rows;
@@ -27,6 +28,7 @@ pub use error::{Error, Result};
 pub use feed::{Changed, Feed, Key};
 pub use import::{Import, Imported};
 pub use open::Store;
+pub use position::{Mark, Position};
 pub use read::Records;
 pub use rows::Findings;
 pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
@@ -34,5 +36,9 @@ pub use secrets::Secret;
 pub use tree::{CreatedByOwner, placed_user};
 pub use write::{Author, Terms, Written};
 
+/// A database for one test.
+#[cfg(test)]
+#[path = "../../tests/base/mod.rs"]
+pub(crate) mod base;
 #[cfg(test)]
 mod tests;
