@@ -21,6 +21,7 @@ mod seats;
 mod secrets;
 mod sql;
 mod step;
+mod transfer;
 mod tree;
 mod write;
 
@@ -37,6 +38,7 @@ pub use rows::Findings;
 pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
 pub use secrets::Secret;
 pub use step::Step;
+pub use transfer::Copied;
 pub use tree::{CreatedByOwner, placed_user};
 pub use write::{Author, Terms, Written};
 

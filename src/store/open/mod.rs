@@ -16,7 +16,7 @@ use super::{Keeper, Result};
 pub(super) use postgres::Server;
 use sqlite::File;
 
-pub(super) use sqlite::options as file_options;
+pub(super) use sqlite::{fresh_records, fresh_seats, options as file_options};
 
 /// The database of record.
 pub struct Store {
