@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::reload::Reloader;
 use crate::admin::control::{Answers, Unanswered};
+use crate::admin::http::Live;
 use crate::admission::display_name;
 use crate::clock::{Clock, Now};
 use crate::license::{Holder, Moment, SERVER, World};
@@ -92,9 +93,10 @@ impl Answers for Desk {
     }
 
     fn state(&self, path: &str) -> Result<State, Unanswered> {
-        let (world, tally, now) = self.settled_figures();
+        let (world, now) = (self.shared.world(), self.clock.now());
         let holder = self.find(&world, path)?;
-        Ok(view::state(&world.tree, holder, now.moment(), &tally))
+        let occupancy = view::Occupancy::count(&self.quota, &world.tree, holder);
+        Ok(view::state(&world.tree, holder, now.moment(), &occupancy))
     }
 
     fn seats(&self, path: Option<&str>) -> Result<Vec<SeatRow>, Unanswered> {
@@ -142,6 +144,36 @@ impl Answers for Desk {
     fn reload(&self) -> Result<Vec<String>, Unanswered> {
         self.shared.compare();
         self.reloader.reload().map_err(Unanswered)
+    }
+}
+
+impl Live for Desk {
+    fn world(&self) -> Arc<World> {
+        self.shared.world()
+    }
+
+    fn now(&self) -> Moment {
+        self.clock.now().moment()
+    }
+
+    fn tally(&self) -> Tally {
+        self.settled_figures().1
+    }
+
+    fn usage(&self) -> Tally {
+        self.figures().1
+    }
+
+    fn seats(&self) -> Vec<Seat> {
+        self.seats_now(self.clock.now())
+    }
+
+    fn free(&self, number: &str, device: Option<&str>) -> Result<Freed, Unanswered> {
+        Answers::free(self, number, device)
+    }
+
+    fn refusals(&self) -> Arc<Recent> {
+        Arc::clone(&self.recent)
     }
 }
 
