@@ -31,7 +31,7 @@ pub use device::{Binding, Call, Device, Ids, Reach, State};
 pub use entry::{Entry, Matcher};
 pub use expiry::Woken;
 pub use gate::Gate;
-pub use listing::{Counts, Dirty, Record, Seat, SeatKind};
+pub use listing::{Counts, Dirty, Record, Seat, SeatKind, Use};
 pub use measure::{Ask, GateView, Level, Overhang, Plan, Units};
 pub use path::{Path, Refusal, Stop};
 pub use publish::{Changes, Quota, Touched};
