@@ -2,12 +2,14 @@
 //! types of `license` and back, checks each write inside its own transaction and tells readers which
 //! keys changed. It knows neither SIP nor gates; time comes in as an argument.
 
+mod audit;
 mod bulk;
 mod check;
 mod claim;
 mod error;
 mod feed;
 mod import;
+mod once;
 mod open;
 mod packed;
 mod persist;
@@ -18,19 +20,23 @@ mod rows;
 mod seats;
 mod secrets;
 mod sql;
+mod tag;
 mod tree;
 mod write;
 
+pub use audit::{AuditPages, AuditQuery, AuditRow, Export, Form};
 pub use bulk::{Everything, NumberRow};
 pub use claim::Claim;
 pub use error::{Error, Result};
 pub use feed::{Changed, Feed, Key};
 pub use import::{Import, Imported};
+pub use once::Once;
 pub use open::Store;
 pub use read::Records;
 pub use rows::Findings;
 pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
 pub use secrets::Secret;
+pub use tag::{Record, tag};
 pub use tree::{CreatedByOwner, placed_user};
 pub use write::{Author, Terms, Written};
 
