@@ -10,7 +10,7 @@ use dashmap::DashMap;
 use super::step::Step;
 use crate::license::{Number, World};
 use crate::quota::Touched;
-use crate::store::{CreatedByOwner, Key, Records, Result, Store};
+use crate::store::{CreatedByOwner, Key, Position, Records, Result, Store};
 
 /// The passwords of created numbers, for the built-in registrar's digest. Shared with it.
 #[derive(Clone, Default)]
@@ -21,7 +21,7 @@ pub(super) struct Mirror {
     pub world: World,
     pub zone: Tz,
     /// The last change of the feed that is in it.
-    pub position: i64,
+    pub position: Position,
     /// What was left out of the tree, so that a change may bring it back.
     pub findings: Vec<String>,
     passwords: Passwords,

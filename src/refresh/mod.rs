@@ -23,8 +23,6 @@ use crate::store::{Changed, Feed, Result, Store};
 
 pub use mirror::Passwords;
 
-/// How often the feed is looked at; a look costs microseconds when nothing happened.
-const LOOK: Duration = Duration::from_millis(100);
 /// How long a failing store is left alone.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often everything is compared.
@@ -70,6 +68,8 @@ pub struct Refresh {
     /// dropped.
     changes: mpsc::Sender<Changes>,
     comparing: Option<oneshot::Receiver<Result<Found>>>,
+    /// What the feed has told so far, counted.
+    taken: u64,
     away: bool,
 }
 
@@ -96,7 +96,7 @@ impl Refresh {
     ) -> Result<Self> {
         let passwords = Passwords::default();
         let mirror = Mirror::load(&store, zone, passwords.clone()).await?;
-        let feed = Feed::open(&store, mirror.position).await?;
+        let feed = Feed::open(&store, &mirror.position).await?;
         let world = ArcSwap::from_pointee(mirror.world.clone());
         let stats = Stats::default();
         let shared = Arc::new(Shared { stats, passwords, world, compare: Notify::new() });
@@ -109,6 +109,7 @@ impl Refresh {
             shared,
             changes,
             comparing: None,
+            taken: 0,
             away: false,
         };
         refresh.note_findings();
@@ -129,10 +130,9 @@ impl Refresh {
         let mut prune = tokio::time::interval_at(tokio::time::Instant::now() + PRUNE, PRUNE);
         let shared = self.shared();
         loop {
-            let pause = if self.away { RETRY } else { LOOK };
             tokio::select! {
                 () = &mut stop => return,
-                () = tokio::time::sleep(pause) => self.look().await,
+                () = due(&self.feed, self.away) => self.look().await,
                 found = compared(&mut self.comparing) => self.take_comparison(found).await,
                 _ = compare.tick() => self.begin_comparison(),
                 () = shared.compare.notified() => self.begin_comparison(),
@@ -156,16 +156,18 @@ impl Refresh {
                 Ok(touched) => touched,
                 Err(fault) => {
                     // Not taken: told again when the store is back.
-                    self.feed.restart(self.mirror.position);
+                    self.feed.restart(&self.mirror.position);
                     return Err(fault);
                 }
             };
             self.publish(&touched).await;
         }
+        self.mirror.position = self.feed.position();
         Ok(())
     }
 
     async fn take(&mut self, changed: &Changed) -> Result<Touched> {
+        self.taken += 1;
         let touched = match changed {
             Changed::Keys(keys) => {
                 let touched = self.mirror.apply(&self.store, keys).await?;
@@ -175,7 +177,7 @@ impl Refresh {
             Changed::Everything => {
                 let passwords = self.shared.passwords.clone();
                 self.mirror = Mirror::load(&self.store, self.mirror.zone, passwords).await?;
-                self.feed.restart(self.mirror.position);
+                self.feed.restart(&self.mirror.position);
                 Touched::Everything
             }
         };
@@ -200,10 +202,11 @@ impl Refresh {
         self.comparing = Some(found);
         let (store, kept, zone) =
             (Arc::clone(&self.store), self.mirror.world.clone(), self.mirror.zone);
-        let passwords = self.shared.passwords.clone();
+        let (passwords, taken) = (self.shared.passwords.clone(), self.taken);
         tokio::spawn(async move {
+            let found = compare::compare(&store, kept, zone, passwords).await;
             // Nobody waits for it once the daemon stops.
-            let _ = done.send(compare::compare(&store, kept, zone, passwords).await);
+            let _ = done.send(found.map(|found| Found { taken, ..found }));
         });
     }
 
@@ -216,7 +219,7 @@ impl Refresh {
         // What the feed tells anyway is no finding: it is told first.
         self.look().await;
         let mut missed = found.keys.len();
-        if found.position != self.mirror.position {
+        if found.taken != self.taken {
             missed = 0;
         }
         if found.drifted {
@@ -238,10 +241,10 @@ impl Refresh {
     }
 
     fn prune(&self) {
-        let (store, position) = (Arc::clone(&self.store), self.mirror.position);
+        let (store, position) = (Arc::clone(&self.store), self.mirror.position.clone());
         let now = self.clock.now().moment();
         tokio::spawn(async move {
-            if let Err(fault) = store.prune_feed(position).await {
+            if let Err(fault) = store.prune_feed(&position).await {
                 tracing::warn!(%fault, "old changes could not be removed");
             }
             if let Err(fault) = store.forget_answers(now).await {
@@ -304,6 +307,15 @@ fn pause_until(next: Option<Moment>, wall_ms: i64) -> Duration {
     let Some(next) = next else { return TICK };
     let ms = next.0.saturating_mul(1000).saturating_sub(wall_ms).max(1);
     TICK.min(Duration::from_millis(ms.unsigned_abs()))
+}
+
+/// A failing store is left alone for a while.
+async fn due(feed: &Feed, away: bool) {
+    if away {
+        tokio::time::sleep(RETRY).await;
+    } else {
+        feed.due().await;
+    }
 }
 
 async fn hand_out(to: &mpsc::Sender<Changes>, changes: Changes) {

@@ -177,12 +177,14 @@ async fn note(
         .bind(i64::try_from(written).unwrap_or(i64::MAX))
         .one(conn)
         .await?;
-    sql("insert into import_pieces (import_id, first_id, last_id) values (?, ?, ?)")
-        .bind(id)
-        .bind(ids.first().copied())
-        .bind(ids.last().copied())
-        .execute(conn)
-        .await?;
+    for (first, last) in runs(ids) {
+        sql("insert into import_pieces (import_id, first_id, last_id) values (?, ?, ?)")
+            .bind(id)
+            .bind(first)
+            .bind(last)
+            .execute(conn)
+            .await?;
+    }
     Ok(id)
 }
 
@@ -194,6 +196,18 @@ async fn numbers_between(conn: &mut Conn, first: i64, last: i64) -> Result<Vec<N
         .all(conn)
         .await?;
     Ok(found.into_iter().map(|(id,)| NumberId(id)).collect())
+}
+
+/// Ids in order as runs without a gap: another writer may have been given one between.
+fn runs(ids: &[i64]) -> Vec<(i64, i64)> {
+    let mut runs: Vec<(i64, i64)> = Vec::new();
+    for id in ids {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == *id => *last = *id,
+            _ => runs.push((*id, *id)),
+        }
+    }
+    runs
 }
 
 /// Whether there was such an import.
@@ -220,4 +234,15 @@ fn digest(numbers: &[Number]) -> Vec<u8> {
         }
     }
     hash.finalize().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_begins_another_run() {
+        assert_eq!(runs(&[4, 5, 6, 9, 11, 12]), [(4, 6), (9, 9), (11, 12)]);
+        assert!(runs(&[]).is_empty());
+    }
 }

@@ -14,6 +14,7 @@ mod open;
 mod packed;
 mod persist;
 mod pool;
+mod position;
 mod read;
 mod records;
 mod rows;
@@ -32,6 +33,7 @@ pub use feed::{Changed, Feed, Key};
 pub use import::{Import, Imported};
 pub use once::Once;
 pub use open::Store;
+pub use position::{Mark, Position};
 pub use read::Records;
 pub use rows::Findings;
 pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
@@ -40,5 +42,9 @@ pub use tag::{Record, tag};
 pub use tree::{CreatedByOwner, placed_user};
 pub use write::{Author, Terms, Written};
 
+/// A database for one test.
+#[cfg(test)]
+#[path = "../../tests/base/mod.rs"]
+pub(crate) mod base;
 #[cfg(test)]
 mod tests;

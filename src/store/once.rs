@@ -7,7 +7,7 @@ use crate::license::distribution::{Warning, WarningKind};
 use crate::license::{GroupId, Holder, Moment, UserId};
 
 use super::sql::{Conn, sql};
-use super::{Error, Result, Store, Written};
+use super::{Error, Result, Store};
 
 /// How long an answer is kept.
 const KEPT_SECS: i64 = 24 * 60 * 60;
@@ -20,6 +20,9 @@ pub struct Once {
     pub key: String,
     pub digest: Vec<u8>,
 }
+
+/// The ids and the warnings that a write was answered with.
+pub(super) type Outcome = (Vec<i64>, Vec<Warning>);
 
 impl Store {
     /// Forgets the answers that are older than a day; how many there were.
@@ -40,7 +43,7 @@ pub(super) async fn answered(
     who: &str,
     once: &Once,
     now: Moment,
-) -> Result<Option<Written<Vec<i64>>>> {
+) -> Result<Option<Outcome>> {
     if once.key.is_empty() || once.key.len() > KEY_MAX {
         return Err(Error::Invalid(format!("a key has 1 to {KEY_MAX} characters")));
     }
@@ -83,17 +86,13 @@ pub(super) async fn keep(
     Ok(())
 }
 
-fn read(outcome: &str) -> Result<Written<Vec<i64>>> {
+fn read(outcome: &str) -> Result<Outcome> {
     let unreadable = || Error::Invalid("what this key was answered cannot be read any more".into());
     let outcome: Value = serde_json::from_str(outcome).map_err(|_| unreadable())?;
     let list = |name: &str| outcome.get(name).and_then(Value::as_array).ok_or_else(unreadable);
     let id = list("ids")?.iter().map(Value::as_i64).collect::<Option<_>>();
     let warnings = list("warnings")?.iter().map(warning_of).collect::<Option<_>>();
-    Ok(Written {
-        id: id.ok_or_else(unreadable)?,
-        warnings: warnings.ok_or_else(unreadable)?,
-        replayed: true,
-    })
+    Ok((id.ok_or_else(unreadable)?, warnings.ok_or_else(unreadable)?))
 }
 
 fn warning_json(warning: &Warning) -> Value {

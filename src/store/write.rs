@@ -12,10 +12,11 @@ use crate::license::{
 };
 
 use super::audit::{self, Made};
+use super::once::Outcome;
 use super::packed::{Fields, Packed, Wanted};
-use super::persist::{give_ids, persist};
+use super::persist::{give_ids, lend_ids, persist};
 use super::sql::Conn;
-use super::{Error, Findings, Once, Result, Store, check, once, packed, rows, tag};
+use super::{Error, Findings, Mark, Once, Result, Store, check, once, packed, rows, tag};
 
 /// Who writes, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct Terms<'a> {
 pub struct Written<Id> {
     pub id: Id,
     pub warnings: Vec<Warning>,
+    /// For whoever waits until a reader has it.
+    pub mark: Mark,
     /// Nothing was written now: this is what the same write was answered before.
     pub replayed: bool,
 }
@@ -79,20 +82,21 @@ impl Store {
     /// back in order.
     pub async fn write(&self, mut change: Change, terms: Terms<'_>) -> Result<Written<Vec<i64>>> {
         let mut writing = self.writing().await?;
-        if let Some(before) = answered(writing.conn(), terms).await? {
-            return Ok(before);
+        if let Some((id, warnings)) = answered(writing.conn(), terms).await? {
+            let mark = writing.commit().await?;
+            return Ok(Written { id, warnings, mark, replayed: true });
         }
         let id = give_ids(writing.conn(), &mut change).await?;
         let warnings = checked(writing.conn(), self.zone, &change, terms).await?;
         keep(writing.conn(), terms, (&id, &warnings)).await?;
-        writing.commit().await?;
-        Ok(Written { id, warnings, replayed: false })
+        let mark = writing.commit().await?;
+        Ok(Written { id, warnings, mark, replayed: false })
     }
 
     /// Says what `write` would say, writes nothing and stops no writer.
     pub async fn preview(&self, mut change: Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
         let mut tx = self.reading().await?;
-        give_ids(&mut tx, &mut change).await?;
+        lend_ids(&mut tx, &mut change).await?;
         let world = check::world(&mut tx, self.zone, &change).await?;
         tx.commit().await?;
         Ok(distribution::check(&world, &change, terms.at, terms.force, terms.usage)?)
@@ -253,9 +257,9 @@ impl Store {
         id: fn(i64) -> Id,
         terms: Terms<'_>,
     ) -> Result<Written<Id>> {
-        let Written { id: given, warnings, replayed } = self.write(change, terms).await?;
+        let Written { id: given, warnings, mark, replayed } = self.write(change, terms).await?;
         let id = id(given.first().copied().unwrap_or_default());
-        Ok(Written { id, warnings, replayed })
+        Ok(Written { id, warnings, mark, replayed })
     }
 
     async fn remove(&self, change: Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
@@ -272,8 +276,9 @@ impl Store {
         terms: Terms<'_>,
     ) -> Result<Written<Id>> {
         let mut writing = self.writing().await?;
-        if let Some(Written { warnings, replayed, .. }) = answered(writing.conn(), terms).await? {
-            return Ok(Written { id, warnings, replayed });
+        if let Some((_, warnings)) = answered(writing.conn(), terms).await? {
+            let mark = writing.commit().await?;
+            return Ok(Written { id, warnings, mark, replayed: true });
         }
         let (mut old, mut findings) = (None, Findings::default());
         let wanted = Wanted::Ids("id", vec![key]);
@@ -281,8 +286,8 @@ impl Store {
         let change = change(old.ok_or_else(|| Error::not_found(what, key))?);
         let warnings = checked(writing.conn(), self.zone, &change, terms).await?;
         keep(writing.conn(), terms, (&[key], &warnings)).await?;
-        writing.commit().await?;
-        Ok(Written { id, warnings, replayed: false })
+        let mark = writing.commit().await?;
+        Ok(Written { id, warnings, mark, replayed: false })
     }
 }
 
@@ -307,7 +312,7 @@ pub(super) async fn checked(
 }
 
 /// What this very write was answered before.
-async fn answered(conn: &mut Conn, terms: Terms<'_>) -> Result<Option<Written<Vec<i64>>>> {
+async fn answered(conn: &mut Conn, terms: Terms<'_>) -> Result<Option<Outcome>> {
     match terms.once {
         Some(once) => once::answered(conn, &terms.by.who, once, terms.at).await,
         None => Ok(None),

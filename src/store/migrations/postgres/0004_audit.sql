@@ -4,16 +4,16 @@
 create table audit (
     id bigint primary key,
     at bigint not null,
-    who text not null,
-    from_where text not null,
-    action text not null,
-    entity text not null,
+    who text collate "C" not null,
+    from_where text collate "C" not null,
+    action text collate "C" not null,
+    entity text collate "C" not null,
     -- Of what has an id; settings have names only.
     entity_id bigint,
-    name text not null,
+    name text collate "C" not null,
     -- JSON objects; absent where there was, or is, nothing.
-    before text,
-    after text,
+    before text collate "C",
+    after text collate "C",
     forced boolean not null default false
 );
 create index audit_by_record on audit (entity, entity_id);
@@ -23,7 +23,7 @@ create index audit_by_author on audit (who);
 -- group is one range.
 create table audit_scopes (
     group_id bigint not null,
-    audit_id bigint not null references audit (id),
+    audit_id bigint not null references audit (id) deferrable,
     primary key (group_id, audit_id)
 );
 
@@ -38,11 +38,11 @@ create trigger audit_scopes_are_not_changed before update or delete or truncate 
 
 -- What a write with a key answered: the same write again gets the same answer.
 create table idempotency (
-    who text not null,
-    key text not null,
+    who text collate "C" not null,
+    key text collate "C" not null,
     digest bytea not null,
     -- JSON: ids and warnings.
-    outcome text not null,
+    outcome text collate "C" not null,
     at bigint not null,
     primary key (who, key)
 );
