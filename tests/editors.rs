@@ -1,19 +1,21 @@
 //! People who edit the same record at once, and clients that send a write twice.
 
-use std::path::Path;
+#[path = "base/mod.rs"]
+mod base;
 
 use admitd::license::{
     Claim, ClaimId, ClaimRule, FeatureSet, Group, GroupId, HandOut, Holder, License, LicenseId,
     Moment, Number, NumberId, NumberKind, SERVER, User, UserId, Validity, Viewer, World,
 };
 use admitd::store::{AuditQuery, Error, Once, Record, Store, Terms, tag};
+use base::{Base, on_both};
 
 fn now() -> Terms<'static> {
     Terms::at(Moment(1_700_000_000))
 }
 
-async fn open(folder: &Path) -> Store {
-    Store::open("sqlite:admitd.db", folder).await.unwrap()
+async fn open(base: &Base) -> Store {
+    Store::open(&base.url(), base.folder()).await.unwrap()
 }
 
 fn group(name: &str) -> Group {
@@ -55,10 +57,16 @@ async fn world(store: &Store) -> World {
     world
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_editors_who_saw_the_same_state_one_is_told_that_it_changed() {
-    let folder = tempfile::tempdir().unwrap();
-    let (one, two) = (open(folder.path()).await, open(folder.path()).await);
+on_both!(
+    of_two_editors_who_saw_the_same_state_one_is_told_that_it_changed,
+    an_edit_or_removal_of_any_record_can_depend_on_what_was_seen,
+    a_write_that_comes_twice_happens_once,
+    a_key_stands_for_one_write_for_a_day,
+    a_refused_write_may_be_tried_again_with_its_key,
+);
+
+async fn of_two_editors_who_saw_the_same_state_one_is_told_that_it_changed(base: Base) {
+    let (one, two) = (open(&base).await, open(&base).await);
     let id = one.add_group(group("A"), now()).await.unwrap().id;
 
     for round in 0..20 {
@@ -76,10 +84,8 @@ async fn of_two_editors_who_saw_the_same_state_one_is_told_that_it_changed() {
     }
 }
 
-#[tokio::test]
-async fn an_edit_or_removal_of_any_record_can_depend_on_what_was_seen() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn an_edit_or_removal_of_any_record_can_depend_on_what_was_seen(base: Base) {
+    let store = open(&base).await;
     let group = store.add_group(group("A"), now()).await.unwrap().id;
     let user = User { id: UserId(0), name: "anna".into(), email: None, groups: vec![group] };
     let user = store.add_user(user, now()).await.unwrap().id;
@@ -140,10 +146,8 @@ async fn an_edit_or_removal_of_any_record_can_depend_on_what_was_seen() {
     assert!(matches!(again, Err(Error::Changed(_))), "{again:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_that_comes_twice_happens_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let (one, two) = (open(folder.path()).await, open(folder.path()).await);
+async fn a_write_that_comes_twice_happens_once(base: Base) {
+    let (one, two) = (open(&base).await, open(&base).await);
     for round in 0..20 {
         let once = once(&format!("key {round}"), 1);
         let terms = Terms { once: Some(&once), ..now() };
@@ -160,10 +164,8 @@ async fn a_write_that_comes_twice_happens_once() {
     assert_eq!(one.audit(&query, &Viewer::server()).await.unwrap().len(), 20);
 }
 
-#[tokio::test]
-async fn a_key_stands_for_one_write_for_a_day() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn a_key_stands_for_one_write_for_a_day(base: Base) {
+    let store = open(&base).await;
     let (first, other) = (once("key", 1), once("key", 2));
     store.add_group(group("A"), Terms { once: Some(&first), ..now() }).await.unwrap();
 
@@ -177,10 +179,8 @@ async fn a_key_stands_for_one_write_for_a_day() {
     assert_eq!(store.forget_answers(Moment(later.at.0 + 25 * 3600)).await.unwrap(), 1);
 }
 
-#[tokio::test]
-async fn a_refused_write_may_be_tried_again_with_its_key() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn a_refused_write_may_be_tried_again_with_its_key(base: Base) {
+    let store = open(&base).await;
     let key = once("key", 1);
     let terms = Terms { once: Some(&key), ..now() };
     let id = store.add_group(group("A"), now()).await.unwrap().id;

@@ -1,9 +1,8 @@
 //! Writes, and what the record of changes says of them to whom.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
+use super::super::base::{Base, on_both};
 use super::super::{Author, Error, Store, Terms};
 use super::*;
 use crate::license::distribution::Change;
@@ -14,10 +13,6 @@ use crate::license::{
 
 fn now() -> Terms<'static> {
     Terms::at(Moment(1_700_000_000))
-}
-
-async fn store(folder: &Path) -> Store {
-    Store::open("sqlite:a.db", folder).await.unwrap()
 }
 
 fn group(name: &str, parent: GroupId) -> Group {
@@ -71,10 +66,19 @@ async fn told(store: &Store) -> Vec<String> {
     rows.iter().map(|row| format!("{} {} {}", row.action, row.entity, row.name)).collect()
 }
 
-#[tokio::test]
-async fn every_write_is_told_with_what_was_before_and_after() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
+on_both!(
+    every_write_is_told_with_what_was_before_and_after,
+    a_write_that_changes_nothing_or_is_refused_leaves_no_entry,
+    a_forced_deletion_tells_all_that_goes,
+    a_password_is_never_told,
+    an_administrator_reads_of_the_own_group_and_nothing_above_or_beside,
+    who_administers_nothing_or_asks_beside_reads_nothing,
+    nothing_of_the_record_can_be_changed_or_removed,
+    pages_follow_each_other_without_a_gap,
+);
+
+async fn every_write_is_told_with_what_was_before_and_after(base: Base) {
+    let store = base.store().await;
     let a = store.add_group(group("A", SERVER), now()).await.unwrap().id;
     let b = store.add_group(group("B", SERVER), now()).await.unwrap().id;
     let id = store.add_license(license(Holder::Group(a)), now()).await.unwrap().id;
@@ -104,10 +108,8 @@ async fn every_write_is_told_with_what_was_before_and_after() {
     assert_eq!(after["holder"], json!({"id": a.0, "path": "A"}));
 }
 
-#[tokio::test]
-async fn a_write_that_changes_nothing_or_is_refused_leaves_no_entry() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
+async fn a_write_that_changes_nothing_or_is_refused_leaves_no_entry(base: Base) {
+    let store = base.store().await;
     let a = store.add_group(group("A", SERVER), now()).await.unwrap().id;
 
     store.edit_group(a, |it| it.kind = "building".into(), now()).await.unwrap();
@@ -116,10 +118,8 @@ async fn a_write_that_changes_nothing_or_is_refused_leaves_no_entry() {
     assert_eq!(told(&store).await, ["add group A"]);
 }
 
-#[tokio::test]
-async fn a_forced_deletion_tells_all_that_goes() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
+async fn a_forced_deletion_tells_all_that_goes(base: Base) {
+    let store = base.store().await;
     let a = store.add_group(group("A", SERVER), now()).await.unwrap().id;
     let below = store.add_group(group("1", a), now()).await.unwrap().id;
     let b = store.add_group(group("B", SERVER), now()).await.unwrap().id;
@@ -159,10 +159,8 @@ async fn a_forced_deletion_tells_all_that_goes() {
     );
 }
 
-#[tokio::test]
-async fn a_password_is_never_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
+async fn a_password_is_never_told(base: Base) {
+    let store = base.store().await;
     let new = number("sip:1@a.com", Holder::Group(SERVER), Some("first secret"));
     let id = store.add_number(new, now()).await.unwrap().id;
     let set = |password: Option<&str>| {
@@ -189,10 +187,8 @@ async fn a_password_is_never_told() {
     assert!(!serde_json::to_string(&rows).unwrap().contains("secret"));
 }
 
-#[tokio::test]
-async fn an_administrator_reads_of_the_own_group_and_nothing_above_or_beside() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
+async fn an_administrator_reads_of_the_own_group_and_nothing_above_or_beside(base: Base) {
+    let store = base.store().await;
     let top = store.add_group(group("Top", SERVER), now()).await.unwrap().id;
     let own = store.add_group(group("Own", top), now()).await.unwrap().id;
     let below = store.add_group(group("Below", own), now()).await.unwrap().id;
@@ -232,10 +228,8 @@ async fn an_administrator_reads_of_the_own_group_and_nothing_above_or_beside() {
     assert_eq!((&rows[1].before, &rows[0].after), (&None, &None));
 }
 
-#[tokio::test]
-async fn who_administers_nothing_or_asks_beside_reads_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
+async fn who_administers_nothing_or_asks_beside_reads_nothing(base: Base) {
+    let store = base.store().await;
     let a = store.add_group(group("A", SERVER), now()).await.unwrap().id;
     let b = store.add_group(group("B", SERVER), now()).await.unwrap().id;
 
@@ -248,16 +242,19 @@ async fn who_administers_nothing_or_asks_beside_reads_nothing() {
     assert!(matches!(read, Err(Error::Denied(Denial::Unseen))), "{read:?}");
 }
 
-#[tokio::test]
-async fn nothing_of_the_record_can_be_changed_or_removed() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
+async fn nothing_of_the_record_can_be_changed_or_removed(base: Base) {
+    let store = base.store().await;
     store.add_group(group("A", SERVER), now()).await.unwrap();
 
+    let replaced = if base.is_postgres() {
+        "truncate audit, audit_scopes"
+    } else {
+        "insert or replace into audit select * from audit"
+    };
     for text in [
         "update audit set who = 'nobody'",
         "delete from audit",
-        "insert or replace into audit select * from audit",
+        replaced,
         "update audit_scopes set group_id = 7",
         "delete from audit_scopes",
     ] {
@@ -267,10 +264,8 @@ async fn nothing_of_the_record_can_be_changed_or_removed() {
     assert_eq!(told(&store).await, ["add group A"]);
 }
 
-#[tokio::test]
-async fn pages_follow_each_other_without_a_gap() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
+async fn pages_follow_each_other_without_a_gap(base: Base) {
+    let store = base.store().await;
     let a = store.add_group(group("A", SERVER), now()).await.unwrap().id;
     let numbers = (0..2_500).map(|n| number(&format!("sip:{n}@a.com"), Holder::Group(a), None));
     store.write(Change::AddNumbers(numbers.collect()), now()).await.unwrap();
