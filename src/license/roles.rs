@@ -86,6 +86,12 @@ impl Viewer {
         if own.is_empty() { Err(Denial::Forbidden) } else { Ok(own) }
     }
 
+    /// Whether they administer this group, itself or by one above.
+    pub fn may_administer(&self, tree: &Tree, group: GroupId) -> Result<(), Denial> {
+        let mut own = self.administers()?.into_iter();
+        if own.any(|own| tree.stands_under(group, own)) { Ok(()) } else { Err(Denial::Unseen) }
+    }
+
     /// Whether they may write this.
     pub fn may_write(&self, _world: &World, _change: &Change) -> Result<(), Denial> {
         if self.is_server() { Ok(()) } else { Err(Denial::Forbidden) }

@@ -23,6 +23,7 @@ mod secrets;
 mod sql;
 mod tag;
 mod tree;
+mod webhooks;
 mod write;
 
 pub use audit::{AuditPages, AuditQuery, AuditRow, Export, Form};
@@ -40,6 +41,7 @@ pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
 pub use secrets::Secret;
 pub use tag::{Record, tag};
 pub use tree::{CreatedByOwner, placed_user};
+pub use webhooks::{Attempt, Delivery, Due, HookEvent, NewWebhook, Queued, Webhook};
 pub use write::{Author, Terms, Written};
 
 /// A database for one test.
