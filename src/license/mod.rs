@@ -37,7 +37,7 @@ pub use model::{
 };
 pub use moment::{Moment, Validity};
 pub use revocation::{RevokeClass, RevokeOrder};
-pub use roles::{Assignment, Denial, Role, Viewer};
+pub use roles::{Assignment, Assignments, Denial, Role, Viewer, What};
 pub use state::{Effective, FeatureState, FeatureStatus, Figures, NextChange, State};
 pub use touched::Touched;
 pub use tree::{Created, Tree};

@@ -20,14 +20,18 @@ pub struct Site {
 /// Writes it all, and gives where to look.
 pub async fn build(base: &Base, groups: usize, numbers: usize) -> Site {
     // The schema first.
-    drop(base.store().await);
+    let store = admitd::store::Store::open(&base.url(), base.folder()).await;
+    store.expect("a database").close().await;
     let mut hand = base.hand().await;
     let (levels, parents) = shape(groups);
     let width = levels.last().map_or(0, Vec::len);
     let places = places(&levels, &parents);
-    write(&mut hand, "groups (id, parent_id, name, kind, restricted)", levels.concat().iter(), |id| {
-        format!("({id}, {}, 'G{id}', 'building', true)", parents[*id as usize])
-    })
+    write(
+        &mut hand,
+        "groups (id, parent_id, name, kind, restricted)",
+        levels.concat().iter(),
+        |id| format!("({id}, {}, 'G{id}', 'building', true)", parents[*id as usize]),
+    )
     .await;
     write(
         &mut hand,
@@ -41,8 +45,10 @@ pub async fn build(base: &Base, groups: usize, numbers: usize) -> Site {
     .await;
     let lowest = levels.last().cloned().unwrap_or_default();
     write(&mut hand, "users (id, name)", lowest.iter(), |id| format!("({id}, 'u{id}')")).await;
-    write(&mut hand, "memberships (user_id, group_id)", lowest.iter(), |id| format!("({id}, {id})"))
-        .await;
+    write(&mut hand, "memberships (user_id, group_id)", lowest.iter(), |id| {
+        format!("({id}, {id})")
+    })
+    .await;
     let all: Vec<usize> = (0..numbers).collect();
     write(&mut hand, "numbers (aor, user_id, kind)", all.iter(), |n| {
         let owner = lowest[*n % width];
@@ -84,7 +90,12 @@ fn places(levels: &[Vec<i64>], parents: &[i64]) -> Vec<usize> {
     places
 }
 
-async fn write<T>(hand: &mut Hand, into: &str, rows: impl Iterator<Item = T>, row: impl Fn(T) -> String) {
+async fn write<T>(
+    hand: &mut Hand,
+    into: &str,
+    rows: impl Iterator<Item = T>,
+    row: impl Fn(T) -> String,
+) {
     let rows: Vec<String> = rows.map(row).collect();
     for rows in rows.chunks(ROWS) {
         let mut sql = String::new();
