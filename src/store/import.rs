@@ -151,7 +151,7 @@ impl Store {
         let mut change = Change::AddNumbers(piece);
         let mut writing = self.writing().await?;
         let ids = give_ids(writing.conn(), &mut change).await?;
-        checked(writing.conn(), self.zone, &change, terms).await?;
+        checked(self, writing.conn(), &change, terms).await?;
         if ends {
             forget(writing.conn(), import.id).await?;
         } else {

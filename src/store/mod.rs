@@ -2,6 +2,7 @@
 //! types of `license` and back, checks each write inside its own transaction and tells readers which
 //! keys changed. It knows neither SIP nor gates; time comes in as an argument.
 
+mod at_hand;
 mod bulk;
 mod check;
 mod claim;
@@ -19,9 +20,12 @@ mod rows;
 mod seats;
 mod secrets;
 mod sql;
+mod step;
+mod transfer;
 mod tree;
 mod write;
 
+pub use at_hand::{Keeper, Known};
 pub use bulk::{Everything, NumberRow};
 pub use claim::Claim;
 pub use error::{Error, Result};
@@ -33,6 +37,8 @@ pub use read::Records;
 pub use rows::Findings;
 pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
 pub use secrets::Secret;
+pub use step::Step;
+pub use transfer::Copied;
 pub use tree::{CreatedByOwner, placed_user};
 pub use write::{Author, Terms, Written};
 
