@@ -76,8 +76,8 @@ impl World {
     pub fn owner_of(&self, number: &str) -> Option<Holder> {
         let address = || number.strip_prefix("sip:")?.trim_matches(['[', ']']).parse().ok();
         let owned = self.directory.owner_of(number);
-        let owned =
-            owned.or_else(|| address().and_then(|address| self.directory.owner_of_address(address)));
+        let owned = owned
+            .or_else(|| address().and_then(|address| self.directory.owner_of_address(address)));
         // A claim that was left without its group by hand owns nothing.
         owned.map(|owned| owned.holder).filter(|holder| self.tree.contains(*holder))
     }
@@ -271,13 +271,8 @@ mod tests {
             let refusal = is_granted(role, group).refusal;
             assert_eq!(refusal, Some(Unentitled::Role), "{role} of {group}");
         }
-        let use_only = world.tree.entitlement(
-            Holder::Group(FLAT),
-            DOOR,
-            Action::Configure,
-            &[],
-            NOW,
-        );
+        let use_only =
+            world.tree.entitlement(Holder::Group(FLAT), DOOR, Action::Configure, &[], NOW);
         assert_eq!(use_only.refusal, Some(Unentitled::Role));
     }
 

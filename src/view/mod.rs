@@ -17,8 +17,8 @@ pub use license::{license, license_status, licenses};
 pub use mask::gate_name;
 pub use seats::{Tally, seats};
 pub use shapes::{
-    Allowance, Entitlement, Explain, Feature, Figures, Freed, Gate, LicenseRow, NextChange, NumberUse,
-    RefusalRow, SeatKind, SeatRow, SeatState, State, TreeNode, TreeUser, Verdict,
+    Allowance, Entitlement, Explain, Feature, Figures, Freed, Gate, LicenseRow, NextChange,
+    NumberUse, RefusalRow, SeatKind, SeatRow, SeatState, State, TreeNode, TreeUser, Verdict,
 };
 pub use state::state;
 pub use tree::tree;
