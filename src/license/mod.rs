@@ -8,6 +8,7 @@ mod dates;
 mod directory;
 pub mod distribution;
 mod edit;
+mod entitlement;
 mod feature;
 mod items;
 mod model;
@@ -29,6 +30,7 @@ mod world;
 pub use allowance::{Allowance, GateStatus, Step};
 pub use cause::Cause;
 pub use directory::{Directory, Entry, Owned};
+pub use entitlement::{Action, Entitlement, Unentitled};
 pub use feature::{Feature, FeatureSet};
 pub use items::Items;
 pub use model::{
