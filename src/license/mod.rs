@@ -7,6 +7,7 @@ mod claims;
 mod dates;
 mod directory;
 pub mod distribution;
+mod due;
 mod edit;
 mod feature;
 mod items;
@@ -14,6 +15,7 @@ mod model;
 mod moment;
 mod path;
 mod ranges;
+mod reminder;
 mod revocation;
 mod roles;
 mod shards;
@@ -28,6 +30,7 @@ mod world;
 pub use allowance::{Allowance, GateStatus, Step};
 pub use cause::Cause;
 pub use directory::{Directory, Entry, Owned};
+pub use due::DueEnd;
 pub use feature::{Feature, FeatureSet};
 pub use items::Items;
 pub use model::{
@@ -35,6 +38,7 @@ pub use model::{
     NumberId, NumberKind, Resource, SERVER, User, UserId,
 };
 pub use moment::{Moment, Validity};
+pub use reminder::{Every, LONGEST_AHEAD, MailDate, Reminder};
 pub use revocation::{RevokeClass, RevokeOrder};
 pub use roles::{Assignment, Denial, Role, Viewer};
 pub use state::{Effective, FeatureState, FeatureStatus, Figures, NextChange, State};

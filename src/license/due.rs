@@ -1,0 +1,55 @@
+//! Due ends of a group: when what it effectively has falls. Who is told of them, others decide.
+
+use super::{Effective, FeatureSet, GroupId, Holder, License, Moment, Tree};
+
+/// An instant at which the effective allowance of a group (itself and all gates above) falls for SIP
+/// numbers or apps, or a feature ends.
+///
+/// It is the wire's allowance, over enabled licenses: that a suspended one ends changes nothing that
+/// anybody has. What several licenses give is looked at together, so a renewal without a gap makes none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DueEnd {
+    pub at: Moment,
+    /// Up to it.
+    pub from: Effective,
+    /// From it on.
+    pub to: Effective,
+}
+
+impl DueEnd {
+    /// The features that end.
+    pub fn features(&self) -> FeatureSet {
+        let kept = self.to.features;
+        self.from.features.iter().filter(|feature| !kept.contains(*feature)).collect()
+    }
+
+    fn is_fall(&self) -> bool {
+        let fell = |from: Option<u32>, to: Option<u32>| to.is_some_and(|to| from > Some(to));
+        fell(self.from.sip_numbers, self.to.sip_numbers)
+            || fell(self.from.mobile_apps, self.to.mobile_apps)
+            || self.features() != FeatureSet::NONE
+    }
+}
+
+impl Tree {
+    /// The group's due ends after `after`, the first one first.
+    pub fn due_ends(&self, group: GroupId, after: Moment) -> Vec<DueEnd> {
+        let path = self.path(Holder::Group(group));
+        let mut found = Vec::new();
+        let mut from = self.effective(&path, after);
+        for at in self.edges(&path, after) {
+            let to = self.effective(&path, at);
+            found.extend(Some(DueEnd { at, from, to }).filter(DueEnd::is_fall));
+            from = to;
+        }
+        found
+    }
+
+    /// The enabled licenses on the group's path that end at `at`, the group's own first.
+    pub fn ending_licenses(&self, group: GroupId, at: Moment) -> Vec<&License> {
+        let path = self.path(Holder::Group(group));
+        let licenses = path.into_iter().flat_map(|gate| self.licenses_of(gate));
+        let ends = |license: &&License| !license.suspended && license.validity.until == Some(at);
+        licenses.map(|license| &**license).filter(ends).collect()
+    }
+}
