@@ -1,9 +1,8 @@
 //! Everything at one instant: what a start and a full comparison read.
 
-use sqlx::sqlite::SqliteConnection;
-
 use crate::license::{Claim, Group, Holder, License, NumberId, NumberKind, User};
 
+use super::sql::Conn;
 use super::{Findings, Result, Store, feed, packed, rows};
 
 /// A created number as it passes by; a million of them are not kept here.
@@ -31,7 +30,7 @@ pub struct Everything {
 impl Store {
     /// Reads everything in one snapshot and hands each number to `number`.
     pub async fn read_all(&self, mut number: impl FnMut(NumberRow<'_>)) -> Result<Everything> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.reading().await?;
         let mut all = everything(&mut tx).await?;
         let mut ownerless = 0;
         packed::all(&mut tx, &rows::NUMBERS, |row| match rows::number(row) {
@@ -48,7 +47,7 @@ impl Store {
 
     /// Reads everything but the numbers in one snapshot.
     pub async fn read_records(&self) -> Result<Everything> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.reading().await?;
         let all = everything(&mut tx).await?;
         tx.commit().await?;
         Ok(all)
@@ -56,7 +55,7 @@ impl Store {
 }
 
 /// Everything but the numbers, inside a transaction of the caller's.
-pub(super) async fn everything(conn: &mut SqliteConnection) -> Result<Everything> {
+pub(super) async fn everything(conn: &mut Conn) -> Result<Everything> {
     let mut all = Everything { position: feed::position(conn).await?, ..Everything::default() };
     let findings = &mut all.findings;
     packed::all(conn, &rows::GROUPS, |row| all.groups.push(rows::group(row, findings))).await?;

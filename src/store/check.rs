@@ -3,13 +3,12 @@
 //! change could meet.
 
 use chrono_tz::Tz;
-use sqlx::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqliteConnection};
 
 use crate::license::distribution::Change;
 use crate::license::{ClaimRule, Directory, GroupId, Number, Tree, World};
 
 use super::packed::Wanted;
+use super::sql::{Conn, Sql};
 use super::{Result, packed, rows, tree};
 
 /// The numbers that a change could meet.
@@ -23,7 +22,7 @@ struct Near {
 }
 
 /// The records as they stand, with the numbers that `change` could meet.
-pub(super) async fn world(conn: &mut SqliteConnection, zone: Tz, change: &Change) -> Result<World> {
+pub(super) async fn world(conn: &mut Conn, zone: Tz, change: &Change) -> Result<World> {
     let (tree, all) = tree::load(conn, zone).await?;
     let mut near = Near::default();
     near.add(change, &tree);
@@ -90,10 +89,10 @@ impl Near {
 }
 
 /// The numbers inside a claim, and at most a few that are not: whoever checks looks again.
-fn covered(sql: &mut QueryBuilder<Sqlite>, rule: &ClaimRule) {
+fn covered(sql: &mut Sql, rule: &ClaimRule) {
     match rule {
         ClaimRule::Domain { domain } => {
-            sql.push("substr(aor, instr(aor, '@') + 1) = ").push_bind(domain.clone());
+            sql.push("aor like ").push_bind(format!("%@{domain}"));
         }
         ClaimRule::Range { domain, first, last } => {
             sql.push("aor between ").push_bind(format!("sip:{first}@{domain}"));

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnection;
 
 use crate::license::{ClaimId, GroupId, LicenseId, UserId};
 
 use super::open::options;
+use super::sql::{Conn, sql};
 use super::{Result, Store};
 
 /// Between two steps of pruning other writers get in.
@@ -44,7 +44,7 @@ pub enum Changed {
 
 /// A reader of the feed, on a connection that never writes.
 pub struct Feed {
-    conn: SqliteConnection,
+    conn: Conn,
     version: Option<i64>,
     position: i64,
 }
@@ -52,13 +52,13 @@ pub struct Feed {
 impl Feed {
     /// Follows the changes after `position`, which is what a read of everything came with.
     pub async fn open(store: &Store, position: i64) -> Result<Self> {
-        Ok(Self { conn: options(store.path()).connect().await?, version: None, position })
+        let conn = options(store.path()).connect().await?;
+        Ok(Self { conn: Conn::Sqlite(Box::new(Box::new(conn))), version: None, position })
     }
 
     /// Looks once: what changed since the last look, if anything did.
     pub async fn look(&mut self) -> Result<Option<Changed>> {
-        let version: i64 =
-            sqlx::query_scalar("pragma data_version").fetch_one(&mut self.conn).await?;
+        let (version,): (i64,) = sql("pragma data_version").one(&mut self.conn).await?;
         if self.version == Some(version) {
             return Ok(None);
         }
@@ -82,13 +82,12 @@ impl Feed {
     }
 
     async fn read(&mut self) -> Result<Option<Changed>> {
-        let found: Vec<(i64, String, String)> = sqlx::query_as(
-            "select seq, entity, key from changes where seq > ? order by seq limit ?",
-        )
-        .bind(self.position)
-        .bind(AT_ONCE)
-        .fetch_all(&mut self.conn)
-        .await?;
+        let found: Vec<(i64, String, String)> =
+            sql("select seq, entity, key from changes where seq > ? order by seq limit ?")
+                .bind(self.position)
+                .bind(AT_ONCE)
+                .all(&mut self.conn)
+                .await?;
         let Some(&(last, ..)) = found.last() else {
             let behind = position(&mut self.conn).await? != self.position;
             return Ok(behind.then_some(Changed::Everything));
@@ -108,14 +107,13 @@ impl Store {
     pub async fn prune_feed(&self, position: i64) -> Result<()> {
         loop {
             let mut writing = self.writing().await?;
-            let removed = sqlx::query(
+            let removed = sql(
                 "delete from changes where seq in (select seq from changes where seq <= ? order by seq limit ?)",
             )
             .bind(position - KEPT)
             .bind(PRUNED_AT_ONCE)
             .execute(writing.conn())
-            .await?
-            .rows_affected();
+            .await?;
             writing.commit().await?;
             if i64::try_from(removed).unwrap_or_default() < PRUNED_AT_ONCE {
                 return Ok(());
@@ -126,12 +124,9 @@ impl Store {
 }
 
 /// The number of the last change ever written.
-pub(super) async fn position(conn: &mut SqliteConnection) -> Result<i64> {
-    let last: Option<i64> =
-        sqlx::query_scalar("select seq from sqlite_sequence where name = 'changes'")
-            .fetch_optional(conn)
-            .await?;
-    Ok(last.unwrap_or_default())
+pub(super) async fn position(conn: &mut Conn) -> Result<i64> {
+    let last = sql("select seq from sqlite_sequence where name = 'changes'").optional(conn).await?;
+    Ok(last.map(|(last,)| last).unwrap_or_default())
 }
 
 fn key_of(entity: &str, key: String) -> Option<Key> {
@@ -150,6 +145,8 @@ fn key_of(entity: &str, key: String) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::sqlite::SqliteConnection;
+
     use super::*;
 
     /// A connection as of a person with `sqlite3`: no foreign keys, no manners.
@@ -265,7 +262,9 @@ mod tests {
         .await
         .unwrap();
         let rows = async || -> i64 {
-            sqlx::query_scalar("select count(*) from changes").fetch_one(&store.pool).await.unwrap()
+            let mut conn = store.conn().await.unwrap();
+            let (rows,) = sql("select count(*) from changes").one(&mut conn).await.unwrap();
+            rows
         };
 
         feed.look().await.unwrap();
@@ -276,7 +275,10 @@ mod tests {
 
         assert_eq!((feed.position(), rows().await), (23_000, 10_000));
         assert_eq!(feed.look().await.unwrap(), None);
-        sqlx::raw_sql("delete from users where id = 7").execute(&store.pool).await.unwrap();
+        sqlx::raw_sql("delete from users where id = 7")
+            .execute(&mut by_hand(&store).await)
+            .await
+            .unwrap();
         let gone = Changed::Keys([Key::User(UserId(7))].into());
         assert_eq!(feed.look().await.unwrap(), Some(gone));
     }

@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::SqliteConnection;
 
 use crate::license::distribution::{Change, Warning};
 use crate::license::{Holder, Moment, Number, NumberId};
 
 use super::packed::{self, Wanted};
 use super::persist::give_ids;
+use super::sql::{Conn, sql};
 use super::write::{Terms, checked};
 use super::{Error, Result, Store, rows};
 
@@ -80,10 +80,9 @@ impl Store {
 
     /// Imports that were interrupted.
     pub async fn unfinished_imports(&self) -> Result<Vec<Import>> {
-        let rows: Vec<(i64, i64, i64, i64)> =
-            sqlx::query_as("select id, started_at, total, written from imports order by id")
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sql("select id, started_at, total, written from imports order by id")
+            .all(&mut self.conn().await?)
+            .await?;
         Ok(rows.into_iter().map(import).collect())
     }
 
@@ -91,24 +90,22 @@ impl Store {
     pub async fn undo_import(&self, id: i64) -> Result<()> {
         loop {
             let mut writing = self.writing().await?;
-            let piece: Option<(i64, i64)> = sqlx::query_as(
-                "select first_id, last_id from import_pieces where import_id = ?
-                 order by first_id desc limit 1",
-            )
+            let piece: Option<(i64, i64)> = sql("select first_id, last_id from import_pieces
+                 where import_id = ? order by first_id desc limit 1")
             .bind(id)
-            .fetch_optional(writing.conn())
+            .optional(writing.conn())
             .await?;
             let Some((first, last)) = piece else {
                 let gone = forget(writing.conn(), id).await?;
                 writing.commit().await?;
                 return if gone { Ok(()) } else { Err(Error::not_found("import", id)) };
             };
-            sqlx::query("delete from numbers where id between ? and ?")
+            sql("delete from numbers where id between ? and ?")
                 .bind(first)
                 .bind(last)
                 .execute(writing.conn())
                 .await?;
-            sqlx::query("delete from import_pieces where import_id = ? and first_id = ?")
+            sql("delete from import_pieces where import_id = ? and first_id = ?")
                 .bind(id)
                 .bind(first)
                 .execute(writing.conn())
@@ -120,11 +117,10 @@ impl Store {
 
     /// The import of these very rows, where one was interrupted.
     async fn resumable(&self, digest: &[u8], total: usize, at: Moment) -> Result<Import> {
-        let row: Option<(i64, i64, i64, i64)> =
-            sqlx::query_as("select id, started_at, total, written from imports where digest = ?")
-                .bind(digest)
-                .fetch_optional(&self.pool)
-                .await?;
+        let row = sql("select id, started_at, total, written from imports where digest = ?")
+            .bind(digest.to_vec())
+            .optional(&mut self.conn().await?)
+            .await?;
         let fresh = Import { id: 0, started_at: at, total, written: 0 };
         Ok(row.map_or(fresh, import))
     }
@@ -132,7 +128,7 @@ impl Store {
     async fn pass_over_present(&self, numbers: &mut Vec<Number>) -> Result<()> {
         let aors = numbers.iter().map(|number| number.aor.clone()).collect();
         let mut present = HashMap::new();
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.conn().await?;
         packed::some(&mut conn, &rows::NUMBERS, &Wanted::Names("aor", aors), |row| {
             if let Some(row) = rows::number(row) {
                 present.insert(row.aor.to_owned(), (row.owner, row.kind));
@@ -169,35 +165,33 @@ impl Store {
 
 /// Says, in the transaction of the piece, how far the import is.
 async fn note(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     import: &Import,
     digest: &[u8],
     written: usize,
     ids: &[i64],
 ) -> Result<i64> {
-    let id: i64 = sqlx::query_scalar(
-        "insert into imports (digest, started_at, total, written) values (?, ?, ?, ?)
-         on conflict (digest) do update set written = excluded.written returning id",
-    )
-    .bind(digest)
-    .bind(import.started_at.0)
-    .bind(i64::try_from(import.total).unwrap_or(i64::MAX))
-    .bind(i64::try_from(written).unwrap_or(i64::MAX))
-    .fetch_one(&mut *conn)
-    .await?;
-    sqlx::query("insert into import_pieces (import_id, first_id, last_id) values (?, ?, ?)")
+    let (id,): (i64,) =
+        sql("insert into imports (digest, started_at, total, written) values (?, ?, ?, ?)
+         on conflict (digest) do update set written = excluded.written returning id")
+        .bind(digest.to_vec())
+        .bind(import.started_at.0)
+        .bind(i64::try_from(import.total).unwrap_or(i64::MAX))
+        .bind(i64::try_from(written).unwrap_or(i64::MAX))
+        .one(conn)
+        .await?;
+    sql("insert into import_pieces (import_id, first_id, last_id) values (?, ?, ?)")
         .bind(id)
-        .bind(ids.first())
-        .bind(ids.last())
+        .bind(ids.first().copied())
+        .bind(ids.last().copied())
         .execute(conn)
         .await?;
     Ok(id)
 }
 
 /// Whether there was such an import.
-async fn forget(conn: &mut SqliteConnection, id: i64) -> Result<bool> {
-    let gone = sqlx::query("delete from imports where id = ?").bind(id).execute(conn).await?;
-    Ok(gone.rows_affected() > 0)
+async fn forget(conn: &mut Conn, id: i64) -> Result<bool> {
+    Ok(sql("delete from imports where id = ?").bind(id).execute(conn).await? > 0)
 }
 
 fn import((id, started_at, total, written): (i64, i64, i64, i64)) -> Import {

@@ -11,6 +11,7 @@ mod import;
 mod open;
 mod packed;
 mod persist;
+mod pool;
 mod read;
 mod records;
 mod rows;

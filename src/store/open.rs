@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use chrono_tz::Tz;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
-    Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
-    SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Acquire, ConnectOptions, Connection, Transaction};
-use tokio::sync::{Mutex, MutexGuard};
+use sqlx::{Acquire, ConnectOptions, Connection};
+use tokio::sync::Mutex;
 
+use super::pool::Pool;
 use super::{Error, Result};
 
 static LICENSING: Migrator = sqlx::migrate!("src/store/migrations/licensing");
@@ -24,21 +24,15 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The database of record.
 pub struct Store {
-    pub(super) pool: SqlitePool,
+    pub(super) pool: Pool,
     pub(super) path: PathBuf,
     /// Device and inode of the file that the connections are on.
     file: (u64, u64),
     /// Writers of this process queue here in order of arrival: SQLite's own lock is not fair, and an
     /// import would starve the others.
-    turn: Mutex<()>,
+    pub(super) turn: Mutex<()>,
     /// For groups that neither have nor inherit one.
     pub(super) zone: Tz,
-}
-
-/// A write transaction: whoever holds it is the only writer.
-pub(super) struct Writing<'a> {
-    _turn: MutexGuard<'a, ()>,
-    tx: Transaction<'static, Sqlite>,
 }
 
 impl Store {
@@ -51,6 +45,7 @@ impl Store {
         migrate(&options, &LICENSING).await?;
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
         let file = identity(&path)?;
+        let pool = Pool::Sqlite(pool);
         Ok(Self { pool, path, file, turn: Mutex::new(()), zone: Tz::UTC })
     }
 
@@ -83,31 +78,15 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
-
-    /// Becomes the only writer, before the first read of what a check needs.
-    pub(super) async fn writing(&self) -> Result<Writing<'_>> {
-        let turn = self.turn.lock().await;
-        let tx = self.pool.begin_with("begin immediate").await?;
-        Ok(Writing { _turn: turn, tx })
-    }
-}
-
-impl Writing<'_> {
-    pub(super) fn conn(&mut self) -> &mut SqliteConnection {
-        &mut self.tx
-    }
-
-    pub(super) async fn commit(self) -> Result<()> {
-        Ok(self.tx.commit().await?)
-    }
 }
 
 /// Opens the file of seats at `path`.
-pub(super) async fn open_seats(path: &Path) -> Result<SqliteConnection> {
+pub(super) async fn open_seats(path: &Path) -> Result<Pool> {
     create(path)?;
     let options = options(path);
     migrate(&options, &SEATS).await?;
-    Ok(options.connect().await?)
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    Ok(Pool::Sqlite(pool))
 }
 
 /// How every connection is set up. `full`: a commit survives a power cut.

@@ -1,10 +1,8 @@
 //! Rows in bulk: a thousand come as one text, because the cost of a row is in the row. Columns are
 //! parted by U+001F and rows by U+001E; the checks of the schema keep both out of what is stored.
 
-use sqlx::sqlite::{Sqlite, SqliteConnection};
-use sqlx::{AssertSqlSafe, QueryBuilder, SqlSafeStr};
-
 use super::Result;
+use super::sql::{Conn, Sql, Value, sql};
 
 const ROWS_TO_ONE: u32 = 1000;
 const KEYS_AT_ONCE: usize = 500;
@@ -55,20 +53,21 @@ impl<'a> Fields<'a> {
 
 /// Hands every row of the table to `each`, in order of id.
 pub(super) async fn all(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     what: &Packed,
     mut each: impl FnMut(Fields<'_>),
 ) -> Result<()> {
-    let sql = AssertSqlSafe(format!(
-        "select max(id), group_concat(line, char(30)) from (
-            select id, concat_ws(char(31), {}) as line from {} where id > ? order by id limit {ROWS_TO_ONE})",
-        what.columns, what.table
-    ))
-    .into_sql_str();
+    let dialect = conn.dialect();
+    let text = format!(
+        "select max(id), {} from (
+            select id, {} as line from {} where id > ? order by id limit {ROWS_TO_ONE}) as part",
+        dialect.joined("line", 0x1e),
+        dialect.row(what.columns),
+        what.table
+    );
     let mut last = i64::MIN;
     loop {
-        let (max, lines): (Option<i64>, Option<String>) =
-            sqlx::query_as(sql.clone()).bind(last).fetch_one(&mut *conn).await?;
+        let (max, lines): (Option<i64>, Option<String>) = sql(&*text).bind(last).one(conn).await?;
         let (Some(max), Some(lines)) = (max, lines) else { return Ok(()) };
         lines.split('\u{1e}').for_each(|line| each(Fields::of(line)));
         last = max;
@@ -83,7 +82,7 @@ pub(super) enum Wanted {
 
 /// Hands the rows that are wanted to `each`; those that are gone are left out.
 pub(super) async fn some(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     what: &Packed,
     wanted: &Wanted,
     mut each: impl FnMut(Fields<'_>),
@@ -105,31 +104,23 @@ pub(super) async fn some(
 
 /// Hands the rows that match a condition to `each`.
 pub(super) async fn matching(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     what: &Packed,
-    condition: impl FnOnce(&mut QueryBuilder<Sqlite>),
+    condition: impl FnOnce(&mut Sql),
     each: &mut impl FnMut(Fields<'_>),
 ) -> Result<()> {
-    let mut sql = QueryBuilder::<Sqlite>::new(format!(
-        "select group_concat(concat_ws(char(31), {}), char(30)) from {} where ",
-        what.columns, what.table
-    ));
-    condition(&mut sql);
-    let lines: Option<String> = sql.build_query_scalar().persistent(false).fetch_one(conn).await?;
+    let dialect = conn.dialect();
+    let lines = dialect.joined(&dialect.row(what.columns), 0x1e);
+    let mut select = sql(format!("select {lines} from {} where ", what.table)).once();
+    condition(&mut select);
+    let (lines,): (Option<String>,) = select.one(conn).await?;
     if let Some(lines) = lines {
         lines.split('\u{1e}').for_each(|line| each(Fields::of(line)));
     }
     Ok(())
 }
 
-fn one_of<K>(sql: &mut QueryBuilder<Sqlite>, column: &str, keys: &[K])
-where
-    K: Clone + sqlx::Type<Sqlite> + for<'q> sqlx::Encode<'q, Sqlite>,
-{
-    sql.push(format!("{column} in ("));
-    let mut list = sql.separated(", ");
-    for key in keys {
-        list.push_bind(key.clone());
-    }
-    sql.push(")");
+fn one_of<K: Clone + Into<Value>>(select: &mut Sql, column: &str, keys: &[K]) {
+    select.push(&format!("{column} in "));
+    select.push_list(keys.iter().cloned());
 }

@@ -1,7 +1,5 @@
 //! A change that was accepted, as rows.
 
-use sqlx::sqlite::SqliteConnection;
-
 use crate::license::distribution::Change;
 use crate::license::{Group, License, LicenseId, World};
 
@@ -9,10 +7,11 @@ use super::records::{
     delete, delete_group, delete_user, next_id, put_claim, put_group, put_license, put_numbers,
     put_user,
 };
+use super::sql::{Conn, sql};
 use super::{Error, Result};
 
 /// Gives every new record of the change (id 0) the id that it will have; these come back in order.
-pub(super) async fn give_ids(conn: &mut SqliteConnection, change: &mut Change) -> Result<Vec<i64>> {
+pub(super) async fn give_ids(conn: &mut Conn, change: &mut Change) -> Result<Vec<i64>> {
     let mut ids = Ids {
         groups: next_id(conn, "groups").await?,
         users: next_id(conn, "users").await?,
@@ -71,11 +70,7 @@ impl Ids {
 }
 
 /// Writes a change that `world` was found to allow; `world` is as it was before.
-pub(super) async fn persist(
-    conn: &mut SqliteConnection,
-    world: &World,
-    change: &Change,
-) -> Result<()> {
+pub(super) async fn persist(conn: &mut Conn, world: &World, change: &Change) -> Result<()> {
     match change {
         Change::AddGroup { group, licenses } | Change::EditGroup { group, licenses } => {
             put_group(conn, group).await?;
@@ -121,15 +116,15 @@ pub(super) async fn persist(
     }
 }
 
-async fn put_licenses(conn: &mut SqliteConnection, licenses: &[License]) -> Result<()> {
+async fn put_licenses(conn: &mut Conn, licenses: &[License]) -> Result<()> {
     for license in licenses {
         put_license(conn, license).await?;
     }
     Ok(())
 }
 
-async fn set_suspended(conn: &mut SqliteConnection, id: LicenseId, suspended: bool) -> Result<()> {
-    sqlx::query("update licenses set suspended = ? where id = ?")
+async fn set_suspended(conn: &mut Conn, id: LicenseId, suspended: bool) -> Result<()> {
+    sql("update licenses set suspended = ? where id = ?")
         .bind(suspended)
         .bind(id.0)
         .execute(conn)

@@ -8,6 +8,7 @@ use crate::license::{
 use std::collections::BTreeSet;
 
 use super::packed::{Packed, Wanted};
+use super::sql::sql;
 use super::{Error, Findings, Key, Result, Store, packed, rows};
 
 /// What stands now at the keys that were asked for; what is gone is left out.
@@ -24,7 +25,7 @@ pub struct Records {
 impl Store {
     /// Reads what stands at `keys`, all at one instant.
     pub async fn read_keys(&self, keys: &BTreeSet<Key>) -> Result<Records> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.reading().await?;
         let mut found = Records::default();
         let findings = &mut found.findings;
         let ids =
@@ -60,14 +61,15 @@ impl Store {
 
     /// The group at `path` (`SmartHome/A Residence/12`; `/` is the server).
     pub async fn find_group(&self, path: &str) -> Result<GroupId> {
+        let mut conn = self.conn().await?;
         let mut found = SERVER;
         for name in path.split('/').filter(|name| !name.is_empty()) {
-            found = sqlx::query_scalar("select id from groups where parent_id = ? and name = ?")
+            found = sql("select id from groups where parent_id = ? and name = ?")
                 .bind(found.0)
                 .bind(name)
-                .fetch_optional(&self.pool)
+                .optional(&mut conn)
                 .await?
-                .map(GroupId)
+                .map(|(id,)| GroupId(id))
                 .ok_or_else(|| Error::not_found("group", format!("{path:?}")))?;
         }
         Ok(found)
@@ -75,22 +77,22 @@ impl Store {
 
     /// The user of this name.
     pub async fn find_user(&self, name: &str) -> Result<UserId> {
-        sqlx::query_scalar("select id from users where name = ?")
+        sql("select id from users where name = ?")
             .bind(name)
-            .fetch_optional(&self.pool)
+            .optional(&mut self.conn().await?)
             .await?
-            .map(UserId)
+            .map(|(id,)| UserId(id))
             .ok_or_else(|| Error::not_found("user", format!("{name:?}")))
     }
 
     /// The created number with this normalized address.
     pub async fn find_number(&self, aor: &str) -> Result<Number> {
-        let id: Option<i64> = sqlx::query_scalar("select id from numbers where aor = ?")
+        let id = sql("select id from numbers where aor = ?")
             .bind(aor)
-            .fetch_optional(&self.pool)
+            .optional(&mut self.conn().await?)
             .await?;
         let found = match id {
-            Some(id) => self.numbers(&[NumberId(id)]).await?,
+            Some((id,)) => self.numbers(&[NumberId(id)]).await?,
             None => Vec::new(),
         };
         found.into_iter().next().ok_or_else(|| Error::not_found("number", aor))
@@ -146,15 +148,12 @@ impl Store {
 
     /// The created numbers that `owner` owns itself, by address.
     pub async fn numbers_of(&self, owner: Holder) -> Result<Vec<Number>> {
-        let (group, user) = rows::holder_columns(owner);
-        let ids: Vec<i64> = sqlx::query_scalar(
-            "select id from numbers where group_id is ? and user_id is ? order by aor",
-        )
-        .bind(group)
-        .bind(user)
-        .fetch_all(&self.pool)
-        .await?;
-        let ids: Vec<_> = ids.into_iter().map(NumberId).collect();
+        let ids = match owner {
+            Holder::Group(id) => sql("select id from numbers where group_id = ?").bind(id.0),
+            Holder::User(id) => sql("select id from numbers where user_id = ?").bind(id.0),
+        };
+        let ids = ids.all(&mut self.conn().await?).await?;
+        let ids: Vec<_> = ids.into_iter().map(|(id,)| NumberId(id)).collect();
         let mut found = self.numbers(&ids).await?;
         found.sort_by(|a, b| a.aor.cmp(&b.aor));
         Ok(found)
@@ -167,6 +166,6 @@ impl Store {
         each: impl FnMut(packed::Fields<'_>),
     ) -> Result<()> {
         let wanted = Wanted::Ids("id", ids.collect());
-        packed::some(&mut *self.pool.acquire().await?, what, &wanted, each).await
+        packed::some(&mut self.conn().await?, what, &wanted, each).await
     }
 }

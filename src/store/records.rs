@@ -1,12 +1,10 @@
 //! Records as rows: each function writes one record whole, inside the caller's transaction, whether
 //! it is new or replaces what stands there.
 
-use sqlx::sqlite::{Sqlite, SqliteConnection};
-use sqlx::{AssertSqlSafe, QueryBuilder};
-
 use crate::license::{Claim, ClaimRule, Group, GroupId, License, Moment, Number, User, UserId};
 
 use super::rows::{features_text, holder_columns};
+use super::sql::{Conn, sql};
 use super::{Error, Result};
 
 /// Rows of one statement.
@@ -14,72 +12,69 @@ const ROWS_AT_ONCE: usize = 500;
 
 /// The id that the next new row of `table` gets; ids of removed rows are not given again, and even
 /// where somebody emptied the sequence no row that is there is written over.
-pub(super) async fn next_id(conn: &mut SqliteConnection, table: &'static str) -> Result<i64> {
-    let sql = AssertSqlSafe(format!(
+pub(super) async fn next_id(conn: &mut Conn, table: &'static str) -> Result<i64> {
+    let (given,): (i64,) = sql(format!(
         "select coalesce(max(id), 0) from (
             select seq as id from sqlite_sequence where name = '{table}'
-            union all select max(id) from {table})"
-    ));
-    let given: i64 = sqlx::query_scalar(sql).fetch_one(conn).await?;
+            union all select max(id) from {table}) as given"
+    ))
+    .one(conn)
+    .await?;
     Ok(given + 1)
 }
 
 /// The group and its addresses.
-pub(super) async fn put_group(conn: &mut SqliteConnection, group: &Group) -> Result<()> {
-    sqlx::query(
-        "insert into groups (id, parent_id, name, kind, restricted, hand_out, time_zone, monitor)
+pub(super) async fn put_group(conn: &mut Conn, group: &Group) -> Result<()> {
+    sql("insert into groups (id, parent_id, name, kind, restricted, hand_out, time_zone, monitor)
          values (?, ?, ?, ?, ?, ?, ?, ?)
          on conflict (id) do update set parent_id = excluded.parent_id, name = excluded.name,
             kind = excluded.kind, restricted = excluded.restricted, hand_out = excluded.hand_out,
-            time_zone = excluded.time_zone, monitor = excluded.monitor",
-    )
+            time_zone = excluded.time_zone, monitor = excluded.monitor")
     .bind(group.id.0)
     .bind(group.parent.map(|id| id.0))
-    .bind(&group.name)
-    .bind(&group.kind)
+    .bind(&*group.name)
+    .bind(&*group.kind)
     .bind(group.restricted)
     .bind(group.hand_out.name())
     .bind(group.time_zone.map(|zone| zone.name()))
     .bind(group.monitor)
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
     delete_of(conn, "group_admin_emails", "group_id", group.id.0).await?;
     for email in &group.admin_emails {
-        sqlx::query("insert into group_admin_emails (group_id, email) values (?, ?)")
+        sql("insert into group_admin_emails (group_id, email) values (?, ?)")
             .bind(group.id.0)
-            .bind(email)
-            .execute(&mut *conn)
+            .bind(&**email)
+            .execute(conn)
             .await?;
     }
     Ok(())
 }
 
 /// The user and the memberships.
-pub(super) async fn put_user(conn: &mut SqliteConnection, user: &User) -> Result<()> {
-    sqlx::query(
-        "insert into users (id, name, email) values (?, ?, ?)
-         on conflict (id) do update set name = excluded.name, email = excluded.email",
-    )
+pub(super) async fn put_user(conn: &mut Conn, user: &User) -> Result<()> {
+    sql("insert into users (id, name, email) values (?, ?, ?)
+         on conflict (id) do update set name = excluded.name, email = excluded.email")
     .bind(user.id.0)
-    .bind(&user.name)
-    .bind(&user.email)
-    .execute(&mut *conn)
+    .bind(&*user.name)
+    .bind(user.email.as_deref())
+    .execute(conn)
     .await?;
     delete_of(conn, "memberships", "user_id", user.id.0).await?;
     for group in &user.groups {
-        sqlx::query("insert into memberships (user_id, group_id) values (?, ?)")
+        sql("insert into memberships (user_id, group_id) values (?, ?)")
             .bind(user.id.0)
             .bind(group.0)
-            .execute(&mut *conn)
+            .execute(conn)
             .await?;
     }
     Ok(())
 }
 
-pub(super) async fn put_license(conn: &mut SqliteConnection, license: &License) -> Result<()> {
+pub(super) async fn put_license(conn: &mut Conn, license: &License) -> Result<()> {
     let (group, user) = holder_columns(license.holder);
     let instant = |moment: Option<Moment>| moment.map(|moment| moment.0);
-    sqlx::query(
+    sql(
         "insert into licenses (id, group_id, user_id, license_type, sip_numbers, mobile_apps, features,
             valid_from, valid_until, suspended) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          on conflict (id) do update set group_id = excluded.group_id, user_id = excluded.user_id,
@@ -91,7 +86,7 @@ pub(super) async fn put_license(conn: &mut SqliteConnection, license: &License) 
     .bind(license.id.0)
     .bind(group)
     .bind(user)
-    .bind(&license.license_type)
+    .bind(&*license.license_type)
     .bind(i64::from(license.sip_numbers))
     .bind(i64::from(license.mobile_apps))
     .bind(features_text(license.features))
@@ -104,49 +99,46 @@ pub(super) async fn put_license(conn: &mut SqliteConnection, license: &License) 
 }
 
 /// Numbers, hundreds in a statement.
-pub(super) async fn put_numbers(conn: &mut SqliteConnection, numbers: &[Number]) -> Result<()> {
+pub(super) async fn put_numbers(conn: &mut Conn, numbers: &[Number]) -> Result<()> {
     for numbers in numbers.chunks(ROWS_AT_ONCE) {
-        let mut sql = QueryBuilder::<Sqlite>::new(
-            "insert into numbers (id, aor, group_id, user_id, kind, password) ",
-        );
-        sql.push_values(numbers, |mut values, number| {
+        let mut insert = sql("insert into numbers (id, aor, group_id, user_id, kind, password) ");
+        insert.push_rows(numbers.iter().map(|number| {
             let (group, user) = holder_columns(number.owner);
-            values
-                .push_bind(number.id.0)
-                .push_bind(&number.aor)
-                .push_bind(group)
-                .push_bind(user)
-                .push_bind(number.kind.name())
-                .push_bind(&number.password);
-        });
-        sql.push(
+            [
+                number.id.0.into(),
+                (*number.aor).into(),
+                group.into(),
+                user.into(),
+                number.kind.name().into(),
+                number.password.as_deref().into(),
+            ]
+        }));
+        insert.push(
             " on conflict (id) do update set aor = excluded.aor, group_id = excluded.group_id,
                 user_id = excluded.user_id, kind = excluded.kind, password = excluded.password",
         );
-        sql.build().execute(&mut *conn).await?;
+        insert.execute(conn).await?;
     }
     Ok(())
 }
 
-pub(super) async fn put_claim(conn: &mut SqliteConnection, claim: &Claim) -> Result<()> {
+pub(super) async fn put_claim(conn: &mut Conn, claim: &Claim) -> Result<()> {
     let (domain, first, last, address) = match &claim.rule {
         ClaimRule::Domain { domain } => (Some(domain), None, None, None),
         ClaimRule::Range { domain, first, last } => (Some(domain), Some(first), Some(last), None),
         ClaimRule::Address { address } => (None, None, None, Some(address.to_string())),
     };
-    sqlx::query(
-        "insert into claims (id, group_id, kind, domain, range_first, range_last, address)
+    sql("insert into claims (id, group_id, kind, domain, range_first, range_last, address)
          values (?, ?, ?, ?, ?, ?, ?)
          on conflict (id) do update set group_id = excluded.group_id, kind = excluded.kind,
             domain = excluded.domain, range_first = excluded.range_first,
-            range_last = excluded.range_last, address = excluded.address",
-    )
+            range_last = excluded.range_last, address = excluded.address")
     .bind(claim.id.0)
     .bind(claim.group.0)
     .bind(claim.kind.name())
-    .bind(domain)
-    .bind(first)
-    .bind(last)
+    .bind(domain.map(String::as_str))
+    .bind(first.map(String::as_str))
+    .bind(last.map(String::as_str))
     .bind(address)
     .execute(conn)
     .await?;
@@ -155,31 +147,25 @@ pub(super) async fn put_claim(conn: &mut SqliteConnection, claim: &Claim) -> Res
 
 /// Removes a group with all that stands under it: groups, their licenses, numbers and claims, and
 /// the users who are in no other group.
-pub(super) async fn delete_group(conn: &mut SqliteConnection, group: GroupId) -> Result<()> {
-    let below: Vec<i64> = sqlx::query_scalar(
-        "with recursive below (id, depth) as (
+pub(super) async fn delete_group(conn: &mut Conn, group: GroupId) -> Result<()> {
+    let below: Vec<(i64,)> = sql("with recursive below (id, depth) as (
             select id, 0 from groups where id = ?
             union all select groups.id, depth + 1 from groups join below on parent_id = below.id
-         ) select id from below order by depth desc",
-    )
+         ) select id from below order by depth desc")
     .bind(group.0)
-    .fetch_all(&mut *conn)
+    .all(conn)
     .await?;
-    for id in below {
-        let members: Vec<i64> =
-            sqlx::query_scalar("select user_id from memberships where group_id = ?")
-                .bind(id)
-                .fetch_all(&mut *conn)
-                .await?;
+    for (id,) in below {
+        let members: Vec<(i64,)> =
+            sql("select user_id from memberships where group_id = ?").bind(id).all(conn).await?;
         for table in ["memberships", "numbers", "licenses", "claims"] {
             delete_of(conn, table, "group_id", id).await?;
         }
-        for user in members {
-            let elsewhere: i64 =
-                sqlx::query_scalar("select count(*) from memberships where user_id = ?")
-                    .bind(user)
-                    .fetch_one(&mut *conn)
-                    .await?;
+        for (user,) in members {
+            let (elsewhere,): (i64,) = sql("select count(*) from memberships where user_id = ?")
+                .bind(user)
+                .one(conn)
+                .await?;
             if elsewhere == 0 {
                 delete_user(conn, UserId(user)).await?;
             }
@@ -190,7 +176,7 @@ pub(super) async fn delete_group(conn: &mut SqliteConnection, group: GroupId) ->
 }
 
 /// Removes a user with the licenses and numbers.
-pub(super) async fn delete_user(conn: &mut SqliteConnection, user: UserId) -> Result<()> {
+pub(super) async fn delete_user(conn: &mut Conn, user: UserId) -> Result<()> {
     for table in ["licenses", "numbers"] {
         delete_of(conn, table, "user_id", user.0).await?;
     }
@@ -198,11 +184,7 @@ pub(super) async fn delete_user(conn: &mut SqliteConnection, user: UserId) -> Re
 }
 
 /// Removes one row by id.
-pub(super) async fn delete(
-    conn: &mut SqliteConnection,
-    table: &'static str,
-    id: i64,
-) -> Result<()> {
+pub(super) async fn delete(conn: &mut Conn, table: &'static str, id: i64) -> Result<()> {
     match delete_of(conn, table, "id", id).await? {
         0 => Err(Error::NotFound(format!("no row {id} in {table}"))),
         _ => Ok(()),
@@ -211,11 +193,10 @@ pub(super) async fn delete(
 
 /// Both names are our own, never what somebody sent.
 async fn delete_of(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     table: &'static str,
     column: &'static str,
     id: i64,
 ) -> Result<u64> {
-    let sql = AssertSqlSafe(format!("delete from {table} where {column} = ?"));
-    Ok(sqlx::query(sql).bind(id).execute(conn).await?.rows_affected())
+    sql(format!("delete from {table} where {column} = ?")).bind(id).execute(conn).await
 }

@@ -4,13 +4,11 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use sqlx::sqlite::{Sqlite, SqliteConnection};
-use sqlx::{Connection, QueryBuilder};
-use tokio::sync::Mutex;
-
 use super::Result;
 use super::open::open_seats;
 use super::packed::Fields;
+use super::pool::Pool;
+use super::sql::{Conn, sql};
 
 /// Rows of one statement: in hundreds a row costs a tenth of what it costs alone.
 const ROWS_AT_ONCE: usize = 200;
@@ -49,7 +47,7 @@ pub struct Batch {
 
 /// The file of seats.
 pub struct SeatStore {
-    conn: Mutex<SqliteConnection>,
+    pool: Pool,
 }
 
 impl Batch {
@@ -62,66 +60,66 @@ impl Batch {
 impl SeatStore {
     /// Opens the file at `path` (see [`super::Store::seats_path`]), created on first use.
     pub async fn open(path: &Path) -> Result<Self> {
-        Ok(Self { conn: Mutex::new(open_seats(path).await?) })
+        Ok(Self { pool: open_seats(path).await? })
     }
 
     /// Writes a batch in one transaction; when this returns it survives a power cut.
     pub async fn write(&self, batch: &Batch) -> Result<()> {
-        let mut conn = self.conn.lock().await;
-        let mut tx = conn.begin_with("begin immediate").await?;
+        let mut tx = self.pool.writing().await?;
         // Rows that stay are written over: half the work of removing them first.
         let stay: HashSet<&str> = batch.seats.iter().map(|row| &*row.number).collect();
         let gone = batch.seats_of.iter().filter(|number| !stay.contains(&***number));
-        forget(&mut tx, "delete from seats where number in (", gone).await?;
-        forget(&mut tx, "delete from bindings where number in (", batch.bindings_of.iter()).await?;
+        forget(&mut tx, "delete from seats where number in ", gone).await?;
+        forget(&mut tx, "delete from bindings where number in ", batch.bindings_of.iter()).await?;
         for rows in batch.seats.chunks(ROWS_AT_ONCE) {
-            let mut sql = QueryBuilder::<Sqlite>::new(
-                "insert into seats (number, since, until, node, version, details) ",
-            );
-            sql.push_values(rows, |mut values, row| {
-                values
-                    .push_bind(&row.number)
-                    .push_bind(row.since_ms)
-                    .push_bind(row.until_ms)
-                    .push_bind(row.node)
-                    .push_bind(row.version)
-                    .push_bind(&row.details);
-            });
-            sql.push(
+            let mut insert =
+                sql("insert into seats (number, since, until, node, version, details) ");
+            insert.push_rows(rows.iter().map(|row| {
+                [
+                    (*row.number).into(),
+                    row.since_ms.into(),
+                    row.until_ms.into(),
+                    row.node.into(),
+                    row.version.into(),
+                    (*row.details).into(),
+                ]
+            }));
+            insert.push(
                 " on conflict (number) do update set since = excluded.since, until = excluded.until,
                     node = excluded.node, version = excluded.version, details = excluded.details",
             );
-            sql.build().execute(&mut *tx).await?;
+            insert.execute(&mut tx).await?;
         }
         for rows in batch.bindings.chunks(ROWS_AT_ONCE) {
-            let mut sql = QueryBuilder::<Sqlite>::new(
-                "insert into bindings (number, contact, until, details) ",
-            );
-            sql.push_values(rows, |mut values, row| {
-                values
-                    .push_bind(&row.number)
-                    .push_bind(&row.contact)
-                    .push_bind(row.until_ms)
-                    .push_bind(&row.details);
-            });
-            sql.build().execute(&mut *tx).await?;
+            let mut insert = sql("insert into bindings (number, contact, until, details) ");
+            insert.push_rows(rows.iter().map(|row| {
+                [
+                    (*row.number).into(),
+                    (*row.contact).into(),
+                    row.until_ms.into(),
+                    (*row.details).into(),
+                ]
+            }));
+            insert.execute(&mut tx).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Every seat on record, in order of number; a thousand come as one row.
     pub async fn seats(&self) -> Result<Vec<SeatRow>> {
-        let mut conn = self.conn.lock().await;
+        let mut conn = self.pool.conn().await?;
+        let dialect = conn.dialect();
+        let text = format!(
+            "select max(number), {} from (
+                select number, {} as line from seats where number > ? order by number limit 1000) as part",
+            dialect.joined("line", 0x1e),
+            dialect.row("number, since, until, node, version, details")
+        );
         let mut seats = Vec::new();
         let mut last = String::new();
         loop {
-            let (max, lines): (Option<String>, Option<String>) = sqlx::query_as(
-                "select max(number), group_concat(concat_ws(char(31), number, since, until, node, version, details), char(30))
-                 from (select * from seats where number > ? order by number limit 1000)",
-            )
-            .bind(&last)
-            .fetch_one(&mut *conn)
-            .await?;
+            let (max, lines): (Option<String>, Option<String>) =
+                sql(&*text).bind(&*last).one(&mut conn).await?;
             let (Some(max), Some(lines)) = (max, lines) else { return Ok(seats) };
             seats.extend(lines.split('\u{1e}').map(|line| {
                 let mut row = Fields::of(line);
@@ -140,10 +138,10 @@ impl SeatStore {
 
     /// Every binding on record, in order of number.
     pub async fn bindings(&self) -> Result<Vec<BindingRow>> {
-        let mut conn = self.conn.lock().await;
+        let mut conn = self.pool.conn().await?;
         let rows: Vec<(String, String, i64, String)> =
-            sqlx::query_as("select number, contact, until, details from bindings order by number")
-                .fetch_all(&mut *conn)
+            sql("select number, contact, until, details from bindings order by number")
+                .all(&mut conn)
                 .await?;
         let binding = |(number, contact, until_ms, details)| BindingRow {
             number,
@@ -156,19 +154,15 @@ impl SeatStore {
 }
 
 async fn forget(
-    conn: &mut SqliteConnection,
-    sql: &'static str,
+    conn: &mut Conn,
+    text: &'static str,
     numbers: impl Iterator<Item = &String>,
 ) -> Result<()> {
     let numbers: Vec<&String> = numbers.collect();
     for numbers in numbers.chunks(ROWS_AT_ONCE) {
-        let mut sql = QueryBuilder::<Sqlite>::new(sql);
-        let mut list = sql.separated(", ");
-        for number in numbers {
-            list.push_bind(*number);
-        }
-        sql.push(")");
-        sql.build().execute(&mut *conn).await?;
+        let mut delete = sql(text);
+        delete.push_list(numbers.iter().map(|number| &***number));
+        delete.execute(conn).await?;
     }
     Ok(())
 }

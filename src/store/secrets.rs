@@ -2,6 +2,7 @@
 
 use crate::license::Moment;
 
+use super::sql::sql;
 use super::{Error, Result, Store};
 
 const KEY_BYTES: usize = 32;
@@ -23,7 +24,7 @@ impl Store {
     /// The key called `name`; made now if there is none.
     pub async fn secret(&self, name: &str, at: Moment) -> Result<Secret> {
         let mut writing = self.writing().await?;
-        sqlx::query(
+        sql(
             "insert into secrets (name, current, rotated_at) values (?, ?, ?) on conflict (name) do nothing",
         )
         .bind(name)
@@ -31,11 +32,10 @@ impl Store {
         .bind(at.0)
         .execute(writing.conn())
         .await?;
-        let (current, previous) =
-            sqlx::query_as("select current, previous from secrets where name = ?")
-                .bind(name)
-                .fetch_one(writing.conn())
-                .await?;
+        let (current, previous) = sql("select current, previous from secrets where name = ?")
+            .bind(name)
+            .one(writing.conn())
+            .await?;
         writing.commit().await?;
         Ok(Secret { current, previous })
     }
@@ -43,30 +43,29 @@ impl Store {
     /// Makes a new key; the one until now still verifies.
     pub async fn rotate_secret(&self, name: &str, at: Moment) -> Result<Secret> {
         let mut writing = self.writing().await?;
-        sqlx::query(
-            "update secrets set previous = current, current = ?, rotated_at = ? where name = ?",
-        )
-        .bind(fresh_key()?)
-        .bind(at.0)
-        .bind(name)
-        .execute(writing.conn())
-        .await?;
+        sql("update secrets set previous = current, current = ?, rotated_at = ? where name = ?")
+            .bind(fresh_key()?)
+            .bind(at.0)
+            .bind(name)
+            .execute(writing.conn())
+            .await?;
         writing.commit().await?;
         self.secret(name, at).await
     }
 
     /// A value kept between starts.
     pub async fn setting(&self, name: &str) -> Result<Option<String>> {
-        Ok(sqlx::query_scalar("select value from settings where name = ?")
+        let value = sql("select value from settings where name = ?")
             .bind(name)
-            .fetch_optional(&self.pool)
-            .await?)
+            .optional(&mut self.conn().await?)
+            .await?;
+        Ok(value.map(|(value,)| value))
     }
 
     /// Keeps a value between starts.
     pub async fn set_setting(&self, name: &str, value: &str) -> Result<()> {
         let mut writing = self.writing().await?;
-        sqlx::query(
+        sql(
             "insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value",
         )
         .bind(name)

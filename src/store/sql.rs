@@ -18,8 +18,8 @@ pub enum Dialect {
 
 /// A connection, or the transaction that it is in.
 pub(super) enum Conn {
-    Sqlite(Box<dyn DerefMut<Target = SqliteConnection> + Send>),
-    Postgres(Box<dyn DerefMut<Target = PgConnection> + Send>),
+    Sqlite(Box<dyn DerefMut<Target = SqliteConnection> + Send + Sync>),
+    Postgres(Box<dyn DerefMut<Target = PgConnection> + Send + Sync>),
     SqliteTx(Transaction<'static, Sqlite>),
     PostgresTx(Transaction<'static, Postgres>),
 }
@@ -142,6 +142,18 @@ impl Sql {
             self.push_bind(value);
         }
         self.push(")")
+    }
+
+    /// `values` with a row of a `?` and a value for each.
+    pub(super) fn push_rows<const N: usize>(
+        &mut self,
+        rows: impl IntoIterator<Item = [Value; N]>,
+    ) -> &mut Self {
+        for (at, row) in rows.into_iter().enumerate() {
+            self.push(if at > 0 { ", " } else { "values " });
+            self.push_list(row);
+        }
+        self
     }
 
     /// A statement that hardly comes again: its plan is not kept.

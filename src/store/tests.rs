@@ -127,7 +127,8 @@ async fn ids_are_never_given_again() {
     store.remove_group(first, now()).await.unwrap();
 
     let second = store.add_group(group("A", SERVER), now()).await.unwrap().id;
-    sqlx::query("delete from sqlite_sequence").execute(&store.pool).await.unwrap();
+    let mut conn = store.conn().await.unwrap();
+    sql::sql("delete from sqlite_sequence").execute(&mut conn).await.unwrap();
     let third = store.add_group(group("B", SERVER), now()).await.unwrap().id;
 
     assert!(first < second && second < third);

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono_tz::Tz;
-use sqlx::sqlite::SqliteConnection;
 
 use crate::license::{
     Created, Group, GroupId, Holder, License, NumberKind, SERVER, Tree, User, UserId,
 };
 
+use super::sql::{Conn, sql};
 use super::{Everything, Findings, Result, Store, bulk};
 
 /// How many numbers each holder owns that somebody created.
@@ -84,7 +84,7 @@ fn insert_license(tree: &mut Tree, license: &License, findings: &mut Findings) {
 impl Store {
     /// The tree as it stands, and where what was left out of it is told.
     pub async fn tree(&self, default_zone: Tz) -> Result<(Tree, Findings)> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.reading().await?;
         let (tree, all) = load(&mut tx, default_zone).await?;
         tx.commit().await?;
         Ok((tree, all.findings))
@@ -92,19 +92,23 @@ impl Store {
 }
 
 /// The tree inside a transaction of the caller's, and the records it was made of.
-pub(super) async fn load(conn: &mut SqliteConnection, zone: Tz) -> Result<(Tree, Everything)> {
+pub(super) async fn load(conn: &mut Conn, zone: Tz) -> Result<(Tree, Everything)> {
     let mut all = bulk::everything(conn).await?;
     let created = created_by_owner(conn).await?;
     Ok((all.tree(zone, &created), all))
 }
 
 /// Counts without reading the numbers: from the index alone, packed into one row.
-async fn created_by_owner(conn: &mut SqliteConnection) -> Result<CreatedByOwner> {
-    let lines: Option<String> = sqlx::query_scalar(
-        "select group_concat(concat_ws(' ', coalesce(group_id, 0), coalesce(user_id, 0), kind, count), char(30))
-         from (select group_id, user_id, kind, count(*) as count from numbers group by group_id, user_id, kind)",
-    )
-    .fetch_one(conn)
+async fn created_by_owner(conn: &mut Conn) -> Result<CreatedByOwner> {
+    let lines = conn
+        .dialect()
+        .joined("concat_ws(' ', coalesce(group_id, 0), coalesce(user_id, 0), kind, count)", 0x1e);
+    let (lines,): (Option<String>,) = sql(format!(
+        "select {lines} from (
+            select group_id, user_id, kind, count(*) as count from numbers
+            group by group_id, user_id, kind) as counts"
+    ))
+    .one(conn)
     .await?;
     let mut counts = CreatedByOwner::new();
     for line in lines.unwrap_or_default().split('\u{1e}').filter(|line| !line.is_empty()) {
@@ -129,6 +133,7 @@ mod tests {
     async fn what_no_tree_holds_is_left_out_and_found() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open("sqlite:a.db", folder.path()).await.unwrap();
+        let super::super::pool::Pool::Sqlite(pool) = &store.pool;
         sqlx::raw_sql(
             "pragma foreign_keys = off;
              insert into groups (id, parent_id, name) values (2, 1, 'A'), (3, 4, 'B'), (4, 3, 'C'), (5, 2, 'D');
@@ -141,7 +146,7 @@ mod tests {
              insert into numbers (aor, user_id) values ('sip:4@e.com', 1);
              insert into claims (group_id, domain) values (5, 'e.com'), (99, 'f.com');",
         )
-        .execute(&store.pool)
+        .execute(pool)
         .await
         .unwrap();
 

@@ -4,7 +4,6 @@
 use std::sync::LazyLock;
 
 use chrono_tz::Tz;
-use sqlx::sqlite::SqliteConnection;
 
 use crate::license::distribution::{self, Change, Warning};
 use crate::license::{
@@ -14,6 +13,7 @@ use crate::license::{
 
 use super::packed::{Fields, Packed, Wanted};
 use super::persist::{give_ids, persist};
+use super::sql::Conn;
 use super::{Error, Findings, Result, Store, check, packed, rows};
 
 /// Who writes, and from where.
@@ -73,7 +73,7 @@ impl Store {
 
     /// Says what `write` would say, writes nothing and stops no writer.
     pub async fn preview(&self, mut change: Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.reading().await?;
         give_ids(&mut tx, &mut change).await?;
         let world = check::world(&mut tx, self.zone, &change).await?;
         tx.commit().await?;
@@ -265,7 +265,7 @@ impl Store {
 
 /// Checks a change and writes it, inside the caller's transaction.
 pub(super) async fn checked(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     zone: Tz,
     change: &Change,
     terms: Terms<'_>,
