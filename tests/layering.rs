@@ -21,6 +21,7 @@ const MAP: &[(&str, &[&str])] = &[
     ),
     ("refresh", &["store", "license", "quota", "clock"]),
     ("config", &["license", "admission"]),
+    ("reminders", &["store", "license", "config"]),
     ("telemetry", &["license", "clock", "config"]),
     ("systemd", &["clock"]),
     ("view", &["license", "quota", "clock"]),
@@ -30,6 +31,7 @@ const MAP: &[(&str, &[&str])] = &[
         "cli",
         &[
             "admin",
+            "reminders",
             "store",
             "ledger",
             "license",

@@ -45,11 +45,22 @@ impl Tree {
         found
     }
 
-    /// The enabled licenses on the group's path that end at `at`, the group's own first.
-    pub fn ending_licenses(&self, group: GroupId, at: Moment) -> Vec<&License> {
-        let path = self.path(Holder::Group(group));
-        let licenses = path.into_iter().flat_map(|gate| self.licenses_of(gate));
+    /// The groups on the way up from a group whose own allowance falls at `at`, the nearest first, each
+    /// with its licenses that end then.
+    pub fn falling_gates(&self, group: GroupId, at: Moment) -> Vec<(GroupId, Vec<&License>)> {
+        let before = Moment(at.0.saturating_sub(1));
+        let falls = |gate: Holder| {
+            let effective = |at| self.effective(&[gate], at);
+            DueEnd { at, from: effective(before), to: effective(at) }.is_fall()
+        };
         let ends = |license: &&License| !license.suspended && license.validity.until == Some(at);
-        licenses.map(|license| &**license).filter(ends).collect()
+        let gates = self.lineage(group).map(|group| group.id);
+        let gates =
+            gates.filter(|id| self.is_gate(Holder::Group(*id)) && falls(Holder::Group(*id)));
+        let ending = |id: GroupId| {
+            let licenses = self.licenses_of(Holder::Group(id)).iter();
+            licenses.map(|license| &**license).filter(ends).collect()
+        };
+        gates.map(|id| (id, ending(id))).collect()
     }
 }

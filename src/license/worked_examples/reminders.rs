@@ -102,5 +102,18 @@ fn a_suspended_license_ends_unheard() {
     site.write(suspended).unwrap();
 
     assert_eq!(due(&site, "G"), []);
-    assert_eq!(site.world.tree.ending_licenses(site.at("G"), DEC_1).len(), 0);
+    assert_eq!(site.world.tree.falling_gates(site.at("G"), DEC_1), []);
+}
+
+#[test]
+fn the_gates_that_fall_are_told_with_what_ends() {
+    let mut site = Site::new();
+    site.gate("S", &[sip(50).until(DEC_1), sip(50).from(DEC_1)]).unwrap();
+    site.gate("S/A", &[sip(20).until(DEC_1), sip(10)]).unwrap();
+
+    let gates = site.world.tree.falling_gates(site.at("S/A"), DEC_1);
+
+    assert_eq!(gates.len(), 1);
+    assert_eq!(gates[0].0, site.at("S/A"));
+    assert_eq!(gates[0].1.iter().map(|license| license.sip_numbers).collect::<Vec<_>>(), [20]);
 }
