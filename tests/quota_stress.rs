@@ -9,12 +9,13 @@ use std::thread;
 use admitd::clock::Now;
 use admitd::license::{
     Claim, ClaimId, ClaimRule, Directory, FeatureSet, Group, GroupId, HandOut, Holder, License,
-    LicenseId, Moment, Number, NumberId, NumberKind, SERVER, Tree, User, UserId, Validity,
+    LicenseId, Moment, Number, NumberId, NumberKind, SERVER, Tree, Usage, User, UserId, Validity,
 };
 use admitd::quota::{
     Answer, Binding, Call, CallDecision, Counts, Decision, Device, Granted, Ids, Limits, Quota,
     Reach, Registering, SeatKind, Standing, State, Ticket, Touched, Wanted,
 };
+use admitd::view::{InUse, Occupancy, Tally};
 
 const ROUNDS: u64 = 1_500;
 const WORKERS: u64 = 4;
@@ -349,6 +350,33 @@ fn check(scene: &Scene, round: u64) {
     }
 }
 
+/// Gate or not: what is asked for one holder is what all seats together add up to.
+fn check_sums(scene: &Scene, tree: &Tree) {
+    let now = scene.now();
+    let mut seats = scene.quota.list(&|_| true, now);
+    let all = Tally::of(tree, &seats);
+    seats.retain(|seat| seat.kind != SeatKind::Reserved);
+    let settled = Tally::of(tree, &seats);
+    let in_use = InUse::new(&scene.quota, tree, now);
+    let figures = |usage: &dyn Usage, holder| {
+        [
+            usage.sip_seats(holder),
+            usage.app_seats(holder),
+            usage.claimed_seats(holder),
+            usage.promised_seats(holder),
+        ]
+    };
+    let groups = tree.groups().map(|group| Holder::Group(group.id));
+    for holder in groups.chain(tree.users().map(|user| Holder::User(user.id))) {
+        let occupancy = Occupancy::count(&scene.quota, tree, holder);
+        assert_eq!(figures(&occupancy, holder), figures(&settled, holder), "{holder:?}");
+        for gate in tree.path(holder) {
+            assert_eq!(figures(&occupancy, gate), figures(&settled, gate), "{gate:?}");
+        }
+        assert_eq!(figures(&in_use, holder), figures(&all, holder), "{holder:?}");
+    }
+}
+
 /// While all others work: the steady gate is never above its limit, not for an instant.
 fn watch(scene: &Scene, done: &AtomicBool) -> u64 {
     let mut looks = 0;
@@ -407,6 +435,7 @@ fn used_is_what_is_listed_after_fifteen_hundred_rounds() {
         }
         barrier.wait();
         check(&scene, round);
+        check_sums(&scene, &tree);
     }
     for worker in workers {
         worker.join().unwrap();

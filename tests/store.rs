@@ -1,5 +1,8 @@
 //! The store as its writers meet it: two processes, people with `sqlite3`, imports, a killed daemon.
 
+#[path = "base/mod.rs"]
+mod base;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,13 +13,29 @@ use admitd::license::{
 };
 use admitd::store::{Batch, Error, SeatRow, SeatStore, Store, Terms};
 
+use base::{Base, on_both};
+
+on_both!(
+    of_two_writers_at_once_one_takes_the_last_license,
+    an_import_stops_neither_the_seats_nor_a_license,
+    an_import_that_does_not_fit_whole_is_not_begun,
+    an_interrupted_import_goes_on_or_is_undone,
+    a_killed_import_goes_on,
+    a_row_by_hand_takes_no_id_of_ours,
+    names_that_look_like_sql_come_back,
+);
+
 fn now() -> Terms<'static> {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     Terms::at(Moment(wall.as_secs().cast_signed()))
 }
 
-async fn open(folder: &Path) -> Store {
-    Store::open("sqlite:admitd.db", folder).await.unwrap()
+async fn open(base: &Base) -> Store {
+    open_at(&base.url()).await
+}
+
+async fn open_at(url: &str) -> Store {
+    Store::open(url, Path::new("")).await.unwrap()
 }
 
 fn group(name: &str, parent: GroupId) -> Group {
@@ -57,10 +76,8 @@ async fn licensed(store: &Store, sip_numbers: u32) -> Holder {
     Holder::Group(id)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_writers_at_once_one_takes_the_last_license() {
-    let folder = tempfile::tempdir().unwrap();
-    let (one, two) = (open(folder.path()).await, open(folder.path()).await);
+async fn of_two_writers_at_once_one_takes_the_last_license(base: Base) {
+    let (one, two) = (open(&base).await, open(&base).await);
     for round in 0..20 {
         let name = format!("G{round}");
         let top = one.add_group(group(&name, SERVER), now()).await.unwrap().id;
@@ -87,12 +104,10 @@ fn many(count: usize, owner: Holder) -> Vec<Number> {
     (0..count).map(|n| number(&format!("sip:{n}@example.com"), owner)).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_stops_neither_the_seats_nor_a_license() {
-    let folder = tempfile::tempdir().unwrap();
-    let (importer, other) = (open(folder.path()).await, open(folder.path()).await);
+async fn an_import_stops_neither_the_seats_nor_a_license(base: Base) {
+    let (importer, other) = (open(&base).await, open(&base).await);
     let owner = licensed(&importer, 100_000).await;
-    let seats = SeatStore::open(&importer.seats_path()).await.unwrap();
+    let seats = SeatStore::open(&importer).await.unwrap();
     let done = AtomicBool::new(false);
 
     let import = async {
@@ -137,10 +152,8 @@ async fn an_import_stops_neither_the_seats_nor_a_license() {
     assert!(importer.unfinished_imports().await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn an_import_that_does_not_fit_whole_is_not_begun() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn an_import_that_does_not_fit_whole_is_not_begun(base: Base) {
+    let store = open(&base).await;
     let owner = licensed(&store, 11_999).await;
 
     let refused = store.import_numbers(many(12_000, owner), now(), |_| {}).await;
@@ -151,10 +164,8 @@ async fn an_import_that_does_not_fit_whole_is_not_begun() {
     assert!(store.unfinished_imports().await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn an_interrupted_import_goes_on_or_is_undone() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+async fn an_interrupted_import_goes_on_or_is_undone(base: Base) {
+    let store = open(&base).await;
     let owner = licensed(&store, 30_000).await;
     store.add_number(number("sip:alone@example.com", owner), now()).await.unwrap();
     let rows = many(12_000, owner);
@@ -176,7 +187,7 @@ async fn an_interrupted_import_goes_on_or_is_undone() {
 
     interrupted(&store).await;
     drop(store);
-    let store = open(folder.path()).await;
+    let store = open(&base).await;
     let mut steps = Vec::new();
     let progress = |written| steps.push(written);
     let done = store.import_numbers(rows.clone(), now(), progress).await.unwrap();
@@ -202,23 +213,21 @@ fn batch(numbers: usize, round: usize) -> Batch {
     Batch { seats: numbers.iter().map(seat).collect(), seats_of: numbers, ..Batch::default() }
 }
 
-/// Runs itself once more as the process that is killed.
-#[tokio::test]
-async fn a_killed_import_goes_on() {
+/// Runs itself once more as the process that is killed, on whichever database it is told.
+async fn a_killed_import_goes_on(base: Base) {
     const ROLE: &str = "ADMITD_TEST_IMPORT_IN";
     const ROWS: usize = 40_000;
     let owner = Holder::Group(GroupId(2));
-    if let Some(folder) = std::env::var_os(ROLE) {
-        let store = open(Path::new(&folder)).await;
+    if let Ok(url) = std::env::var(ROLE) {
+        let store = open_at(&url).await;
         store.import_numbers(many(ROWS, owner), now(), |_| {}).await.unwrap();
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
+    let store = open(&base).await;
     assert_eq!(licensed(&store, ROWS.try_into().unwrap()).await, owner);
     let mut importer = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_killed_import_goes_on"])
-        .env(ROLE, folder.path())
+        .args(["--exact", "on_sqlite::a_killed_import_goes_on"])
+        .env(ROLE, base.url())
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
@@ -236,4 +245,40 @@ async fn a_killed_import_goes_on() {
     assert_eq!((left[0].written, left[0].total), (written, ROWS));
     assert!(written < ROWS);
     assert_eq!(store.numbers_of(owner).await.unwrap().len(), ROWS);
+}
+
+async fn a_row_by_hand_takes_no_id_of_ours(base: Base) {
+    let store = open(&base).await;
+    let mut hand = base.hand().await;
+
+    hand.run("insert into groups (id, parent_id, name) values (40, 1, 'by hand')").await;
+    let after_insert = store.add_group(group("A", SERVER), now()).await.unwrap().id;
+    hand.run("update groups set id = 50 where id = 40").await;
+    let after_update = store.add_group(group("B", SERVER), now()).await.unwrap().id;
+    hand.run("delete from groups where id in (50, 51)").await;
+    let after_delete = store.add_group(group("C", SERVER), now()).await.unwrap().id;
+    hand.run("insert into groups (parent_id, name) values (1, 'without an id')").await;
+
+    assert_eq!((after_insert, after_update), (GroupId(41), GroupId(51)));
+    assert_eq!(after_delete, GroupId(52));
+    assert_eq!(store.find_group("without an id").await.unwrap(), GroupId(53));
+}
+
+async fn names_that_look_like_sql_come_back(base: Base) {
+    let store = open(&base).await;
+    let name = "a'; drop table numbers; -- ? $1 %s \\ \" ü 𝄞";
+
+    let id = store.add_group(group(name, SERVER), now()).await.unwrap().id;
+    let owner = Holder::Group(id);
+    store.add_license(license(owner, 5), now()).await.unwrap();
+    let aor = "sip:a'?$1\\%_@example.com";
+    let password = Some(name.to_owned());
+    let added = Number { password, ..number(aor, owner) };
+    store.add_number(added.clone(), now()).await.unwrap();
+    let nul = store.add_group(group("a\0b", SERVER), now()).await;
+
+    assert_eq!(store.find_group(name).await.unwrap(), id);
+    let found = store.find_number(aor).await.unwrap();
+    assert_eq!(found.password, added.password);
+    assert!(nul.is_err(), "{nul:?}");
 }

@@ -92,9 +92,10 @@ impl Answers for Desk {
     }
 
     fn state(&self, path: &str) -> Result<State, Unanswered> {
-        let (world, tally, now) = self.settled_figures();
+        let (world, now) = (self.shared.world(), self.clock.now());
         let holder = self.find(&world, path)?;
-        Ok(view::state(&world.tree, holder, now.moment(), &tally))
+        let occupancy = view::Occupancy::count(&self.quota, &world.tree, holder);
+        Ok(view::state(&world.tree, holder, now.moment(), &occupancy))
     }
 
     fn seats(&self, path: Option<&str>) -> Result<Vec<SeatRow>, Unanswered> {

@@ -173,7 +173,7 @@ async fn open(
     clock: Clock,
 ) -> Result<(Rooms, Refresh, mpsc::Receiver<Changes>, mpsc::Sender<Changes>), Fault> {
     let store = Arc::new(Store::open(&config.database.url(), Path::new("")).await?);
-    let sole = store.claim()?;
+    let sole = store.claim().await?;
     let quota = Arc::new(Quota::new(parts::limits(config)));
     let admission = Arc::new(Admission::new(Arc::clone(&quota), parts::admission(config)));
     let (hand_out, changes) = mpsc::channel(CHANGES);
@@ -185,13 +185,14 @@ async fn open(
         hand_out.clone(),
     )
     .await?;
+    let kept = refresh.shared();
+    store.begin_from(Arc::new(move || kept.known()));
     let registrar = config.upstream.is_none().then(|| Arc::new(parts::registrar(config)));
     let kept = registrar.as_ref().map(|registrar| {
         let kept = KeptBindings { registrar: Arc::clone(registrar), clock };
         Arc::new(kept) as Arc<dyn crate::ledger::Bindings>
     });
-    let seats = store.seats_path();
-    let seats = SeatStore::open(&seats).await.map_err(|fault| named(&seats.display(), fault))?;
+    let seats = SeatStore::open(&store).await.map_err(|fault| named(&"seats", fault))?;
     let ledger = Arc::new(Ledger::new(seats, Arc::clone(&quota), kept, clock, config.ledger.batch));
     let restored = ledger.restore().await?;
     parts::note_flows(&admission, &quota, clock.now());

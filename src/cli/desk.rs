@@ -88,13 +88,13 @@ fn warning_row(warning: &Warning) -> Value {
 impl Desk {
     /// Opens the database that the config names; it is created where there is none.
     pub async fn open(config: Config, paint: Paint, force: bool) -> Result<Self, Failure> {
-        let Database::Sqlite(path) = &config.database else {
-            return Err(Failure::new("database: only sqlite: can be used so far"));
+        let new_file = match &config.database {
+            Database::Sqlite(path) => Some(path).filter(|path| !path.exists()),
+            Database::Postgres(_) => None,
         };
-        let is_new = !path.exists();
         let store = Store::open(&config.database.url(), Path::new("")).await?;
         let store = store.with_zone(config.time_zone);
-        if is_new {
+        if let Some(path) = new_file {
             give_to_folders_owner(path);
         }
         let now = Clock::start().now().moment();
@@ -136,7 +136,7 @@ impl Desk {
     /// What the wire holds, as far as the disk knows: seats are written behind by a fraction of a
     /// second.
     pub async fn usage(&self) -> Result<Tally, Failure> {
-        if !self.store.seats_path().exists() {
+        if !self.store.has_seats() {
             return Ok(Tally::default());
         }
         Ok(Offline::load(self).await?.usage())

@@ -33,10 +33,9 @@ impl Offline {
         }));
         let now = clock.now();
         quota.publish(&world.tree, world.directory.clone(), &Touched::Everything, now);
-        let path = desk.store.seats_path();
-        let ledger = if path.exists() {
+        let ledger = if desk.store.has_seats() {
             let ledger = Ledger::new(
-                SeatStore::open(&path).await?,
+                SeatStore::open(&desk.store).await?,
                 quota.clone(),
                 None,
                 clock,
@@ -74,7 +73,7 @@ impl Offline {
         if device.is_none() {
             // Or the number's calls would still be routed to where it was registered.
             let batch = Batch { bindings_of: vec![number.to_owned()], ..Batch::default() };
-            SeatStore::open(&desk.store.seats_path()).await?.write(&batch).await?;
+            SeatStore::open(&desk.store).await?.write(&batch).await?;
         }
         Ok(i64::try_from(freed.devices.len() + freed.calls).unwrap_or(i64::MAX))
     }
@@ -86,9 +85,12 @@ fn millis(duration: Duration) -> u64 {
 
 /// Where an answer comes from when no daemon runs, with the age of what it was read from.
 pub fn note(desk: &Desk) -> String {
-    let seats = std::fs::metadata(desk.store.seats_path()).and_then(|file| file.modified()).ok();
-    let age = seats.and_then(|at| SystemTime::now().duration_since(at).ok());
+    let age = desk.store.seats_written_at();
+    let age = age.and_then(|at| SystemTime::now().duration_since(at).ok());
     match age {
+        None if desk.store.has_seats() => {
+            "the daemon does not run: answered from the database".into()
+        }
         Some(age) => format!(
             "the daemon does not run: answered from the database; seats as of {} ago",
             ago(age.as_secs())

@@ -12,6 +12,7 @@ use crate::license::{
     LicenseId, NumberKind, SERVER, Tree, Validity,
 };
 use crate::quota::{Answer, Binding, Granted, Ids, Kept, Limits, Reach, Touched};
+use crate::store::Store;
 
 const GROUP: Holder = Holder::Group(GroupId(2));
 
@@ -85,7 +86,8 @@ fn register(quota: &Quota, aor: &str, secs: u64, clock: Clock) -> Kept {
 }
 
 async fn ledger(folder: &Path, clock: Clock) -> Arc<Ledger> {
-    let store = SeatStore::open(&folder.join("a.seats.db")).await.unwrap();
+    let store = Store::open("sqlite:a.db", folder).await.unwrap();
+    let store = SeatStore::open(&store).await.unwrap();
     Arc::new(Ledger::new(store, quota(clock), None, clock, Duration::from_millis(200)))
 }
 

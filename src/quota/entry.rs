@@ -172,12 +172,18 @@ impl Entry {
 
     /// What its devices, calls and reservations must hold together.
     pub(super) fn needed(&self) -> Units {
+        let settled = self.settled();
+        let reserved: u32 = self.unsettled.iter().map(|one| one.apps).sum();
+        let seats = settled.sip > 0 || !self.unsettled.is_empty();
+        Units { sip: u32::from(seats), apps: settled.apps.saturating_add(reserved) }
+    }
+
+    /// What its devices and calls hold.
+    pub(super) fn settled(&self) -> Units {
         let counted = self.devices.iter().filter(|device| device.counts());
         let apps = counted.clone().filter(|device| device.app).count();
-        let seats = counted.count() + self.calls.len() + self.unsettled.len();
-        let reserved: u32 = self.unsettled.iter().map(|one| one.apps).sum();
-        let apps = u32::try_from(apps).unwrap_or(u32::MAX).saturating_add(reserved);
-        Units { sip: u32::from(seats > 0), apps }
+        let seats = counted.count() + self.calls.len();
+        Units { sip: u32::from(seats > 0), apps: u32::try_from(apps).unwrap_or(u32::MAX) }
     }
 
     /// Gives back what nothing of it needs any more.

@@ -57,6 +57,18 @@ pub struct Seat {
     pub over: bool,
 }
 
+/// What one number holds, without its name: for sums over many.
+#[derive(Clone, Copy, Debug)]
+pub struct Use<'a> {
+    pub owner: Holder,
+    pub created: bool,
+    pub path: &'a Path,
+    /// What devices and calls hold.
+    pub settled: Units,
+    /// The same with what reservations hold.
+    pub all: Units,
+}
+
 /// What the seats of a gate add up to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -100,6 +112,20 @@ impl Seats {
             }
         });
         seats
+    }
+
+    /// Hands what each number holds to `sees`; no name is copied, so a million of them are a matter of
+    /// milliseconds.
+    pub fn uses(&self, mut sees: impl FnMut(Use<'_>)) {
+        self.each(|_, _, entry| {
+            sees(Use {
+                owner: entry.holder(),
+                created: entry.created(),
+                path: entry.held().path(),
+                settled: entry.settled(),
+                all: entry.needed(),
+            });
+        });
     }
 
     /// What devices, calls and reservations hold at each gate, counted from the seats themselves.

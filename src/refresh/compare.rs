@@ -12,8 +12,8 @@ use crate::store::{CreatedByOwner, Key, Result, Store};
 /// What a comparison found.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// Where the feed was when everything was read.
-    pub position: i64,
+    /// What the feed had told when it began, counted.
+    pub taken: u64,
     pub keys: BTreeSet<Key>,
     /// Counts of created numbers that no key explains.
     pub drifted: bool,
@@ -52,7 +52,7 @@ pub(super) async fn compare(
     all.claims.into_iter().for_each(|claim| directory.insert_claim(claim));
     compare_claims(&kept.directory, &directory, &mut keys);
     let drifted = numbers_agree && keys.is_empty() && !counts_agree(&kept.tree, &fresh);
-    Ok(Found { position: all.position, keys, drifted })
+    Ok(Found { taken: 0, keys, drifted })
 }
 
 fn compare_trees(kept: &Tree, fresh: &Tree, keys: &mut BTreeSet<Key>) {

@@ -4,7 +4,6 @@
 
 mod compare;
 mod mirror;
-mod step;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -12,21 +11,21 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use chrono_tz::Tz;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use self::compare::Found;
 use self::mirror::Mirror;
 use crate::clock::Clock;
 use crate::license::{Moment, World};
 use crate::quota::{Changes, Quota, Touched};
-use crate::store::{Changed, Feed, Result, Store};
+use crate::store::{Changed, Feed, Known, Mark, Result, Store};
 
 pub use mirror::Passwords;
 
-/// How often the feed is looked at; a look costs microseconds when nothing happened.
-const LOOK: Duration = Duration::from_millis(100);
 /// How long a failing store is left alone.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long a writer waits for its write to be in force.
+const FOLLOWED: Duration = Duration::from_secs(1);
 /// How often everything is compared.
 const COMPARE: Duration = Duration::from_secs(600);
 /// How often old rows of the feed are removed.
@@ -54,7 +53,9 @@ pub struct Shared {
     /// For the built-in registrar.
     pub passwords: Passwords,
     /// The tree and directory as last published.
-    world: ArcSwap<World>,
+    known: ArcSwap<Known>,
+    /// Told after each look at the feed.
+    looked: watch::Sender<()>,
     compare: Notify,
 }
 
@@ -70,13 +71,28 @@ pub struct Refresh {
     /// dropped.
     changes: mpsc::Sender<Changes>,
     comparing: Option<oneshot::Receiver<Result<Found>>>,
+    /// What the feed has told so far, counted.
+    taken: u64,
     away: bool,
 }
 
 impl Shared {
     /// The tree and directory as last published.
     pub fn world(&self) -> Arc<World> {
-        self.world.load_full()
+        Arc::clone(&self.known.load().world)
+    }
+
+    /// The same with its place in the feed, for writers to begin from.
+    pub fn known(&self) -> Arc<Known> {
+        self.known.load_full()
+    }
+
+    /// Resolves when a write is in force, or after a second: a store that is away must keep nobody.
+    pub async fn followed(&self, mark: Mark) {
+        let mut looked = self.looked.subscribe();
+        let read = looked.wait_for(|()| self.known.load().position.includes(&mark));
+        // Either way whoever waits goes on.
+        let _ = tokio::time::timeout(FOLLOWED, read).await;
     }
 
     /// Asks for a full comparison now (SIGHUP).
@@ -96,10 +112,14 @@ impl Refresh {
     ) -> Result<Self> {
         let passwords = Passwords::default();
         let mirror = Mirror::load(&store, zone, passwords.clone()).await?;
-        let feed = Feed::open(&store, mirror.position).await?;
-        let world = ArcSwap::from_pointee(mirror.world.clone());
-        let stats = Stats::default();
-        let shared = Arc::new(Shared { stats, passwords, world, compare: Notify::new() });
+        let feed = Feed::open(&store, &mirror.position).await?;
+        let shared = Arc::new(Shared {
+            stats: Stats::default(),
+            passwords,
+            known: ArcSwap::from_pointee(mirror.known()),
+            looked: watch::Sender::new(()),
+            compare: Notify::new(),
+        });
         let mut refresh = Self {
             store,
             quota,
@@ -109,6 +129,7 @@ impl Refresh {
             shared,
             changes,
             comparing: None,
+            taken: 0,
             away: false,
         };
         refresh.note_findings();
@@ -129,10 +150,9 @@ impl Refresh {
         let mut prune = tokio::time::interval_at(tokio::time::Instant::now() + PRUNE, PRUNE);
         let shared = self.shared();
         loop {
-            let pause = if self.away { RETRY } else { LOOK };
             tokio::select! {
                 () = &mut stop => return,
-                () = tokio::time::sleep(pause) => self.look().await,
+                () = due(&self.feed, self.away) => self.look().await,
                 found = compared(&mut self.comparing) => self.take_comparison(found).await,
                 _ = compare.tick() => self.begin_comparison(),
                 () = shared.compare.notified() => self.begin_comparison(),
@@ -156,16 +176,22 @@ impl Refresh {
                 Ok(touched) => touched,
                 Err(fault) => {
                     // Not taken: told again when the store is back.
-                    self.feed.restart(self.mirror.position);
+                    self.feed.restart(&self.mirror.position);
                     return Err(fault);
                 }
             };
             self.publish(&touched).await;
         }
+        let position = self.feed.position();
+        if position != self.shared.known.load().position {
+            self.mirror.position = position;
+            self.note_position();
+        }
         Ok(())
     }
 
     async fn take(&mut self, changed: &Changed) -> Result<Touched> {
+        self.taken += 1;
         let touched = match changed {
             Changed::Keys(keys) => {
                 let touched = self.mirror.apply(&self.store, keys).await?;
@@ -175,7 +201,7 @@ impl Refresh {
             Changed::Everything => {
                 let passwords = self.shared.passwords.clone();
                 self.mirror = Mirror::load(&self.store, self.mirror.zone, passwords).await?;
-                self.feed.restart(self.mirror.position);
+                self.feed.restart(&self.mirror.position);
                 Touched::Everything
             }
         };
@@ -187,9 +213,18 @@ impl Refresh {
         let directory = self.mirror.world.directory.clone();
         let now = self.clock.now();
         let changes = self.quota.publish(&self.mirror.world.tree, directory, touched, now);
-        self.shared.world.store(Arc::new(self.mirror.world.clone()));
+        self.shared.known.store(Arc::new(self.mirror.known()));
+        self.shared.looked.send_replace(());
         self.shared.stats.published.fetch_add(1, Ordering::Relaxed);
         hand_out(&self.changes, changes).await;
+    }
+
+    /// The same world, further on in the feed.
+    fn note_position(&self) {
+        let world = self.shared.world();
+        let (position, whole) = (self.mirror.position.clone(), self.mirror.findings.is_empty());
+        self.shared.known.store(Arc::new(Known { world, position, whole }));
+        self.shared.looked.send_replace(());
     }
 
     fn begin_comparison(&mut self) {
@@ -200,10 +235,11 @@ impl Refresh {
         self.comparing = Some(found);
         let (store, kept, zone) =
             (Arc::clone(&self.store), self.mirror.world.clone(), self.mirror.zone);
-        let passwords = self.shared.passwords.clone();
+        let (passwords, taken) = (self.shared.passwords.clone(), self.taken);
         tokio::spawn(async move {
+            let found = compare::compare(&store, kept, zone, passwords).await;
             // Nobody waits for it once the daemon stops.
-            let _ = done.send(compare::compare(&store, kept, zone, passwords).await);
+            let _ = done.send(found.map(|found| Found { taken, ..found }));
         });
     }
 
@@ -216,7 +252,7 @@ impl Refresh {
         // What the feed tells anyway is no finding: it is told first.
         self.look().await;
         let mut missed = found.keys.len();
-        if found.position != self.mirror.position {
+        if found.taken != self.taken {
             missed = 0;
         }
         if found.drifted {
@@ -238,9 +274,9 @@ impl Refresh {
     }
 
     fn prune(&self) {
-        let (store, position) = (Arc::clone(&self.store), self.mirror.position);
+        let (store, position) = (Arc::clone(&self.store), self.mirror.position.clone());
         tokio::spawn(async move {
-            if let Err(fault) = store.prune_feed(position).await {
+            if let Err(fault) = store.prune_feed(&position).await {
                 tracing::warn!(%fault, "old changes could not be removed");
             }
         });
@@ -300,6 +336,15 @@ fn pause_until(next: Option<Moment>, wall_ms: i64) -> Duration {
     let Some(next) = next else { return TICK };
     let ms = next.0.saturating_mul(1000).saturating_sub(wall_ms).max(1);
     TICK.min(Duration::from_millis(ms.unsigned_abs()))
+}
+
+/// A failing store is left alone for a while.
+async fn due(feed: &Feed, away: bool) {
+    if away {
+        tokio::time::sleep(RETRY).await;
+    } else {
+        feed.due().await;
+    }
 }
 
 async fn hand_out(to: &mpsc::Sender<Changes>, changes: Changes) {

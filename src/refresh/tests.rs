@@ -1,23 +1,32 @@
 //! Whoever writes, and however: what is kept is what is stored.
 
-use sqlx::ConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-
 use super::*;
 use crate::license::{GroupId, Holder};
 use crate::quota::{Call, Limits};
+use crate::store::base::{Base, Hand, on_both};
 
 struct Bench {
     store: Arc<Store>,
     quota: Arc<Quota>,
     clock: Clock,
     refresh: Refresh,
-    hand: SqliteConnection,
-    _folder: tempfile::TempDir,
+    hand: Hand,
+    base: Base,
 }
 
+on_both!(
+    an_edit_by_hand_is_in_force_after_one_look,
+    numbers_of_a_group_that_was_torn_out_are_unknown_until_it_is_back,
+    a_comparison_finds_what_the_feed_did_not_tell,
+    a_failing_store_leaves_the_last_good_tree,
+    a_number_that_came_before_its_owner_counts_once_the_owner_is_there,
+    whatever_is_written_what_is_kept_is_what_is_stored,
+    a_running_refresh_has_an_edit_in_force_within_a_second,
+    a_seat_goes_in_the_second_in_which_its_license_ends,
+);
+
 const TREE: &str = "
-    insert into groups (id, parent_id, name, restricted) values (2, 1, 'A', 1), (3, 2, 'B', 0), (4, 1, 'C', 1);
+    insert into groups (id, parent_id, name, restricted) values (2, 1, 'A', true), (3, 2, 'B', false), (4, 1, 'C', true);
     insert into users (id, name) values (1, 'u'), (2, 'v');
     insert into memberships values (1, 3), (2, 2), (2, 4);
     insert into licenses (id, group_id, sip_numbers) values (1, 2, 50), (2, 4, 10);
@@ -26,12 +35,10 @@ const TREE: &str = "
     insert into claims (id, group_id, domain) values (1, 4, 'c.com');";
 
 impl Bench {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(Store::open("sqlite:a.db", folder.path()).await.unwrap());
-        let options = SqliteConnectOptions::new().filename(store.path()).foreign_keys(false);
-        let mut hand = options.connect().await.unwrap();
-        sqlx::raw_sql(TREE).execute(&mut hand).await.unwrap();
+    async fn new(base: Base) -> Self {
+        let store = Arc::new(base.store().await);
+        let mut hand = base.careless_hand().await;
+        hand.run(TREE).await;
         let quota = Arc::new(Quota::new(Limits::default()));
         let clock = Clock::start();
         let (changes, taken) = mpsc::channel(1000);
@@ -39,12 +46,12 @@ impl Bench {
         drop(taken);
         let refresh =
             Refresh::start(store.clone(), quota.clone(), clock, Tz::UTC, changes).await.unwrap();
-        Self { store, quota, clock, refresh, hand, _folder: folder }
+        Self { store, quota, clock, refresh, hand, base }
     }
 
     async fn by_hand(&mut self, sql: &str) {
         // What a constraint forbids is no change.
-        let _ = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut self.hand).await;
+        let _ = self.hand.attempt(sql).await;
         self.refresh.look().await;
     }
 
@@ -77,7 +84,9 @@ impl Bench {
     async fn differences(&self) -> Found {
         let mirror = &self.refresh.mirror;
         let passwords = self.refresh.shared.passwords.clone();
-        compare::compare(&self.store, mirror.world.clone(), mirror.zone, passwords).await.unwrap()
+        let kept = mirror.world.clone();
+        let found = compare::compare(&self.store, kept, mirror.zone, passwords).await.unwrap();
+        Found { taken: self.refresh.taken, ..found }
     }
 }
 
@@ -89,9 +98,8 @@ fn a_pause_ends_at_the_boundary_or_after_a_second() {
     assert_eq!(pause_until(Some(Moment(1)), 9_700), Duration::from_millis(1));
 }
 
-#[tokio::test]
-async fn an_edit_by_hand_is_in_force_after_one_look() {
-    let mut bench = Bench::new().await;
+async fn an_edit_by_hand_is_in_force_after_one_look(base: Base) {
+    let mut bench = Bench::new(base).await;
     assert_eq!((bench.limit(2), bench.limit(4)), (Some(50), Some(10)));
 
     bench.by_hand("update licenses set sip_numbers = 7 where id = 2").await;
@@ -114,7 +122,7 @@ async fn an_edit_by_hand_is_in_force_after_one_look() {
 
 #[tokio::test]
 async fn a_row_that_is_pushed_out_is_gone() {
-    let mut bench = Bench::new().await;
+    let mut bench = Bench::new(Base::sqlite()).await;
 
     bench
         .by_hand("insert or replace into numbers (id, aor, group_id) values (1, 'sip:2@e.com', 4)")
@@ -125,9 +133,8 @@ async fn a_row_that_is_pushed_out_is_gone() {
     assert!(bench.differences().await.keys.is_empty());
 }
 
-#[tokio::test]
-async fn numbers_of_a_group_that_was_torn_out_are_unknown_until_it_is_back() {
-    let mut bench = Bench::new().await;
+async fn numbers_of_a_group_that_was_torn_out_are_unknown_until_it_is_back(base: Base) {
+    let mut bench = Bench::new(base).await;
 
     bench.by_hand("delete from groups where id = 2").await;
     assert_eq!(bench.owner("sip:1@e.com"), None);
@@ -135,20 +142,23 @@ async fn numbers_of_a_group_that_was_torn_out_are_unknown_until_it_is_back() {
     assert!(bench.refresh.shared.stats.misplaced.load(Ordering::Relaxed) > 0);
 
     bench
-        .by_hand("insert into groups (id, parent_id, name, restricted) values (2, 4, 'A', 1)")
+        .by_hand("insert into groups (id, parent_id, name, restricted) values (2, 4, 'A', true)")
         .await;
     assert_eq!(bench.owner("sip:2@e.com"), Some(Holder::Group(GroupId(3))));
     assert_eq!(bench.quota.path(Holder::Group(GroupId(3))).unwrap().stops().len(), 2);
     assert_eq!(bench.refresh.shared.stats.misplaced.load(Ordering::Relaxed), 0);
 }
 
-#[tokio::test]
-async fn a_comparison_finds_what_the_feed_did_not_tell() {
-    let mut bench = Bench::new().await;
-    let silent = "drop trigger numbers_inserted; drop trigger licenses_updated;
-        insert into numbers (aor, group_id) values ('sip:9@e.com', 4);
+async fn a_comparison_finds_what_the_feed_did_not_tell(base: Base) {
+    let mut bench = Bench::new(base).await;
+    let silent = if bench.base.is_postgres() {
+        "drop trigger changes_inserted on numbers; drop trigger changes_updated on licenses;"
+    } else {
+        "drop trigger numbers_inserted; drop trigger licenses_updated;"
+    };
+    let edits = "insert into numbers (aor, group_id) values ('sip:9@e.com', 4);
         update licenses set sip_numbers = 3 where id = 2";
-    bench.by_hand(silent).await;
+    bench.by_hand(&format!("{silent} {edits}")).await;
     assert_eq!((bench.owner("sip:9@e.com"), bench.limit(4)), (None, Some(10)));
 
     let found = bench.differences().await;
@@ -160,23 +170,21 @@ async fn a_comparison_finds_what_the_feed_did_not_tell() {
     assert!(bench.differences().await.keys.is_empty());
 }
 
-#[tokio::test]
-async fn a_failing_store_leaves_the_last_good_tree() {
-    let mut bench = Bench::new().await;
+async fn a_failing_store_leaves_the_last_good_tree(base: Base) {
+    let mut bench = Bench::new(base).await;
     bench.by_hand("alter table licenses rename to elsewhere").await;
     bench.by_hand("update elsewhere set sip_numbers = 3 where id = 2").await;
     assert_eq!(bench.limit(4), Some(10));
     assert!(bench.refresh.shared.stats.failures.load(Ordering::Relaxed) > 0);
 
     bench.by_hand("alter table elsewhere rename to licenses").await;
-    bench.by_hand("update licenses set suspended = 1 where id = 1").await;
+    bench.by_hand("update licenses set suspended = true where id = 1").await;
 
     assert_eq!((bench.limit(2), bench.limit(4)), (Some(0), Some(3)));
 }
 
-#[tokio::test]
-async fn a_number_that_came_before_its_owner_counts_once_the_owner_is_there() {
-    let mut bench = Bench::new().await;
+async fn a_number_that_came_before_its_owner_counts_once_the_owner_is_there(base: Base) {
+    let mut bench = Bench::new(base).await;
     bench.by_hand("insert into numbers (aor, group_id) values ('sip:9@e.com', 9)").await;
     assert_eq!(bench.owner("sip:9@e.com"), None);
 
@@ -186,16 +194,17 @@ async fn a_number_that_came_before_its_owner_counts_once_the_owner_is_there() {
     assert_eq!(bench.refresh.mirror.world.tree.created(Holder::Group(GroupId(9))).total(), 1);
 }
 
-#[tokio::test]
-async fn whatever_is_written_what_is_kept_is_what_is_stored() {
-    let mut bench = Bench::new().await;
+async fn whatever_is_written_what_is_kept_is_what_is_stored(base: Base) {
+    let mut bench = Bench::new(base).await;
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    for round in 0..400 {
+    let postgres = bench.base.is_postgres();
+    for round in 0..if postgres { 100 } else { 400 } {
         // Torn once, a tree is built anew each time: start whole again.
         if round % 10 == 0 {
-            bench = Bench::new().await;
+            bench = Bench::new(bench.base.another().await).await;
         }
-        let sql: Vec<String> = (0..=dice.roll(2)).map(|_| random_edit(&mut dice)).collect();
+        let sql: Vec<String> =
+            (0..=dice.roll(2)).map(|_| random_edit(&mut dice, postgres)).collect();
         let sql = sql.join(";\n");
 
         bench.by_hand(&sql).await;
@@ -218,19 +227,20 @@ impl Dice {
     }
 }
 
-fn random_edit(dice: &mut Dice) -> String {
+fn random_edit(dice: &mut Dice, plain: bool) -> String {
     let group = 2 + dice.roll(6);
     let parent = 1 + dice.roll(7);
     let (one, two, id) = (dice.roll(5), dice.roll(5), 1 + dice.roll(8));
     let or = ["", "or replace", "or ignore"][usize::try_from(dice.roll(3)).unwrap()];
+    let or = if plain { "" } else { or };
     match dice.roll(16) {
         0 => format!(
             "insert {or} into groups (id, parent_id, name, restricted) values ({group}, {parent}, 'n{one}', {})",
-            dice.roll(2)
+            dice.roll(2) == 1
         ),
         1 => format!("update {or} groups set parent_id = {parent} where id = {group}"),
         2 => format!(
-            "update {or} groups set name = 'n{one}', restricted = 1 - restricted where id = {group}"
+            "update {or} groups set name = 'n{one}', restricted = not restricted where id = {group}"
         ),
         3 => format!("delete from groups where id = {group}"),
         4 => format!("insert {or} into users (id, name) values ({one}, 'u{two}')"),
@@ -262,8 +272,8 @@ fn random_edit(dice: &mut Dice) -> String {
 
 #[tokio::test]
 async fn a_file_that_was_replaced_is_no_fresh_tree() {
-    let mut bench = Bench::new().await;
-    let path = bench.store.path().to_owned();
+    let mut bench = Bench::new(Base::sqlite()).await;
+    let path = bench.base.file();
     std::fs::copy(&path, path.with_extension("copy")).unwrap();
     std::fs::rename(path.with_extension("copy"), &path).unwrap();
 
@@ -273,16 +283,15 @@ async fn a_file_that_was_replaced_is_no_fresh_tree() {
     assert_eq!(bench.limit(4), Some(10));
 }
 
-#[tokio::test]
-async fn a_running_refresh_has_an_edit_in_force_within_a_second() {
-    let mut bench = Bench::new().await;
+async fn a_running_refresh_has_an_edit_in_force_within_a_second(base: Base) {
+    let mut bench = Bench::new(base).await;
     let (_stop, stopped) = oneshot::channel::<()>();
     let run = bench.refresh.run(async { drop(stopped.await) });
     let task = tokio::spawn(run);
 
     for limit in [3, 9, 4] {
         let edit = format!("update licenses set sip_numbers = {limit} where id = 2");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(edit)).execute(&mut bench.hand).await.unwrap();
+        bench.hand.run(&edit).await;
         let began = std::time::Instant::now();
         let in_force = || {
             let view = bench.quota.gate(Holder::Group(GroupId(4)), bench.clock.now());
@@ -296,9 +305,8 @@ async fn a_running_refresh_has_an_edit_in_force_within_a_second() {
     task.abort();
 }
 
-#[tokio::test]
-async fn a_seat_goes_in_the_second_in_which_its_license_ends() {
-    let mut bench = Bench::new().await;
+async fn a_seat_goes_in_the_second_in_which_its_license_ends(base: Base) {
+    let mut bench = Bench::new(base).await;
     let end = bench.clock.now().moment().0 + 2;
     bench.by_hand(&format!("update licenses set valid_until = {end} where id = 2")).await;
     let aor = "sip:1@c.com";

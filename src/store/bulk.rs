@@ -3,7 +3,7 @@
 use crate::license::{Claim, Group, Holder, License, NumberId, NumberKind, User};
 
 use super::sql::Conn;
-use super::{Findings, Result, Store, feed, packed, rows};
+use super::{Findings, Position, Result, Store, feed, packed, rows};
 
 /// A created number as it passes by; a million of them are not kept here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct NumberRow<'a> {
 #[derive(Debug, Default)]
 pub struct Everything {
     /// Changes after this one are not in it.
-    pub position: i64,
+    pub position: Position,
     pub groups: Vec<Group>,
     pub users: Vec<User>,
     pub licenses: Vec<License>,

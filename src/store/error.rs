@@ -64,7 +64,16 @@ impl From<sqlx::Error> for Error {
             Some(fault) if fault.is_foreign_key_violation() => {
                 Self::Invalid("something else still refers to it, or it refers to nothing".into())
             }
+            Some(fault) if is_unstorable(fault) => {
+                Self::Invalid(format!("not a value that can be stored ({})", fault.message()))
+            }
             _ => Self::Database(error),
         }
     }
+}
+
+/// PostgreSQL's class of faults of a value: too large, not text.
+fn is_unstorable(fault: &dyn sqlx::error::DatabaseError) -> bool {
+    fault.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some()
+        && fault.code().is_some_and(|code| code.starts_with("22"))
 }

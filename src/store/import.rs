@@ -151,7 +151,7 @@ impl Store {
         let mut change = Change::AddNumbers(piece);
         let mut writing = self.writing().await?;
         let ids = give_ids(writing.conn(), &mut change).await?;
-        checked(writing.conn(), self.zone, &change, terms).await?;
+        checked(self, writing.conn(), &change, terms).await?;
         if ends {
             forget(writing.conn(), import.id).await?;
         } else {
@@ -180,13 +180,27 @@ async fn note(
         .bind(i64::try_from(written).unwrap_or(i64::MAX))
         .one(conn)
         .await?;
-    sql("insert into import_pieces (import_id, first_id, last_id) values (?, ?, ?)")
-        .bind(id)
-        .bind(ids.first().copied())
-        .bind(ids.last().copied())
-        .execute(conn)
-        .await?;
+    for (first, last) in runs(ids) {
+        sql("insert into import_pieces (import_id, first_id, last_id) values (?, ?, ?)")
+            .bind(id)
+            .bind(first)
+            .bind(last)
+            .execute(conn)
+            .await?;
+    }
     Ok(id)
+}
+
+/// Ids in order as runs without a gap: another writer may have been given one between.
+fn runs(ids: &[i64]) -> Vec<(i64, i64)> {
+    let mut runs: Vec<(i64, i64)> = Vec::new();
+    for id in ids {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == *id => *last = *id,
+            _ => runs.push((*id, *id)),
+        }
+    }
+    runs
 }
 
 /// Whether there was such an import.
@@ -213,4 +227,15 @@ fn digest(numbers: &[Number]) -> Vec<u8> {
         }
     }
     hash.finalize().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_begins_another_run() {
+        assert_eq!(runs(&[4, 5, 6, 9, 11, 12]), [(4, 6), (9, 9), (11, 12)]);
+        assert!(runs(&[]).is_empty());
+    }
 }

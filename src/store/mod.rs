@@ -2,6 +2,7 @@
 //! types of `license` and back, checks each write inside its own transaction and tells readers which
 //! keys changed. It knows neither SIP nor gates; time comes in as an argument.
 
+mod at_hand;
 mod bulk;
 mod check;
 mod claim;
@@ -13,15 +14,19 @@ mod open;
 mod packed;
 mod persist;
 mod pool;
+mod position;
 mod read;
 mod records;
 mod rows;
 mod seats;
 mod secrets;
 mod sql;
+mod step;
+mod transfer;
 mod tree;
 mod write;
 
+pub use at_hand::{Keeper, Known};
 pub use bulk::{Everything, NumberRow};
 pub use claim::Claim;
 pub use error::{Error, Result};
@@ -29,12 +34,19 @@ pub use feed::{Changed, Feed, Key};
 pub use import::{Import, Imported};
 pub use mail::{MailRow, MailState, NewMails, Outcome, SEND_LEASE_SECS, Series, TemplateRow};
 pub use open::Store;
+pub use position::{Mark, Position};
 pub use read::Records;
 pub use rows::Findings;
 pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
 pub use secrets::Secret;
+pub use step::Step;
+pub use transfer::Copied;
 pub use tree::{CreatedByOwner, placed_user};
 pub use write::{Author, Terms, Written};
 
+/// A database for one test.
+#[cfg(test)]
+#[path = "../../tests/base/mod.rs"]
+pub(crate) mod base;
 #[cfg(test)]
 mod tests;

@@ -42,7 +42,8 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn flag(&mut self) -> bool {
-        self.int() != 0
+        // PostgreSQL writes truth as a letter.
+        matches!(self.text(), "1" | "t")
     }
 
     /// The next column as the parts that U+001D parts.

@@ -1,71 +1,95 @@
 //! A change that was accepted, as rows.
 
 use crate::license::distribution::Change;
-use crate::license::{Group, License, LicenseId, World};
+use crate::license::{Group, Holder, License, LicenseId, World};
 
 use super::records::{
-    delete, delete_group, delete_user, next_id, put_claim, put_group, put_license, put_numbers,
-    put_user,
+    delete, delete_group, delete_user, new_ids, next_id, put_claim, put_group, put_license,
+    put_numbers, put_user,
 };
 use super::sql::{Conn, sql};
 use super::{Error, Result};
 
+/// The tables whose records are known by an id.
+const NUMBERED: [&str; 5] = ["groups", "users", "licenses", "numbers", "claims"];
+
 /// Gives every new record of the change (id 0) the id that it will have; these come back in order.
 pub(super) async fn give_ids(conn: &mut Conn, change: &mut Change) -> Result<Vec<i64>> {
-    let mut ids = Ids {
-        groups: next_id(conn, "groups").await?,
-        users: next_id(conn, "users").await?,
-        licenses: next_id(conn, "licenses").await?,
-        numbers: next_id(conn, "numbers").await?,
-        claims: next_id(conn, "claims").await?,
-        given: Vec::new(),
-    };
-    ids.give(change);
-    Ok(ids.given)
-}
-
-struct Ids {
-    groups: i64,
-    users: i64,
-    licenses: i64,
-    numbers: i64,
-    claims: i64,
-    given: Vec<i64>,
-}
-
-impl Ids {
-    fn give(&mut self, change: &mut Change) {
-        let given = &mut self.given;
-        let mut next = |id: &mut i64, next: &mut i64| {
-            if *id == 0 {
-                *id = *next;
-                *next += 1;
-                given.push(*id);
-            }
-        };
-        match change {
-            Change::AddGroup { group, licenses } | Change::EditGroup { group, licenses } => {
-                next(&mut group.id.0, &mut self.groups);
-                for license in licenses {
-                    license.holder = crate::license::Holder::Group(group.id);
-                    next(&mut license.id.0, &mut self.licenses);
-                }
-            }
-            Change::AddUser { user, licenses } => {
-                next(&mut user.id.0, &mut self.users);
-                for license in licenses {
-                    license.holder = crate::license::Holder::User(user.id);
-                    next(&mut license.id.0, &mut self.licenses);
-                }
-            }
-            Change::AddLicense(license) => next(&mut license.id.0, &mut self.licenses),
-            Change::AddNumbers(numbers) => {
-                numbers.iter_mut().for_each(|number| next(&mut number.id.0, &mut self.numbers));
-            }
-            Change::AddClaim(claim) => next(&mut claim.id.0, &mut self.claims),
-            Change::All(changes) => changes.iter_mut().for_each(|change| self.give(change)),
-            _ => {}
+    let mut ids = [const { Vec::new() }; NUMBERED.len()];
+    for ((table, count), ids) in NUMBERED.iter().zip(count_new(change)).zip(&mut ids) {
+        if count > 0 {
+            *ids = new_ids(conn, table, count).await?;
         }
+    }
+    Ok(give(change, ids.map(Vec::into_iter)))
+}
+
+/// The same with ids that nobody has, and that nobody is kept from taking.
+pub(super) async fn lend_ids(conn: &mut Conn, change: &mut Change) -> Result<()> {
+    let mut ids = [const { 0..0 }; NUMBERED.len()];
+    for ((table, count), ids) in NUMBERED.iter().zip(count_new(change)).zip(&mut ids) {
+        if count > 0 {
+            *ids = next_id(conn, table).await?..i64::MAX;
+        }
+    }
+    give(change, ids);
+    Ok(())
+}
+
+/// How many new records there are of each table.
+fn count_new(change: &mut Change) -> [i64; NUMBERED.len()] {
+    let mut counts = [0; NUMBERED.len()];
+    each_id(change, &mut |table, id| {
+        if let Some(count) = counts.get_mut(table).filter(|_| *id == 0) {
+            *count += 1;
+        }
+    });
+    counts
+}
+
+fn give(change: &mut Change, mut ids: [impl Iterator<Item = i64>; NUMBERED.len()]) -> Vec<i64> {
+    let mut given = Vec::new();
+    each_id(change, &mut |table, id| {
+        if *id == 0
+            && let Some(next) = ids.get_mut(table).and_then(Iterator::next)
+        {
+            *id = next;
+            given.push(next);
+        }
+    });
+    given
+}
+
+/// Shows the id of every record that may be new, with the place of its table in [`NUMBERED`]; then
+/// the licenses of a new holder take over its id.
+fn each_id(change: &mut Change, visit: &mut dyn FnMut(usize, &mut i64)) {
+    const GROUPS: usize = 0;
+    const USERS: usize = 1;
+    const LICENSES: usize = 2;
+    const NUMBERS: usize = 3;
+    const CLAIMS: usize = 4;
+    match change {
+        Change::AddGroup { group, licenses } | Change::EditGroup { group, licenses } => {
+            visit(GROUPS, &mut group.id.0);
+            for license in licenses {
+                license.holder = Holder::Group(group.id);
+                visit(LICENSES, &mut license.id.0);
+            }
+        }
+        Change::AddUser { user, licenses } => {
+            visit(USERS, &mut user.id.0);
+            for license in licenses {
+                license.holder = Holder::User(user.id);
+                visit(LICENSES, &mut license.id.0);
+            }
+        }
+        Change::AddLicense(license) => visit(LICENSES, &mut license.id.0),
+        Change::AddNumbers(numbers) => {
+            numbers.iter_mut().for_each(|number| visit(NUMBERS, &mut number.id.0));
+        }
+        Change::AddClaim(claim) => visit(CLAIMS, &mut claim.id.0),
+        Change::All(changes) => changes.iter_mut().for_each(|change| each_id(change, visit)),
+        _ => {}
     }
 }
 

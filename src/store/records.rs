@@ -4,19 +4,36 @@
 use crate::license::{Claim, ClaimRule, Group, GroupId, License, Moment, Number, User, UserId};
 
 use super::rows::{features_text, holder_columns};
-use super::sql::{Conn, sql};
+use super::sql::{Conn, Dialect, sql};
 use super::{Error, Result};
 
 /// Rows of one statement.
 const ROWS_AT_ONCE: usize = 500;
 
-/// The id that the next new row of `table` gets; ids of removed rows are not given again, and even
-/// where somebody emptied the sequence no row that is there is written over.
+/// Takes ids for `count` new rows of `table`; ids of removed rows are not given again.
+pub(super) async fn new_ids(conn: &mut Conn, table: &'static str, count: i64) -> Result<Vec<i64>> {
+    if conn.dialect() == Dialect::Sqlite {
+        let next = next_id(conn, table).await?;
+        return Ok((next..next + count).collect());
+    }
+    // From the sequence, or a person who inserts at this moment could be given the same.
+    let ids = sql(format!(
+        "select nextval(pg_get_serial_sequence('{table}', 'id')) from generate_series(1, ?)"
+    ));
+    let ids: Vec<(i64,)> = ids.bind(count).all(conn).await?;
+    Ok(ids.into_iter().map(|(id,)| id).collect())
+}
+
+/// An id above all that were given; even where somebody emptied the sequence no row that is there is
+/// written over.
 pub(super) async fn next_id(conn: &mut Conn, table: &'static str) -> Result<i64> {
+    let given = match conn.dialect() {
+        Dialect::Sqlite => format!("select seq as id from sqlite_sequence where name = '{table}'"),
+        Dialect::Postgres => "select 0 as id".to_owned(),
+    };
     let (given,): (i64,) = sql(format!(
         "select coalesce(max(id), 0) from (
-            select seq as id from sqlite_sequence where name = '{table}'
-            union all select max(id) from {table}) as given"
+            {given} union all select max(id) from {table}) as given"
     ))
     .one(conn)
     .await?;

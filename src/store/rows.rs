@@ -12,26 +12,28 @@ use super::packed::{Fields, Packed};
 
 pub(super) const GROUPS: Packed = Packed {
     table: "groups",
-    columns: "id, coalesce(parent_id, ''), name, kind, restricted, hand_out, coalesce(time_zone, ''), monitor,
-        coalesce((select group_concat(email, char(29)) from group_admin_emails where group_id = groups.id), '')",
+    columns: "id, coalesce(cast(parent_id as text), ''), name, kind, restricted, hand_out, coalesce(time_zone, ''), monitor,
+        coalesce((select string_agg(email, '\u{1d}' order by email)
+            from group_admin_emails where group_id = groups.id), '')",
 };
 
 pub(super) const USERS: Packed = Packed {
     table: "users",
     columns: "id, name, coalesce(email, ''),
-        coalesce((select group_concat(group_id, char(29)) from memberships where user_id = users.id), '')",
+        coalesce((select string_agg(cast(group_id as text), '\u{1d}' order by group_id)
+            from memberships where user_id = users.id), '')",
 };
 
 pub(super) const LICENSES: Packed = Packed {
     table: "licenses",
     columns:
-        "id, coalesce(group_id, ''), coalesce(user_id, ''), license_type, sip_numbers, mobile_apps,
-        features, coalesce(valid_from, ''), coalesce(valid_until, ''), suspended",
+        "id, coalesce(cast(group_id as text), ''), coalesce(cast(user_id as text), ''), license_type, sip_numbers, mobile_apps,
+        features, coalesce(cast(valid_from as text), ''), coalesce(cast(valid_until as text), ''), suspended",
 };
 
 pub(super) const NUMBERS: Packed = Packed {
     table: "numbers",
-    columns: "id, coalesce(group_id, ''), coalesce(user_id, ''), kind, aor, coalesce(password, '')",
+    columns: "id, coalesce(cast(group_id as text), ''), coalesce(cast(user_id as text), ''), kind, aor, coalesce(password, '')",
 };
 
 pub(super) const CLAIMS: Packed = Packed {

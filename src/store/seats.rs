@@ -1,14 +1,14 @@
-//! The file of seats and bindings, beside the database of record. What belongs to one number is
+//! Seats and bindings, beside the database of record. What belongs to one number is
 //! written whole, so a batch is a set of numbers, not a list of events.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::time::SystemTime;
 
-use super::Result;
-use super::open::open_seats;
+use super::open::Place;
 use super::packed::Fields;
 use super::pool::Pool;
 use super::sql::{Conn, sql};
+use super::{Result, Store};
 
 /// Rows of one statement: in hundreds a row costs a tenth of what it costs alone.
 const ROWS_AT_ONCE: usize = 200;
@@ -45,7 +45,7 @@ pub struct Batch {
     pub bindings: Vec<BindingRow>,
 }
 
-/// The file of seats.
+/// Where seats and bindings are kept.
 pub struct SeatStore {
     pool: Pool,
 }
@@ -58,14 +58,19 @@ impl Batch {
 }
 
 impl SeatStore {
-    /// Opens the file at `path` (see [`super::Store::seats_path`]), created on first use.
-    pub async fn open(path: &Path) -> Result<Self> {
-        Ok(Self { pool: open_seats(path).await? })
+    /// Opens the seats of a database: on SQLite a file beside it, created on first use; on PostgreSQL
+    /// tables of the same database.
+    pub async fn open(store: &Store) -> Result<Self> {
+        let pool = match &store.place {
+            Place::File(file) => file.open_seats().await?,
+            Place::Server { .. } => store.pool.clone(),
+        };
+        Ok(Self { pool })
     }
 
     /// Writes a batch in one transaction; when this returns it survives a power cut.
     pub async fn write(&self, batch: &Batch) -> Result<()> {
-        let mut tx = self.pool.writing().await?;
+        let mut tx = self.pool.begin().await?;
         // Rows that stay are written over: half the work of removing them first.
         let stay: HashSet<&str> = batch.seats.iter().map(|row| &*row.number).collect();
         let gone = batch.seats_of.iter().filter(|number| !stay.contains(&***number));
@@ -153,6 +158,22 @@ impl SeatStore {
     }
 }
 
+impl Store {
+    /// Whether a daemon has ever kept seats here.
+    pub fn has_seats(&self) -> bool {
+        match &self.place {
+            Place::File(file) => file.seats_path().exists(),
+            Place::Server { .. } => true,
+        }
+    }
+
+    /// When the seats were last written, where that is known.
+    pub fn seats_written_at(&self) -> Option<SystemTime> {
+        let Place::File(file) = &self.place else { return None };
+        std::fs::metadata(file.seats_path()).and_then(|file| file.modified()).ok()
+    }
+}
+
 async fn forget(
     conn: &mut Conn,
     text: &'static str,
@@ -169,6 +190,7 @@ async fn forget(
 
 #[cfg(test)]
 mod tests {
+    use super::super::base::{Base, on_both};
     use super::*;
 
     fn seat(number: &str, version: i64) -> SeatRow {
@@ -182,11 +204,10 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn seats_survive_reopening_and_are_replaced_by_number() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.seats.db");
-        let store = SeatStore::open(&path).await.unwrap();
+    on_both!(seats_survive_reopening_and_are_replaced_by_number);
+
+    async fn seats_survive_reopening_and_are_replaced_by_number(base: Base) {
+        let store = SeatStore::open(&base.store().await).await.unwrap();
         let first = Batch {
             seats_of: vec!["sip:1@e.com".into(), "sip:2@e.com".into()],
             seats: vec![seat("sip:1@e.com", 1), seat("sip:2@e.com", 1)],
@@ -210,7 +231,7 @@ mod tests {
             .unwrap();
         drop(store);
 
-        let store = SeatStore::open(&path).await.unwrap();
+        let store = SeatStore::open(&base.store().await).await.unwrap();
         let seats = store.seats().await.unwrap();
         assert_eq!(seats, [seat("sip:1@e.com", 2), seat("sip:2@e.com", 1)]);
         assert_eq!(store.bindings().await.unwrap(), first.bindings);

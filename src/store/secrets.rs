@@ -72,7 +72,8 @@ impl Store {
         .bind(value)
         .execute(writing.conn())
         .await?;
-        writing.commit().await
+        writing.commit().await?;
+        Ok(())
     }
 }
 

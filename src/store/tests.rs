@@ -1,7 +1,6 @@
 //! Writes and reads together.
 
-use std::path::Path;
-
+use super::base::{Base, on_both};
 use super::*;
 use crate::license::{
     Feature, FeatureSet, Group, GroupId, Holder, License, LicenseId, Moment, SERVER, User, UserId,
@@ -26,14 +25,16 @@ fn group(name: &str, parent: GroupId) -> Group {
     }
 }
 
-async fn store(folder: &Path) -> Store {
-    Store::open("sqlite:a.db", folder).await.unwrap()
-}
+on_both!(
+    records_come_back_as_they_were_written,
+    nonsense_is_not_stored,
+    a_removed_group_takes_its_subtree_but_not_users_who_are_elsewhere,
+    ids_are_never_given_again,
+    a_group_moves_by_its_parent_and_keeps_the_rest,
+);
 
-#[tokio::test]
-async fn records_come_back_as_they_were_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
+async fn records_come_back_as_they_were_written(base: Base) {
+    let store = base.store().await;
 
     let top = store.add_group(group("A", SERVER), now()).await.unwrap().id;
     let user = User { id: UserId(0), name: "u".into(), email: None, groups: vec![top] };
@@ -74,10 +75,8 @@ fn license(holder: Holder, sip_numbers: u32) -> License {
     }
 }
 
-#[tokio::test]
-async fn nonsense_is_not_stored() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
+async fn nonsense_is_not_stored(base: Base) {
+    let store = base.store().await;
 
     let slash = store.add_group(group("a/b", SERVER), now()).await;
     let orphan = store.add_group(group("a", GroupId(77)), now()).await;
@@ -96,10 +95,8 @@ async fn nonsense_is_not_stored() {
     assert_eq!(store.read_records().await.unwrap().groups.len(), 2);
 }
 
-#[tokio::test]
-async fn a_removed_group_takes_its_subtree_but_not_users_who_are_elsewhere() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
+async fn a_removed_group_takes_its_subtree_but_not_users_who_are_elsewhere(base: Base) {
+    let store = base.store().await;
     let a = store.add_group(group("A", SERVER), now()).await.unwrap().id;
     let b = store.add_group(group("B", SERVER), now()).await.unwrap().id;
     let below = store.add_group(group("1", a), now()).await.unwrap().id;
@@ -119,25 +116,22 @@ async fn a_removed_group_takes_its_subtree_but_not_users_who_are_elsewhere() {
     assert!(all.licenses.is_empty());
 }
 
-#[tokio::test]
-async fn ids_are_never_given_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
+async fn ids_are_never_given_again(base: Base) {
+    let store = base.store().await;
     let first = store.add_group(group("A", SERVER), now()).await.unwrap().id;
     store.remove_group(first, now()).await.unwrap();
 
     let second = store.add_group(group("A", SERVER), now()).await.unwrap().id;
-    let mut conn = store.conn().await.unwrap();
-    sql::sql("delete from sqlite_sequence").execute(&mut conn).await.unwrap();
+    if !base.is_postgres() {
+        base.hand().await.run("delete from sqlite_sequence").await;
+    }
     let third = store.add_group(group("B", SERVER), now()).await.unwrap().id;
 
     assert!(first < second && second < third);
 }
 
-#[tokio::test]
-async fn a_group_moves_by_its_parent_and_keeps_the_rest() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
+async fn a_group_moves_by_its_parent_and_keeps_the_rest(base: Base) {
+    let store = base.store().await;
     let a = store.add_group(group("A", SERVER), now()).await.unwrap().id;
     let free = Group { restricted: false, ..group("B", SERVER) };
     let b = store.add_group(free.clone(), now()).await.unwrap().id;
@@ -152,4 +146,11 @@ async fn a_group_moves_by_its_parent_and_keeps_the_rest() {
     assert_eq!(store.find_group("B/C").await.unwrap(), a);
     assert_eq!(store.groups(&[a]).await.unwrap(), [Group { id: a, ..group("C", b) }]);
     assert!(matches!(cycle, Err(Error::Refused(_))), "{cycle:?}");
+}
+
+impl Base {
+    /// Opens it as a daemon or a command does.
+    pub(crate) async fn store(&self) -> Store {
+        Store::open(&self.url(), self.folder()).await.unwrap()
+    }
 }

@@ -127,16 +127,16 @@ async fn created_by_owner(conn: &mut Conn) -> Result<CreatedByOwner> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::base::{Base, on_both};
     use super::*;
 
-    #[tokio::test]
-    async fn what_no_tree_holds_is_left_out_and_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open("sqlite:a.db", folder.path()).await.unwrap();
-        let super::super::pool::Pool::Sqlite(pool) = &store.pool;
-        sqlx::raw_sql(
-            "pragma foreign_keys = off;
-             insert into groups (id, parent_id, name) values (2, 1, 'A'), (3, 4, 'B'), (4, 3, 'C'), (5, 2, 'D');
+    on_both!(what_no_tree_holds_is_left_out_and_found);
+
+    async fn what_no_tree_holds_is_left_out_and_found(base: Base) {
+        let store = base.store().await;
+        let mut hand = base.careless_hand().await;
+        hand.run(
+            "insert into groups (id, parent_id, name) values (2, 1, 'A'), (3, 4, 'B'), (4, 3, 'C'), (5, 2, 'D');
              insert into users (id, name) values (1, 'u'), (2, 'v');
              insert into memberships values (1, 5), (1, 99), (2, 99);
              insert into licenses (group_id, sip_numbers) values (5, 3), (99, 3);
@@ -146,9 +146,7 @@ mod tests {
              insert into numbers (aor, user_id) values ('sip:4@e.com', 1);
              insert into claims (group_id, domain) values (5, 'e.com'), (99, 'f.com');",
         )
-        .execute(pool)
-        .await
-        .unwrap();
+        .await;
 
         let (tree, findings) = store.tree(Tz::UTC).await.unwrap();
 

@@ -3,8 +3,6 @@
 
 use std::sync::LazyLock;
 
-use chrono_tz::Tz;
-
 use crate::license::distribution::{self, Change, Warning};
 use crate::license::{
     Claim, ClaimId, Group, GroupId, License, LicenseId, Moment, NoSeats, Number, NumberId, Usage,
@@ -12,9 +10,9 @@ use crate::license::{
 };
 
 use super::packed::{Fields, Packed, Wanted};
-use super::persist::{give_ids, persist};
+use super::persist::{give_ids, lend_ids, persist};
 use super::sql::Conn;
-use super::{Error, Findings, Result, Store, check, packed, rows};
+use super::{Error, Findings, Mark, Result, Store, check, packed, rows};
 
 /// Who writes, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +41,8 @@ pub struct Terms<'a> {
 pub struct Written<Id> {
     pub id: Id,
     pub warnings: Vec<Warning>,
+    /// For whoever waits until a reader has it.
+    pub mark: Mark,
 }
 
 impl Author {
@@ -66,16 +66,16 @@ impl Store {
     pub async fn write(&self, mut change: Change, terms: Terms<'_>) -> Result<Written<Vec<i64>>> {
         let mut writing = self.writing().await?;
         let id = give_ids(writing.conn(), &mut change).await?;
-        let warnings = checked(writing.conn(), self.zone, &change, terms).await?;
-        writing.commit().await?;
-        Ok(Written { id, warnings })
+        let warnings = checked(self, writing.conn(), &change, terms).await?;
+        let mark = writing.commit().await?;
+        Ok(Written { id, warnings, mark })
     }
 
     /// Says what `write` would say, writes nothing and stops no writer.
     pub async fn preview(&self, mut change: Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
         let mut tx = self.reading().await?;
-        give_ids(&mut tx, &mut change).await?;
-        let world = check::world(&mut tx, self.zone, &change).await?;
+        lend_ids(&mut tx, &mut change).await?;
+        let world = check::world(self, &mut tx, &change).await?;
         tx.commit().await?;
         Ok(distribution::check(&world, &change, terms.at, terms.force, terms.usage)?)
     }
@@ -235,8 +235,8 @@ impl Store {
         id: fn(i64) -> Id,
         terms: Terms<'_>,
     ) -> Result<Written<Id>> {
-        let Written { id: given, warnings } = self.write(change, terms).await?;
-        Ok(Written { id: id(given.first().copied().unwrap_or_default()), warnings })
+        let Written { id: given, warnings, mark } = self.write(change, terms).await?;
+        Ok(Written { id: id(given.first().copied().unwrap_or_default()), warnings, mark })
     }
 
     async fn remove(&self, change: Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
@@ -257,20 +257,20 @@ impl Store {
         let wanted = Wanted::Ids("id", vec![key]);
         packed::some(writing.conn(), packed, &wanted, |row| old = read(row, &mut findings)).await?;
         let change = change(old.ok_or_else(|| Error::not_found(what, key))?);
-        let warnings = checked(writing.conn(), self.zone, &change, terms).await?;
-        writing.commit().await?;
-        Ok(Written { id, warnings })
+        let warnings = checked(self, writing.conn(), &change, terms).await?;
+        let mark = writing.commit().await?;
+        Ok(Written { id, warnings, mark })
     }
 }
 
 /// Checks a change and writes it, inside the caller's transaction.
 pub(super) async fn checked(
+    store: &Store,
     conn: &mut Conn,
-    zone: Tz,
     change: &Change,
     terms: Terms<'_>,
 ) -> Result<Vec<Warning>> {
-    let world = check::world(conn, zone, change).await?;
+    let world = check::world(store, conn, change).await?;
     terms.by.viewer.may_write(&world, change)?;
     let warnings = distribution::check(&world, change, terms.at, terms.force, terms.usage)?;
     persist(conn, &world, change).await?;

@@ -7,6 +7,7 @@ mod seats;
 mod shapes;
 mod state;
 mod tree;
+mod wire;
 
 pub use explain::explain;
 pub use license::{license, license_status, licenses};
@@ -17,6 +18,7 @@ pub use shapes::{
 };
 pub use state::state;
 pub use tree::tree;
+pub use wire::{InUse, Occupancy};
 
 use crate::license::{GateStatus, GroupId, Holder, Moment, Tree};
 

@@ -1,20 +1,20 @@
-//! Opening: the file is created and brought up to date before anybody reads it.
+//! SQLite: a file that is created and brought up to date before anybody reads it.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use chrono_tz::Tz;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{Acquire, ConnectOptions, Connection};
-use tokio::sync::Mutex;
 
-use super::pool::Pool;
-use super::{Error, Result};
+use super::super::pool::Pool;
+use super::super::sql::Conn;
+use super::super::{Error, Result};
 
 static LICENSING: Migrator = sqlx::migrate!("src/store/migrations/licensing");
 static SEATS: Migrator = sqlx::migrate!("src/store/migrations/seats");
@@ -22,75 +22,67 @@ static SEATS: Migrator = sqlx::migrate!("src/store/migrations/seats");
 /// Longer than any transaction here: the longest is one piece of an import.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The database of record.
-pub struct Store {
-    pub(super) pool: Pool,
-    pub(super) path: PathBuf,
-    /// Device and inode of the file that the connections are on.
-    file: (u64, u64),
-    /// Writers of this process queue here in order of arrival: SQLite's own lock is not fair, and an
-    /// import would starve the others.
-    pub(super) turn: Mutex<()>,
-    /// For groups that neither have nor inherit one.
-    pub(super) zone: Tz,
+/// The file that the connections are on.
+pub(in crate::store) struct File {
+    pub path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
 }
 
-impl Store {
-    /// Opens `url` (`sqlite:FILE`; a relative file is relative to `base`), creates the file and
-    /// brings its schema up to date.
-    pub async fn open(url: &str, base: &Path) -> Result<Self> {
-        let path = file_of(url, base)?;
-        create(&path)?;
-        let options = options(&path);
-        migrate(&options, &LICENSING).await?;
-        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-        let file = identity(&path)?;
-        let pool = Pool::Sqlite(pool);
-        Ok(Self { pool, path, file, turn: Mutex::new(()), zone: Tz::UTC })
-    }
-
-    /// The same with the time zone of groups that neither have nor inherit one; UTC without this.
-    pub fn with_zone(self, zone: Tz) -> Self {
-        Self { zone, ..self }
+impl File {
+    /// Creates the file where there is none, brings its schema up to date and connects.
+    pub(super) async fn open(path: PathBuf) -> Result<(Pool, Self)> {
+        let pool = connect(&path, &LICENSING, 4).await?;
+        let identity = identity(&path)?;
+        Ok((Pool::Sqlite(pool), Self { path, identity }))
     }
 
     /// Fails where another file stands in the place of the one that was opened (a backup was put
     /// back): what is read here is then nobody's any more.
-    pub fn check_file(&self) -> Result<()> {
-        if identity(&self.path)? == self.file {
+    pub(super) fn check(&self) -> Result<()> {
+        if identity(&self.path)? == self.identity {
             return Ok(());
         }
         let reason = "the file was replaced while it was open; restart to read the new one";
         Err(Error::Url { url: self.path.display().to_string(), reason: reason.into() })
     }
 
-    /// The file of the database.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The file beside it that holds seats and bindings: `admitd.seats.db` for `admitd.db`.
-    pub fn seats_path(&self) -> PathBuf {
+    pub(in crate::store) fn seats_path(&self) -> PathBuf {
         self.path.with_extension("seats.db")
     }
 
-    /// Ends all connections; the files are then whole without their WAL.
-    pub async fn close(&self) {
-        self.pool.close().await;
+    /// Opens the file of seats.
+    pub(in crate::store) async fn open_seats(&self) -> Result<Pool> {
+        Ok(Pool::Sqlite(connect(&self.seats_path(), &SEATS, 1).await?))
     }
 }
 
-/// Opens the file of seats at `path`.
-pub(super) async fn open_seats(path: &Path) -> Result<Pool> {
+/// The schema of a new file, in memory.
+pub(in crate::store) async fn fresh_records() -> Result<Conn> {
+    fresh(&LICENSING).await
+}
+
+/// The schema of a new file of seats, in memory.
+pub(in crate::store) async fn fresh_seats() -> Result<Conn> {
+    fresh(&SEATS).await
+}
+
+async fn fresh(schema: &Migrator) -> Result<Conn> {
+    let mut conn = SqliteConnectOptions::new().in_memory(true).connect().await?;
+    schema.run(&mut conn).await?;
+    Ok(Conn::Sqlite(Box::new(Box::new(conn))))
+}
+
+async fn connect(path: &Path, schema: &Migrator, connections: u32) -> Result<SqlitePool> {
     create(path)?;
     let options = options(path);
-    migrate(&options, &SEATS).await?;
-    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-    Ok(Pool::Sqlite(pool))
+    migrate(&options, schema).await?;
+    Ok(SqlitePoolOptions::new().max_connections(connections).connect_with(options).await?)
 }
 
 /// How every connection is set up. `full`: a commit survives a power cut.
-pub(super) fn options(path: &Path) -> SqliteConnectOptions {
+pub(in crate::store) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
@@ -154,16 +146,14 @@ async fn migrate(options: &SqliteConnectOptions, migrator: &Migrator) -> Result<
     Ok(())
 }
 
-fn file_of(url: &str, base: &Path) -> Result<PathBuf> {
+/// The file that a URL names.
+pub(super) fn file_of(url: &str, base: &Path) -> Result<PathBuf> {
     // A URL of a server holds a password: never shown.
     let shown = url.split_once("://").filter(|_| !url.starts_with("sqlite:"));
     let shown = shown.map_or_else(|| url.to_owned(), |(scheme, _)| format!("{scheme}://…"));
     let fault = |reason: &str| Error::Url { url: shown.clone(), reason: reason.to_owned() };
-    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        return Err(fault("this build keeps its data in SQLite only"));
-    }
     let Some(file) = url.strip_prefix("sqlite:") else {
-        return Err(fault("must start with sqlite:"));
+        return Err(fault("must start with sqlite: or postgres://"));
     };
     let file = file.strip_prefix("//").unwrap_or(file);
     if file.is_empty() || file.starts_with(':') || file.contains('?') {
@@ -175,6 +165,7 @@ fn file_of(url: &str, base: &Path) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Store;
 
     #[test]
     fn a_relative_file_is_relative_to_the_base() {
@@ -183,13 +174,12 @@ mod tests {
         assert_eq!(file_of("sqlite:a.db", base).unwrap(), Path::new("/etc/admitd/a.db"));
         assert_eq!(file_of("sqlite:///var/a.db", base).unwrap(), Path::new("/var/a.db"));
         assert!(file_of("sqlite::memory:", base).is_err());
-        assert!(file_of("postgres://x", base).is_err());
         assert!(file_of("a.db", base).is_err());
     }
 
     #[test]
     fn a_password_is_not_told() {
-        let fault = file_of("postgres://a:secret@127.0.0.1/x", Path::new("")).unwrap_err();
+        let fault = file_of("mysql://a:secret@127.0.0.1/x", Path::new("")).unwrap_err();
 
         assert!(!fault.to_string().contains("secret"), "{fault}");
     }
@@ -208,20 +198,5 @@ mod tests {
         let nowhere = Store::open("sqlite:none/a.db", folder.path()).await;
         assert!(matches!(nowhere, Err(Error::Url { .. })));
         store.close().await;
-    }
-
-    #[tokio::test]
-    async fn two_openers_may_meet_a_new_file() {
-        for _ in 0..20 {
-            let folder = tempfile::tempdir().unwrap();
-
-            let (one, two) = tokio::join!(
-                Store::open("sqlite:a.db", folder.path()),
-                Store::open("sqlite:a.db", folder.path())
-            );
-
-            assert!(one.is_ok() && two.is_ok(), "{:?} {:?}", one.err(), two.err());
-            assert!(folder.path().join("a.db").exists());
-        }
     }
 }
