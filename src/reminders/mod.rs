@@ -1,12 +1,14 @@
 //! Mails before licenses end: which are due is planned from what stands on record, each becomes a row,
 //! and the rows are sent. Time is an argument; the same step runs in the daemon and in a simulated year.
 
+mod desk;
 mod envelope;
 mod letter;
 mod plan;
 mod post;
 mod recipients;
 mod smtp;
+mod standing;
 mod template;
 
 use std::collections::{HashMap, HashSet};
@@ -14,22 +16,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::NaiveTime;
+use tokio_util::sync::CancellationToken;
 
 use crate::config;
-use crate::license::{Moment, Reminder, World};
+use crate::license::{GroupId, Moment, Reminder, World};
 use crate::store::{NewMails, Result, Store};
 
 use plan::{DueDay, Plan, plan};
 use post::{Post, Round};
 
+pub use desk::{TestFault, preview, send_test, set_template, template};
 pub use letter::Variables;
-pub use recipients::{Recipient, Sees, recipients};
-pub use template::{Event, Rendered, TemplateFault, check, render};
+pub use recipients::{Recipient, Sees};
+
+use recipients::recipients;
+pub use standing::{MailShape, Standing, UpcomingMail, mail_shape, standing};
+pub use template::{Event, Rendered, TemplateFault};
 
 /// How often records and queue are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// Looking takes no more than one part in so many of the time.
 const SHARE: u32 = 20;
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long a failing store is left alone.
 const RETRY: Duration = Duration::from_secs(5);
 /// Days that are written together.
@@ -46,12 +54,15 @@ pub struct Reminders {
     worlds: Worlds,
     clock: NaiveTime,
     post: Post,
+    stop: CancellationToken,
     planned: Option<Planned>,
     /// Days that have their mails: not asked again.
     dealt_with: HashSet<DueDay>,
     /// Days for which there was nobody to mail, and when to ask again.
     nobody: HashMap<DueDay, Moment>,
     away_until: Option<Moment>,
+    /// How long the last look took.
+    took: Duration,
 }
 
 /// What the last plan was made from.
@@ -75,24 +86,35 @@ pub struct Step {
 }
 
 impl Reminders {
-    /// Mails leave at `clock` in each group's zone, by the server that `mail` names.
-    pub fn new(store: Arc<Store>, worlds: Worlds, mail: config::Mail, clock: NaiveTime) -> Self {
-        let post = Post::new(Arc::clone(&store), mail);
+    /// Mails leave at `clock` in each group's zone, by the server that `mail` names, and none is begun
+    /// after `stop`.
+    pub fn new(
+        store: Arc<Store>,
+        worlds: Worlds,
+        mail: config::Mail,
+        clock: NaiveTime,
+        stop: CancellationToken,
+    ) -> Self {
+        let post = Post::new(Arc::clone(&store), mail, stop.clone());
         Self {
             store,
             worlds,
             clock,
             post,
+            stop,
             planned: None,
             dealt_with: HashSet::new(),
             nobody: HashMap::new(),
             away_until: None,
+            took: Duration::ZERO,
         }
     }
 
     /// Does all that is due at `now`.
     pub async fn step(&mut self, now: Moment) -> Result<Step> {
+        let began = Instant::now();
         let due = self.look(now).await?;
+        self.took = began.elapsed();
         let made = self.make(due, now).await?;
         let round = self.send(now).await?;
         let Round { sent, failed, skipped, .. } = round;
@@ -160,7 +182,7 @@ impl Reminders {
         Ok(NewMails { series, day, due_at, addresses })
     }
 
-    async fn people(&self, group: crate::license::GroupId) -> Result<Vec<Recipient>> {
+    async fn people(&self, group: GroupId) -> Result<Vec<Recipient>> {
         let Some(planned) = &self.planned else { return Ok(Vec::new()) };
         let tree = &planned.world.tree;
         let reminder = planned.reminders.iter().find(|reminder| reminder.group == group);
@@ -182,33 +204,30 @@ impl Reminders {
     }
 }
 
-/// Runs the reminders until `stop`; a mail that is on its way then is finished. `now` reads the clock.
-pub async fn run(
-    mut reminders: Reminders,
-    now: impl Fn() -> Moment,
-    stop: impl Future<Output = ()>,
-) {
-    tokio::pin!(stop);
-    let mut is_away = false;
-    loop {
-        let began = Instant::now();
-        let pause = match reminders.step(now()).await {
-            Ok(_) => {
-                if std::mem::take(&mut is_away) {
-                    tracing::info!("reminders: the store answers again");
+impl Reminders {
+    /// Does what is due until it is to stop; a mail that is on its way then is finished. `now` reads
+    /// the clock.
+    pub async fn run(mut self, now: impl Fn() -> Moment) {
+        let mut is_away = false;
+        while !self.stop.is_cancelled() {
+            let pause = match self.step(now()).await {
+                Ok(_) => {
+                    if std::mem::take(&mut is_away) {
+                        tracing::info!("reminders: the store answers again");
+                    }
+                    (self.took * SHARE).clamp(LOOK, LONGEST_PAUSE)
                 }
-                LOOK.max(began.elapsed() * SHARE)
-            }
-            Err(fault) => {
-                if !std::mem::replace(&mut is_away, true) {
-                    tracing::error!(%fault, "reminders: the store does not answer");
+                Err(fault) => {
+                    if !std::mem::replace(&mut is_away, true) {
+                        tracing::error!(%fault, "reminders: the store does not answer");
+                    }
+                    RETRY
                 }
-                RETRY
+            };
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
             }
-        };
-        tokio::select! {
-            () = &mut stop => return,
-            () = tokio::time::sleep(pause) => {}
         }
     }
 }

@@ -9,6 +9,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::envelope::{Letter, letter, message_id};
 use super::letter::Variables;
 use super::recipients::recipients;
@@ -29,6 +31,8 @@ pub struct Post {
     mail: config::Mail,
     /// Whose claims are whose.
     name: String,
+    /// No mail is begun after it.
+    stop: CancellationToken,
 }
 
 /// What a round did.
@@ -48,17 +52,17 @@ enum Ready {
 }
 
 impl Post {
-    pub fn new(store: Arc<Store>, mail: config::Mail) -> Self {
+    pub fn new(store: Arc<Store>, mail: config::Mail, stop: CancellationToken) -> Self {
         // A name that no other daemon has, nor this one after a restart.
         let name = format!("{:032x}", u128::from_be_bytes(random()));
-        Self { store, mail, name }
+        Self { store, mail, name, stop }
     }
 
     /// Sends all that is to be sent by `now`; the first time that the server cannot be used is the last.
     pub async fn send_due(&self, world: &dyn Fn() -> Arc<World>, now: Moment) -> Result<Round> {
         let mut round = Round::default();
         let mut session = None;
-        while round.away_until.is_none() {
+        while round.away_until.is_none() && !self.stop.is_cancelled() {
             let mut claimed = self.store.claim_mails(&self.name, now, BATCH).await?.into_iter();
             if claimed.len() == 0 {
                 break;
@@ -73,7 +77,8 @@ impl Post {
                 };
                 let Some(outcome) = outcome else { continue };
                 self.settle(&mail, &outcome, now, &mut round).await?;
-                if let Some(until) = round.away_until {
+                let until = round.away_until.or(self.stop.is_cancelled().then_some(now));
+                if let Some(until) = until {
                     let rest: Vec<i64> = claimed.by_ref().map(|mail| mail.id).collect();
                     self.store.release_mails(&rest, &self.name, until).await?;
                 }

@@ -1,5 +1,6 @@
 //! The command line as clap reads it: commands, flags, and the help that is also the manual page.
 
+mod mail;
 mod owned;
 mod records;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub use mail::{MailCommand, ReminderCommand, TemplateCommand};
 pub use owned::{ClaimCommand, NumberCommand, Owner};
 pub use records::{
     FeatureArg, GroupCommand, GroupFlags, LicenseCommand, LicenseFlags, UserCommand,
@@ -110,6 +112,12 @@ pub enum Command {
         /// The number: sip:101@example.com
         number: String,
     },
+    /// Reminders: mails before the licenses of a group end
+    #[command(subcommand)]
+    Reminder(ReminderCommand),
+    /// Mails: what was sent, how they look, whether they leave
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Create what a file lists
     #[command(subcommand)]
     Import(ImportCommand),

@@ -204,7 +204,8 @@ impl Store {
         .bind(by)
         .execute(writing.conn())
         .await?;
-        writing.commit().await
+        writing.commit().await?;
+        Ok(())
     }
 
     /// Gives mails back that were claimed and not tried.
@@ -220,7 +221,8 @@ impl Store {
             .bind(by);
         release.push(" and id in ").push_list(ids.iter().copied());
         release.execute(writing.conn()).await?;
-        writing.commit().await
+        writing.commit().await?;
+        Ok(())
     }
 
     /// The newest mails first, of a group and all below it or of all; those below the id `before`.

@@ -52,11 +52,12 @@ impl Store {
     ) -> Result<()> {
         let mut writing = self.writing().await?;
         let conn = writing.conn();
-        may_write(conn, self.zone, group, terms).await?;
+        may_write(self, conn, group, terms).await?;
         let before = read(conn, group).await?;
         let after = change(before)?;
         write(conn, &after).await?;
-        writing.commit().await
+        writing.commit().await?;
+        Ok(())
     }
 
     /// Who is what in which of these groups: the roles that make an administrator.
@@ -74,12 +75,7 @@ impl Store {
 }
 
 /// Whoever may change a group's contact data may change its reminder.
-async fn may_write(
-    conn: &mut Conn,
-    zone: chrono_tz::Tz,
-    group: GroupId,
-    terms: Terms<'_>,
-) -> Result<()> {
+async fn may_write(store: &Store, conn: &mut Conn, group: GroupId, terms: Terms<'_>) -> Result<()> {
     let (mut stored, mut findings) = (None, Findings::default());
     let wanted = Wanted::Ids("id", vec![group.0]);
     packed::some(conn, &rows::GROUPS, &wanted, |row| {
@@ -88,7 +84,7 @@ async fn may_write(
     .await?;
     let stored = stored.ok_or_else(|| Error::not_found("group", group))?;
     let change = Change::EditGroup { group: stored, licenses: Vec::new() };
-    let world = check::world(conn, zone, &change).await?;
+    let world = check::world(store, conn, &change).await?;
     Ok(terms.by.viewer.may_write(&world, &change)?)
 }
 

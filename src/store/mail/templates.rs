@@ -48,6 +48,7 @@ impl Store {
         }
         .execute(conn)
         .await?;
-        writing.commit().await
+        writing.commit().await?;
+        Ok(())
     }
 }
