@@ -59,7 +59,11 @@ impl Post {
     }
 
     /// Sends all that is to be sent by `now`; the first time that the server cannot be used is the last.
-    pub async fn send_due(&self, world: &(dyn Fn() -> Arc<World> + Sync), now: Moment) -> Result<Round> {
+    pub async fn send_due(
+        &self,
+        world: &(dyn Fn() -> Arc<World> + Sync),
+        now: Moment,
+    ) -> Result<Round> {
         let mut round = Round::default();
         let mut session = None;
         while round.away_until.is_none() && !self.stop.is_cancelled() {

@@ -1,5 +1,6 @@
 //! The command line as clap reads it: commands, flags, and the help that is also the manual page.
 
+mod audit;
 mod mail;
 mod owned;
 mod records;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub use audit::AuditArgs;
 pub use mail::{MailCommand, ReminderCommand, TemplateCommand};
 pub use owned::{ClaimCommand, NumberCommand, Owner};
 pub use records::{
@@ -118,6 +120,13 @@ pub enum Command {
     /// Mails: what was sent, how they look, whether they leave
     #[command(subcommand)]
     Mail(MailCommand),
+    /// Say what was changed: who, when, from where, before and after; newest first
+    ///
+    /// The times are in the server's zone. Nothing in this record is ever changed or removed.
+    #[command(
+        after_long_help = "Examples:\n  admitd audit 'SmartHome/A Residence' --since 2027-01-01\n  admitd audit --who user:anna --limit 20 --json\n  admitd audit --csv > changes.csv"
+    )]
+    Audit(AuditArgs),
     /// Create what a file lists
     #[command(subcommand)]
     Import(ImportCommand),

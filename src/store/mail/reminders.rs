@@ -1,12 +1,12 @@
 //! Reminders: set and switched off by whoever administers the group, its own administrators included.
 
-use crate::license::distribution::Change;
-use crate::license::wording::email_fault;
-use crate::license::{GroupId, LONGEST_AHEAD, Reminder, Role, UserId};
+use serde_json::json;
 
-use crate::store::packed::{self, Wanted};
+use crate::license::wording::email_fault;
+use crate::license::{GroupId, Holder, LONGEST_AHEAD, Reminder, Role, Tree, UserId};
+use crate::store::audit::{self, Entry};
 use crate::store::sql::{Conn, sql};
-use crate::store::{Error, Findings, Result, Store, Terms, check, rows};
+use crate::store::{Error, Result, Store, Terms, tree};
 
 /// Partners of one group, at most.
 const MOST_ALSO: usize = 50;
@@ -52,10 +52,14 @@ impl Store {
     ) -> Result<()> {
         let mut writing = self.writing().await?;
         let conn = writing.conn();
-        may_write(self, conn, group, terms).await?;
+        let tree = administered(self, conn, group, terms).await?;
         let before = read(conn, group).await?;
-        let after = change(before)?;
-        write(conn, &after).await?;
+        let after = change(before.clone())?;
+        if before.as_ref() != Some(&after) {
+            write(conn, &after).await?;
+            let entry = entry(&tree, before.as_ref(), &after);
+            audit::record(conn, terms.made(), &[entry]).await?;
+        }
         writing.commit().await?;
         Ok(())
     }
@@ -74,18 +78,40 @@ impl Store {
     }
 }
 
-/// Whoever may change a group's contact data may change its reminder.
-async fn may_write(store: &Store, conn: &mut Conn, group: GroupId, terms: Terms<'_>) -> Result<()> {
-    let (mut stored, mut findings) = (None, Findings::default());
-    let wanted = Wanted::Ids("id", vec![group.0]);
-    packed::some(conn, &rows::GROUPS, &wanted, |row| {
-        stored = Some(rows::group(row, &mut findings));
-    })
-    .await?;
-    let stored = stored.ok_or_else(|| Error::not_found("group", group))?;
-    let change = Change::EditGroup { group: stored, licenses: Vec::new() };
-    let world = check::world(store, conn, &change).await?;
-    Ok(terms.by.viewer.may_write(&world, &change)?)
+/// The tree, for whoever administers the group: its own administrators may change its reminder.
+async fn administered(
+    store: &Store,
+    conn: &mut Conn,
+    group: GroupId,
+    terms: Terms<'_>,
+) -> Result<Tree> {
+    let tree = match store.at_hand(conn).await? {
+        Some(world) => world.tree,
+        None => tree::load(conn, store.zone).await?.0,
+    };
+    terms.by.viewer.may_administer(&tree, group)?;
+    if !tree.contains(Holder::Group(group)) {
+        return Err(Error::not_found("group", group));
+    }
+    Ok(tree)
+}
+
+fn entry(tree: &Tree, before: Option<&Reminder>, after: &Reminder) -> Entry {
+    let holder = Holder::Group(after.group);
+    let side = |reminder: &Reminder| {
+        json!({
+            "group": audit::reference(tree, holder),
+            "enabled": reminder.enabled,
+            "days": reminder.days,
+            "every": reminder.every.name(),
+            "also": reminder.also,
+            "users": reminder.users,
+        })
+    };
+    let name = tree.group(after.group).map(|group| group.name.clone()).unwrap_or_default();
+    let action = if before.is_some() { "edit" } else { "add" };
+    let sides = (before.map(side), Some(side(after)));
+    Entry::new(action, "reminder", after.group.0, name, sides, tree.ancestry(holder))
 }
 
 async fn read(conn: &mut Conn, group: GroupId) -> Result<Option<Reminder>> {
