@@ -101,7 +101,7 @@ impl Store {
                 return if gone { Ok(()) } else { Err(Error::not_found("import", id)) };
             };
             let numbers = numbers_between(writing.conn(), first, last).await?;
-            checked(writing.conn(), self.zone, &Change::RemoveNumbers(numbers), terms).await?;
+            checked(self, writing.conn(), &Change::RemoveNumbers(numbers), terms).await?;
             sql("delete from import_pieces where import_id = ? and first_id = ?")
                 .bind(id)
                 .bind(first)
