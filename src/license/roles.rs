@@ -74,6 +74,18 @@ impl Viewer {
         }
     }
 
+    /// The groups that they administer: what happened under them is theirs to read. Whoever
+    /// administers none may not.
+    pub fn administers(&self) -> Result<Vec<GroupId>, Denial> {
+        let administers = |role| {
+            use Role::{CompanyAdministrator, ServerAdministrator, SiteAdministrator};
+            matches!(role, ServerAdministrator | CompanyAdministrator | SiteAdministrator)
+        };
+        let own = self.assignments.iter().filter(|one| administers(one.role));
+        let own: Vec<GroupId> = own.map(|one| one.group).collect();
+        if own.is_empty() { Err(Denial::Forbidden) } else { Ok(own) }
+    }
+
     /// Whether they may write this.
     pub fn may_write(&self, _world: &World, _change: &Change) -> Result<(), Denial> {
         if self.is_server() { Ok(()) } else { Err(Denial::Forbidden) }
