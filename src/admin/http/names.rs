@@ -79,7 +79,7 @@ mod tests {
             tree.upsert_group(group(id, parent, name));
         }
         let own = Assignment { role: Role::SiteAdministrator, group: GroupId(3) };
-        let site = Viewer { user: None, assignments: vec![own] };
+        let site = Viewer { assignments: vec![own], ..Viewer::default() };
 
         assert_eq!(path(&tree, &site, GroupId(4)), "A/B");
         assert_eq!(path(&tree, &Viewer::server(), GroupId(4)), "Root/A/B");

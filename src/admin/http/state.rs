@@ -36,5 +36,5 @@ async fn of_user(
 
 /// The state of a holder as its reader may know it.
 pub(super) fn of(api: &Api, world: &World, _viewer: &Viewer, holder: Holder) -> view::State {
-    view::state(&world.tree, holder, api.live.now(), &api.live.tally())
+    view::state(&world.tree, holder, api.live.now(), &api.live.occupancy(world, holder))
 }
