@@ -5,7 +5,7 @@ mod site;
 use std::sync::Arc;
 
 use admitd::admin::control::{Answers, Control, Unanswered};
-use admitd::store::{Batch, SeatRow as SeatOnDisk, SeatStore};
+use admitd::store::{Batch, SeatRow as SeatOnDisk, SeatStore, Store};
 use admitd::view::{Explain, Freed, SeatKind, SeatRow, SeatState, State, TreeNode};
 use serde_json::{Value, json};
 
@@ -392,7 +392,8 @@ async fn without_a_daemon_the_seats_on_disk_are_listed_counted_and_freed() {
         seats: vec![call("1", now_ms + 600_000), call("2", now_ms - 500)],
         ..Batch::default()
     };
-    let file = SeatStore::open(&site.path().join("a.seats.db")).await.unwrap();
+    let store = Store::open("sqlite:a.db", site.path()).await.unwrap();
+    let file = SeatStore::open(&store).await.unwrap();
     file.write(&batch).await.unwrap();
     drop(file);
 

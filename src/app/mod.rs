@@ -185,6 +185,8 @@ async fn open(
         hand_out.clone(),
     )
     .await?;
+    let kept = refresh.shared();
+    store.begin_from(Arc::new(move || kept.known()));
     let registrar = config.upstream.is_none().then(|| Arc::new(parts::registrar(config)));
     let kept = registrar.as_ref().map(|registrar| {
         let kept = KeptBindings { registrar: Arc::clone(registrar), clock };

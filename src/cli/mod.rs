@@ -12,6 +12,7 @@ mod group;
 mod import;
 mod license;
 mod live;
+mod migrate;
 mod number;
 mod offline;
 mod paint;
@@ -51,6 +52,10 @@ pub fn main(run: impl FnOnce(Config, bool) -> ExitCode) -> ExitCode {
                 Err(report) => print::answer(check::faults(&report), json),
             };
         }
+        Command::Migrate { from, to } => {
+            let answer = on_runtime(migrate::run(&from, &to));
+            return print::answer(answer, json);
+        }
         Command::Check => return print::answer(check::run(cli.config.as_deref()), json),
         Command::Completion { shell } => {
             let mut out = Vec::new();
@@ -77,14 +82,18 @@ pub fn drawn(tree: &TreeNode) -> String {
 }
 
 fn perform(config: Config, command: Command, force: bool) -> Result<Shown, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(error.to_string()))?;
-    runtime.block_on(async {
+    on_runtime(async {
         let desk = Desk::open(config, Paint::of_stdout(), force).await?;
         dispatch(&desk, command).await
     })
+}
+
+fn on_runtime(work: impl Future<Output = Result<Shown, Failure>>) -> Result<Shown, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(error.to_string()))?
+        .block_on(work)
 }
 
 async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
@@ -100,8 +109,10 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
         Command::State { path } => live::state(desk, path).await,
         Command::Seats { path, command } => live::seats(desk, path, command).await,
         Command::Explain { number } => live::explain(desk, &number).await,
-        Command::Run { .. } | Command::Check | Command::Completion { .. } | Command::Man => {
-            Err(Failure::new("this command needs no database"))
-        }
+        Command::Run { .. }
+        | Command::Check
+        | Command::Migrate { .. }
+        | Command::Completion { .. }
+        | Command::Man => Err(Failure::new("this command needs no database")),
     }
 }

@@ -62,7 +62,7 @@ fn sections(reader: &mut Reader, mut root: Table<'_>, folder: &Path) -> Config {
     top.finish();
     let socket = match socket {
         Some(socket) => folder.join(socket),
-        None => database.folder().join("admitd.sock"),
+        None => database.folder(folder).join("admitd.sock"),
     };
     let admin = Admin { listen: admin_listen, socket, socket_mode };
     Config {
@@ -88,18 +88,14 @@ fn database(top: &mut Section<'_, '_>, folder: &Path) -> Database {
     let looks = top.looks_at_disk();
     let mut wrong = top.wrong("database");
     let Some(url) = value.as_str() else {
-        return wrong.at(&value, "should be \"sqlite:FILE\"").unwrap_or(usual);
+        return wrong
+            .at(&value, "should be \"sqlite:FILE\" or \"postgres://USER:PASSWORD@HOST/DATABASE\"")
+            .unwrap_or(usual);
     };
     // The text itself is not repeated: it may hold a password.
     let read = Database::parse(url, folder).and_then(|read| {
         let fault = if looks { read.missing_place() } else { None };
-        match (&read, fault) {
-            (Database::Postgres(_), _) => {
-                Err("this version keeps its data in SQLite; PostgreSQL follows".to_owned())
-            }
-            (_, Some(fault)) => Err(fault),
-            _ => Ok(read),
-        }
+        fault.map_or(Ok(read), Err)
     });
     read.or_else(|fault| wrong.at(&value, fault).ok_or(())).unwrap_or(usual)
 }

@@ -121,11 +121,13 @@ impl Database {
         absent.then(|| format!("there is no folder {}", folder.display()))
     }
 
-    /// The folder in which files of ours stand beside the database.
-    pub fn folder(&self) -> PathBuf {
+    /// The folder in which files of ours stand: beside the file; with a server beside the config, or
+    /// where systemd lets a service write whose config is the system's.
+    pub fn folder(&self, config: &Path) -> PathBuf {
         match self {
             Self::Sqlite(path) => path.parent().map_or_else(PathBuf::new, Path::to_owned),
-            Self::Postgres(_) => PathBuf::from("/run/admitd"),
+            Self::Postgres(_) if config.starts_with("/etc") => PathBuf::from("/run/admitd"),
+            Self::Postgres(_) => config.to_owned(),
         }
     }
 }

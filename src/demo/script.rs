@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ async fn show(
     story.show(format_args!(
         "admitd listens on {sip} (UDP and TCP) for {DOMAIN}, with its built-in registrar.\n\
          Database and config are in {}, made for this demo.",
-        config.database.folder().display()
+        config.database.folder(Path::new("")).display()
     ));
     let mut troupe = Troupe::gather(sip, Arc::clone(&desk), story).await?;
     for act in OPENING {

@@ -119,7 +119,7 @@ mod tests {
         let config = Config::parse(&config_text(5060, 9060), Path::new("/demo/admitd.toml"));
 
         let config = config.unwrap_or_else(|report| panic!("{report}"));
-        assert_eq!(config.database.folder(), Path::new("/demo"));
+        assert_eq!(config.database.folder(Path::new("")), Path::new("/demo"));
         assert!(config.listen.udp.iter().all(|address| address.ip().is_loopback()));
     }
 

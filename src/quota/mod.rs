@@ -34,10 +34,12 @@ pub use gate::Gate;
 pub use listing::{Counts, Dirty, Record, Seat, SeatKind, Use};
 pub use measure::{Ask, GateView, Level, Overhang, Plan, Units};
 pub use path::{Path, Refusal, Stop};
-pub use publish::{Changes, Quota, Touched};
+pub use publish::{Changes, Quota};
 pub use reservation::Reservation;
 pub use revoke::Revoked;
 pub use seats::{Decision, Limits, Registering, Seats, Standing, Unreserved, Wanted};
 pub use settle::{Answer, Granted, Kept, Settled};
 pub use snapshot::Owned;
 pub use ticket::Ticket;
+
+pub use crate::license::Touched;

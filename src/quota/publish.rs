@@ -16,23 +16,7 @@ use super::seats::{Limits, Seats};
 use super::snapshot::{Owned, Snapshot};
 use super::sync::{Mutex, Ordering};
 use crate::clock::Now;
-use crate::license::{Cause, Directory, Holder, Moment, Tree};
-
-/// What a new tree differs in from the one before.
-#[derive(Clone, Debug)]
-pub enum Touched {
-    /// Anything may.
-    Everything,
-    These {
-        /// Groups and users whose record, licenses or count of created numbers changed, or that
-        /// are gone.
-        holders: Vec<Holder>,
-        /// Numbers created, removed or changed.
-        numbers: Vec<String>,
-        /// Claims came or went.
-        claims: bool,
-    },
-}
+use crate::license::{Cause, Directory, Holder, Moment, Touched, Tree};
 
 /// What a publish, a boundary or a tick changed.
 #[derive(Debug, Default)]

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use dashmap::DashMap;
 
-use super::step::Step;
 use crate::license::{Number, World};
 use crate::quota::Touched;
-use crate::store::{CreatedByOwner, Key, Position, Records, Result, Store};
+use crate::store::{CreatedByOwner, Key, Known, Position, Records, Result, Step, Store};
 
 /// The passwords of created numbers, for the built-in registrar's digest. Shared with it.
 #[derive(Clone, Default)]
@@ -72,6 +71,15 @@ impl Mirror {
         all.claims.iter().for_each(|claim| world.directory.insert_claim(claim.clone()));
         world.tree = all.tree(zone, &created);
         Ok(Self { world, zone, position: all.position, findings: all.findings.0, passwords })
+    }
+
+    /// For writers to begin from.
+    pub fn known(&self) -> Known {
+        Known {
+            world: Arc::new(self.world.clone()),
+            position: self.position.clone(),
+            whole: self.findings.is_empty(),
+        }
     }
 
     /// Reads `keys` again and takes over what stands there now. When reading fails nothing changes.

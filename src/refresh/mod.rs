@@ -4,7 +4,6 @@
 
 mod compare;
 mod mirror;
-mod step;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -12,19 +11,21 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use chrono_tz::Tz;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use self::compare::Found;
 use self::mirror::Mirror;
 use crate::clock::Clock;
 use crate::license::{Moment, World};
 use crate::quota::{Changes, Quota, Touched};
-use crate::store::{Changed, Feed, Result, Store};
+use crate::store::{Changed, Feed, Known, Mark, Result, Store};
 
 pub use mirror::Passwords;
 
 /// How long a failing store is left alone.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long a writer waits for its write to be in force.
+const FOLLOWED: Duration = Duration::from_secs(1);
 /// How often everything is compared.
 const COMPARE: Duration = Duration::from_secs(600);
 /// How often old rows of the feed are removed.
@@ -52,7 +53,9 @@ pub struct Shared {
     /// For the built-in registrar.
     pub passwords: Passwords,
     /// The tree and directory as last published.
-    world: ArcSwap<World>,
+    known: ArcSwap<Known>,
+    /// Told after each look at the feed.
+    looked: watch::Sender<()>,
     compare: Notify,
 }
 
@@ -76,7 +79,20 @@ pub struct Refresh {
 impl Shared {
     /// The tree and directory as last published.
     pub fn world(&self) -> Arc<World> {
-        self.world.load_full()
+        Arc::clone(&self.known.load().world)
+    }
+
+    /// The same with its place in the feed, for writers to begin from.
+    pub fn known(&self) -> Arc<Known> {
+        self.known.load_full()
+    }
+
+    /// Resolves when a write is in force, or after a second: a store that is away must keep nobody.
+    pub async fn followed(&self, mark: Mark) {
+        let mut looked = self.looked.subscribe();
+        let read = looked.wait_for(|()| self.known.load().position.includes(&mark));
+        // Either way whoever waits goes on.
+        let _ = tokio::time::timeout(FOLLOWED, read).await;
     }
 
     /// Asks for a full comparison now (SIGHUP).
@@ -97,9 +113,13 @@ impl Refresh {
         let passwords = Passwords::default();
         let mirror = Mirror::load(&store, zone, passwords.clone()).await?;
         let feed = Feed::open(&store, &mirror.position).await?;
-        let world = ArcSwap::from_pointee(mirror.world.clone());
-        let stats = Stats::default();
-        let shared = Arc::new(Shared { stats, passwords, world, compare: Notify::new() });
+        let shared = Arc::new(Shared {
+            stats: Stats::default(),
+            passwords,
+            known: ArcSwap::from_pointee(mirror.known()),
+            looked: watch::Sender::new(()),
+            compare: Notify::new(),
+        });
         let mut refresh = Self {
             store,
             quota,
@@ -162,7 +182,11 @@ impl Refresh {
             };
             self.publish(&touched).await;
         }
-        self.mirror.position = self.feed.position();
+        let position = self.feed.position();
+        if position != self.shared.known.load().position {
+            self.mirror.position = position;
+            self.note_position();
+        }
         Ok(())
     }
 
@@ -189,9 +213,18 @@ impl Refresh {
         let directory = self.mirror.world.directory.clone();
         let now = self.clock.now();
         let changes = self.quota.publish(&self.mirror.world.tree, directory, touched, now);
-        self.shared.world.store(Arc::new(self.mirror.world.clone()));
+        self.shared.known.store(Arc::new(self.mirror.known()));
+        self.shared.looked.send_replace(());
         self.shared.stats.published.fetch_add(1, Ordering::Relaxed);
         hand_out(&self.changes, changes).await;
+    }
+
+    /// The same world, further on in the feed.
+    fn note_position(&self) {
+        let world = self.shared.world();
+        let (position, whole) = (self.mirror.position.clone(), self.mirror.findings.is_empty());
+        self.shared.known.store(Arc::new(Known { world, position, whole }));
+        self.shared.looked.send_replace(());
     }
 
     fn begin_comparison(&mut self) {

@@ -2,14 +2,12 @@
 //! claims, the count of numbers of each owner, and of the numbers themselves only those that the
 //! change could meet.
 
-use chrono_tz::Tz;
-
 use crate::license::distribution::Change;
 use crate::license::{ClaimRule, Directory, GroupId, Number, Tree, World};
 
 use super::packed::Wanted;
 use super::sql::{Conn, Sql};
-use super::{Result, packed, rows, tree};
+use super::{Result, Store, packed, rows, tree};
 
 /// The numbers that a change could meet.
 #[derive(Default)]
@@ -22,8 +20,11 @@ struct Near {
 }
 
 /// The records as they stand, with the numbers that `change` could meet.
-pub(super) async fn world(conn: &mut Conn, zone: Tz, change: &Change) -> Result<World> {
-    let (tree, all) = tree::load(conn, zone).await?;
+pub(super) async fn world(store: &Store, conn: &mut Conn, change: &Change) -> Result<World> {
+    if let Some(world) = store.at_hand(conn).await? {
+        return Ok(world);
+    }
+    let (tree, all) = tree::load(conn, store.zone).await?;
     let mut near = Near::default();
     near.add(change, &tree);
     let mut directory = Directory::new();

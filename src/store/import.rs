@@ -101,7 +101,7 @@ impl Store {
                 return if gone { Ok(()) } else { Err(Error::not_found("import", id)) };
             };
             let numbers = numbers_between(writing.conn(), first, last).await?;
-            checked(writing.conn(), self.zone, &Change::RemoveNumbers(numbers), terms).await?;
+            checked(self, writing.conn(), &Change::RemoveNumbers(numbers), terms).await?;
             sql("delete from import_pieces where import_id = ? and first_id = ?")
                 .bind(id)
                 .bind(first)
@@ -148,7 +148,7 @@ impl Store {
         let mut change = Change::AddNumbers(piece);
         let mut writing = self.writing().await?;
         let ids = give_ids(writing.conn(), &mut change).await?;
-        checked(writing.conn(), self.zone, &change, terms).await?;
+        checked(self, writing.conn(), &change, terms).await?;
         if ends {
             forget(writing.conn(), import.id).await?;
         } else {

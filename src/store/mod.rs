@@ -2,6 +2,7 @@
 //! types of `license` and back, checks each write inside its own transaction and tells readers which
 //! keys changed. It knows neither SIP nor gates; time comes in as an argument.
 
+mod at_hand;
 mod audit;
 mod bulk;
 mod check;
@@ -21,11 +22,14 @@ mod rows;
 mod seats;
 mod secrets;
 mod sql;
+mod step;
 mod tag;
+mod transfer;
 mod tree;
 mod webhooks;
 mod write;
 
+pub use at_hand::{Keeper, Known};
 pub use audit::{AuditPages, AuditQuery, AuditRow, Export, Form};
 pub use bulk::{Everything, NumberRow};
 pub use claim::Claim;
@@ -39,7 +43,9 @@ pub use read::Records;
 pub use rows::Findings;
 pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
 pub use secrets::Secret;
+pub use step::Step;
 pub use tag::{Record, tag};
+pub use transfer::Copied;
 pub use tree::{CreatedByOwner, placed_user};
 pub use webhooks::{Attempt, Delivery, Due, HookEvent, NewWebhook, Queued, Webhook};
 pub use write::{Author, Terms, Written};

@@ -8,7 +8,7 @@ use crate::license::{
 use std::collections::BTreeSet;
 
 use super::packed::{Packed, Wanted};
-use super::sql::sql;
+use super::sql::{Conn, sql};
 use super::{Error, Findings, Key, Result, Store, packed, rows};
 
 /// What stands now at the keys that were asked for; what is gone is left out.
@@ -22,39 +22,43 @@ pub struct Records {
     pub findings: Findings,
 }
 
+/// What stands at `keys`, inside a transaction of the caller's.
+pub(super) async fn at_keys(conn: &mut Conn, keys: &BTreeSet<Key>) -> Result<Records> {
+    let mut found = Records::default();
+    let findings = &mut found.findings;
+    let ids = |of: fn(&Key) -> Option<i64>| Wanted::Ids("id", keys.iter().filter_map(of).collect());
+
+    let wanted = ids(|key| if let Key::Group(id) = key { Some(id.0) } else { None });
+    packed::some(conn, &rows::GROUPS, &wanted, |row| {
+        found.groups.push(rows::group(row, findings));
+    })
+    .await?;
+    let wanted = ids(|key| if let Key::User(id) = key { Some(id.0) } else { None });
+    packed::some(conn, &rows::USERS, &wanted, |row| found.users.push(rows::user(row))).await?;
+    let wanted = ids(|key| if let Key::License(id) = key { Some(id.0) } else { None });
+    packed::some(conn, &rows::LICENSES, &wanted, |row| {
+        found.licenses.extend(rows::license(row, findings));
+    })
+    .await?;
+    let wanted = ids(|key| if let Key::Claim(id) = key { Some(id.0) } else { None });
+    packed::some(conn, &rows::CLAIMS, &wanted, |row| {
+        found.claims.extend(rows::claim(row, findings));
+    })
+    .await?;
+    let aor = |key: &Key| if let Key::Number(aor) = key { Some(aor.clone()) } else { None };
+    let wanted = Wanted::Names("aor", keys.iter().filter_map(aor).collect());
+    packed::some(conn, &rows::NUMBERS, &wanted, |row| {
+        found.numbers.extend(rows::number(row).map(Number::from));
+    })
+    .await?;
+    Ok(found)
+}
+
 impl Store {
     /// Reads what stands at `keys`, all at one instant.
     pub async fn read_keys(&self, keys: &BTreeSet<Key>) -> Result<Records> {
         let mut tx = self.reading().await?;
-        let mut found = Records::default();
-        let findings = &mut found.findings;
-        let ids =
-            |of: fn(&Key) -> Option<i64>| Wanted::Ids("id", keys.iter().filter_map(of).collect());
-
-        let wanted = ids(|key| if let Key::Group(id) = key { Some(id.0) } else { None });
-        packed::some(&mut tx, &rows::GROUPS, &wanted, |row| {
-            found.groups.push(rows::group(row, findings));
-        })
-        .await?;
-        let wanted = ids(|key| if let Key::User(id) = key { Some(id.0) } else { None });
-        packed::some(&mut tx, &rows::USERS, &wanted, |row| found.users.push(rows::user(row)))
-            .await?;
-        let wanted = ids(|key| if let Key::License(id) = key { Some(id.0) } else { None });
-        packed::some(&mut tx, &rows::LICENSES, &wanted, |row| {
-            found.licenses.extend(rows::license(row, findings));
-        })
-        .await?;
-        let wanted = ids(|key| if let Key::Claim(id) = key { Some(id.0) } else { None });
-        packed::some(&mut tx, &rows::CLAIMS, &wanted, |row| {
-            found.claims.extend(rows::claim(row, findings));
-        })
-        .await?;
-        let aor = |key: &Key| if let Key::Number(aor) = key { Some(aor.clone()) } else { None };
-        let wanted = Wanted::Names("aor", keys.iter().filter_map(aor).collect());
-        packed::some(&mut tx, &rows::NUMBERS, &wanted, |row| {
-            found.numbers.extend(rows::number(row).map(Number::from));
-        })
-        .await?;
+        let found = at_keys(&mut tx, keys).await?;
         tx.commit().await?;
         Ok(found)
     }

@@ -3,8 +3,6 @@
 
 use std::sync::LazyLock;
 
-use chrono_tz::Tz;
-
 use crate::license::distribution::{self, Change, Warning};
 use crate::license::{
     Claim, ClaimId, Group, GroupId, License, LicenseId, Moment, NoSeats, Number, NumberId, Usage,
@@ -87,7 +85,7 @@ impl Store {
             return Ok(Written { id, warnings, mark, replayed: true });
         }
         let id = give_ids(writing.conn(), &mut change).await?;
-        let warnings = checked(writing.conn(), self.zone, &change, terms).await?;
+        let warnings = checked(self, writing.conn(), &change, terms).await?;
         keep(writing.conn(), terms, (&id, &warnings)).await?;
         let mark = writing.commit().await?;
         Ok(Written { id, warnings, mark, replayed: false })
@@ -97,7 +95,7 @@ impl Store {
     pub async fn preview(&self, mut change: Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
         let mut tx = self.reading().await?;
         lend_ids(&mut tx, &mut change).await?;
-        let world = check::world(&mut tx, self.zone, &change).await?;
+        let world = check::world(self, &mut tx, &change).await?;
         tx.commit().await?;
         Ok(distribution::check(&world, &change, terms.at, terms.force, terms.usage)?)
     }
@@ -284,7 +282,7 @@ impl Store {
         let wanted = Wanted::Ids("id", vec![key]);
         packed::some(writing.conn(), packed, &wanted, |row| old = read(row, &mut findings)).await?;
         let change = change(old.ok_or_else(|| Error::not_found(what, key))?);
-        let warnings = checked(writing.conn(), self.zone, &change, terms).await?;
+        let warnings = checked(self, writing.conn(), &change, terms).await?;
         keep(writing.conn(), terms, (&[key], &warnings)).await?;
         let mark = writing.commit().await?;
         Ok(Written { id, warnings, mark, replayed: false })
@@ -293,12 +291,12 @@ impl Store {
 
 /// Checks a change and writes it, inside the caller's transaction.
 pub(super) async fn checked(
+    store: &Store,
     conn: &mut Conn,
-    zone: Tz,
     change: &Change,
     terms: Terms<'_>,
 ) -> Result<Vec<Warning>> {
-    let world = check::world(conn, zone, change).await?;
+    let world = check::world(store, conn, change).await?;
     terms.by.viewer.may_write(&world, change)?;
     if let Some(expected) = terms.expect {
         tag::expect(&world, change, expected)?;

@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
-/// Where `tests/run` tells how its server is reached: `postgres://USER@HOST:PORT`.
+/// Where `tests/postgres` tells how its server is reached: a URL without a database.
 const SERVER: &str = "ADMITD_TEST_POSTGRES";
 
 /// A database of its own.
@@ -163,5 +163,6 @@ fn server() -> PgConnectOptions {
 }
 
 fn address() -> String {
-    std::env::var(SERVER).unwrap_or_else(|_| panic!("{SERVER} is not set; use tests/run"))
+    std::env::var(SERVER)
+        .unwrap_or_else(|_| panic!("{SERVER} is not set; run under tests/postgres"))
 }

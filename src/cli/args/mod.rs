@@ -122,6 +122,21 @@ pub enum Command {
     /// Create what a file lists
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Move everything into another database
+    ///
+    /// Records, secrets and seats, in one transaction, checked by counting. The target must be new, and
+    /// no daemon may run on either. A password may also come from PGPASSWORD or ~/.pgpass.
+    #[command(
+        after_long_help = "Examples:\n  admitd migrate --from sqlite:/var/lib/admitd/admitd.db --to postgres://admitd:PASSWORD@127.0.0.1/admitd\n  admitd migrate --from postgres://admitd@127.0.0.1/admitd --to sqlite:admitd.db"
+    )]
+    Migrate {
+        /// The database to read: sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE
+        #[arg(long, value_name = "URL")]
+        from: String,
+        /// The database to write, of either kind
+        #[arg(long, value_name = "URL")]
+        to: String,
+    },
     /// Print the completion script of a shell
     #[command(
         after_long_help = "Examples:\n  admitd completion bash > /etc/bash_completion.d/admitd"

@@ -129,6 +129,14 @@ pub(super) async fn position(conn: &mut Conn) -> Result<Position> {
     }
 }
 
+/// All that changed after `position`, as the caller's transaction sees it.
+pub(super) async fn since(conn: &mut Conn, position: &Position) -> Result<Option<Changed>> {
+    match conn.dialect() {
+        Dialect::Sqlite => sqlite::since(conn, position).await,
+        Dialect::Postgres => postgres::since(conn, position).await,
+    }
+}
+
 fn keys(rows: impl Iterator<Item = (String, String)>) -> Changed {
     Changed::Keys(rows.filter_map(|(entity, key)| key_of(&entity, key)).collect())
 }

@@ -66,11 +66,11 @@ impl Reader {
     }
 
     pub async fn look(&mut self) -> Result<Option<Changed>> {
-        let looked = tokio::time::timeout(ANSWER, self.page()).await;
+        let looked = tokio::time::timeout(ANSWER, self.next_page()).await;
         let rows = looked.map_err(|late| sqlx::Error::Io(late.into()))??;
         let Some((text, cluster, table, at, ..)) = rows.first() else { return Ok(None) };
         let here = Snapshot { text: text.clone(), cluster: *cluster, table: *table, at: *at };
-        if !self.follows(&here) {
+        if !follows(&self.position, &here) {
             return Ok(Some(Changed::Everything));
         }
         let until = self.rest.take().map_or(here, |(until, _)| until);
@@ -107,37 +107,66 @@ impl Reader {
         if self.ear.listens.load(Ordering::Relaxed) { LOOK } else { LOOK_UNTOLD }
     }
 
-    async fn page(&self) -> Result<Vec<Row>> {
-        let mut look = sql(format!(
+    async fn next_page(&self) -> Result<Vec<Row>> {
+        let rest = self.rest.as_ref().map(|(until, after)| (until, *after));
+        page(&mut self.pool.conn().await?, &self.position, rest).await
+    }
+}
+
+/// A page of what `conn` sees and a reader at `position` did not; or the rest after a page: up to a
+/// snapshot, after a row.
+async fn page(
+    conn: &mut Conn,
+    position: &Position,
+    rest: Option<(&Snapshot, i64)>,
+) -> Result<Vec<Row>> {
+    let mut look = sql(format!(
             "select here.snapshot, here.cluster, here.changes_table, here.at, found.seq, found.entity, found.key
              from ({HERE}) as here left join (
                 select seq, entity, key from changes where seq > "
         ));
-        let (until, after) = match &self.rest {
-            Some((until, after)) => (Some(until), *after),
-            None => (None, i64::MIN),
-        };
-        look.push_bind(after);
-        if let At::Snapshot(read) = &self.position.0 {
-            look.push(" and xid >= pg_snapshot_xmin(cast(").push_bind(&*read.text);
-            look.push(" as pg_snapshot)) and not pg_visible_in_snapshot(xid, cast(");
-            look.push_bind(&*read.text).push(" as pg_snapshot))");
-        }
-        if let Some(until) = until {
-            look.push(" and pg_visible_in_snapshot(xid, cast(").push_bind(&*until.text);
-            look.push(" as pg_snapshot))");
-        }
-        look.push(" order by seq limit ").push_bind(AT_ONCE);
-        look.push(") as found on true order by found.seq");
-        look.all(&mut self.pool.conn().await?).await
+    let (until, after) = match rest {
+        Some((until, after)) => (Some(until), after),
+        None => (None, i64::MIN),
+    };
+    look.push_bind(after);
+    if let At::Snapshot(read) = &position.0 {
+        look.push(" and xid >= pg_snapshot_xmin(cast(").push_bind(&*read.text);
+        look.push(" as pg_snapshot)) and not pg_visible_in_snapshot(xid, cast(");
+        look.push_bind(&*read.text).push(" as pg_snapshot))");
     }
+    if let Some(until) = until {
+        look.push(" and pg_visible_in_snapshot(xid, cast(").push_bind(&*until.text);
+        look.push(" as pg_snapshot))");
+    }
+    look.push(" order by seq limit ").push_bind(AT_ONCE);
+    look.push(") as found on true order by found.seq");
+    look.all(conn).await
+}
 
-    /// Whether what is here goes on from where the reader is.
-    fn follows(&self, here: &Snapshot) -> bool {
-        let At::Snapshot(read) = &self.position.0 else { return false };
-        (here.cluster, here.table) == (read.cluster, read.table)
-            && here.xmax() >= read.xmax()
-            && here.at - read.at < AWAY_SECS
+/// Whether what is here goes on from where a reader is.
+fn follows(position: &Position, here: &Snapshot) -> bool {
+    let At::Snapshot(read) = &position.0 else { return false };
+    (here.cluster, here.table) == (read.cluster, read.table)
+        && here.xmax() >= read.xmax()
+        && here.at - read.at < AWAY_SECS
+}
+
+/// All that changed after `position`, as the caller's transaction sees it; everything where that is
+/// more than a page.
+pub(super) async fn since(conn: &mut Conn, position: &Position) -> Result<Option<Changed>> {
+    let rows = page(conn, position, None).await?;
+    let Some((text, cluster, table, at, ..)) = rows.first() else { return Ok(None) };
+    let here = Snapshot { text: text.clone(), cluster: *cluster, table: *table, at: *at };
+    let found: Vec<_> =
+        rows.into_iter().filter_map(|(.., entity, key)| Some((entity?, key?))).collect();
+    let whole = follows(position, &here)
+        && i64::try_from(found.len()).is_ok_and(|found| found < AT_ONCE)
+        && found.iter().all(|(entity, _)| entity != EVERYTHING);
+    match whole {
+        false => Ok(Some(Changed::Everything)),
+        true if found.is_empty() => Ok(None),
+        true => Ok(Some(keys(found.into_iter()))),
     }
 }
 

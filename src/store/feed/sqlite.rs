@@ -54,23 +54,37 @@ impl Reader {
     }
 
     async fn read(&mut self) -> Result<Option<Changed>> {
-        let found: Vec<(i64, String, String)> =
-            sql("select seq, entity, key from changes where seq > ? order by seq limit ?")
-                .bind(self.position)
-                .bind(AT_ONCE)
-                .all(&mut self.conn)
-                .await?;
-        let Some(&(last, ..)) = found.last() else {
-            let behind = last_change(&mut self.conn).await? != self.position;
-            return Ok(behind.then_some(Changed::Everything));
-        };
-        // Numbers of the feed have no holes: a rollback takes its numbers back.
-        if last - self.position != i64::try_from(found.len()).unwrap_or(i64::MAX) {
-            return Ok(Some(Changed::Everything));
-        }
+        let (last, changed) = page(&mut self.conn, self.position).await?;
         self.position = last;
-        Ok(Some(keys(found.into_iter().map(|(_, entity, key)| (entity, key)))))
+        Ok(changed)
     }
+}
+
+/// What changed after `position`, a page at most, and where that leads.
+async fn page(conn: &mut Conn, position: i64) -> Result<(i64, Option<Changed>)> {
+    let found: Vec<(i64, String, String)> =
+        sql("select seq, entity, key from changes where seq > ? order by seq limit ?")
+            .bind(position)
+            .bind(AT_ONCE)
+            .all(conn)
+            .await?;
+    let Some(&(last, ..)) = found.last() else {
+        let behind = last_change(conn).await? != position;
+        return Ok((position, behind.then_some(Changed::Everything)));
+    };
+    // Numbers of the feed have no holes: a rollback takes its numbers back.
+    if last - position != i64::try_from(found.len()).unwrap_or(i64::MAX) {
+        return Ok((position, Some(Changed::Everything)));
+    }
+    Ok((last, Some(keys(found.into_iter().map(|(_, entity, key)| (entity, key))))))
+}
+
+/// All that changed after `position`, as the caller's transaction sees it; everything where that is
+/// more than a page.
+pub(super) async fn since(conn: &mut Conn, position: &Position) -> Result<Option<Changed>> {
+    let (end, changed) = page(conn, number(position)).await?;
+    let rest = matches!(changed, Some(Changed::Keys(_))) && last_change(conn).await? != end;
+    Ok(if rest { Some(Changed::Everything) } else { changed })
 }
 
 /// The number of the last change ever written, inside the caller's transaction.

@@ -4,19 +4,19 @@ mod postgres;
 mod sqlite;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono_tz::Tz;
 use sqlx::PgPool;
 use tokio::sync::{Mutex, Notify};
 
-use super::Result;
 use super::pool::Pool;
+use super::{Keeper, Result};
 
 pub(super) use postgres::Server;
 use sqlite::File;
 
-pub(super) use sqlite::options as file_options;
+pub(super) use sqlite::{fresh_records, fresh_seats, options as file_options};
 
 /// The database of record.
 pub struct Store {
@@ -29,6 +29,8 @@ pub struct Store {
     pub(super) wake: Arc<Notify>,
     /// For groups that neither have nor inherit one.
     pub(super) zone: Tz,
+    /// Who has the records at hand.
+    pub(super) keeper: OnceLock<Keeper>,
 }
 
 /// Where a database is.
@@ -49,7 +51,14 @@ impl Store {
             let (pool, file) = File::open(sqlite::file_of(url, base)?).await?;
             (pool, Place::File(file))
         };
-        Ok(Self { pool, place, turn: Mutex::new(()), wake: Arc::default(), zone: Tz::UTC })
+        Ok(Self {
+            pool,
+            place,
+            turn: Mutex::new(()),
+            wake: Arc::default(),
+            zone: Tz::UTC,
+            keeper: OnceLock::new(),
+        })
     }
 
     /// The same with the time zone of groups that neither have nor inherit one; UTC without this.

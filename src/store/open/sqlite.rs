@@ -13,6 +13,7 @@ use sqlx::sqlite::{
 use sqlx::{Acquire, ConnectOptions, Connection};
 
 use super::super::pool::Pool;
+use super::super::sql::Conn;
 use super::super::{Error, Result};
 
 static LICENSING: Migrator = sqlx::migrate!("src/store/migrations/licensing");
@@ -55,6 +56,22 @@ impl File {
     pub(in crate::store) async fn open_seats(&self) -> Result<Pool> {
         Ok(Pool::Sqlite(connect(&self.seats_path(), &SEATS, 1).await?))
     }
+}
+
+/// The schema of a new file, in memory.
+pub(in crate::store) async fn fresh_records() -> Result<Conn> {
+    fresh(&LICENSING).await
+}
+
+/// The schema of a new file of seats, in memory.
+pub(in crate::store) async fn fresh_seats() -> Result<Conn> {
+    fresh(&SEATS).await
+}
+
+async fn fresh(schema: &Migrator) -> Result<Conn> {
+    let mut conn = SqliteConnectOptions::new().in_memory(true).connect().await?;
+    schema.run(&mut conn).await?;
+    Ok(Conn::Sqlite(Box::new(Box::new(conn))))
 }
 
 async fn connect(path: &Path, schema: &Migrator, connections: u32) -> Result<SqlitePool> {

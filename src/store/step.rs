@@ -4,14 +4,14 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 
+use super::{Key, Records, placed_user};
 use crate::license::{
-    ClaimId, Created, Group, GroupId, Holder, LicenseId, Number, SERVER, Tree, User, UserId, World,
+    ClaimId, Created, Group, GroupId, Holder, LicenseId, Number, SERVER, Touched, Tree, User,
+    UserId, World,
 };
-use crate::quota::Touched;
-use crate::store::{Key, Records, placed_user};
 
 /// A copy of the records with changes in it.
-pub(super) struct Step {
+pub struct Step {
     pub world: World,
     holders: HashSet<Holder>,
     numbers: Vec<String>,
@@ -19,6 +19,7 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// Starts from these records.
     pub fn new(world: World) -> Self {
         Self { world, holders: HashSet::new(), numbers: Vec::new(), claims: false }
     }
