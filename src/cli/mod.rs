@@ -20,6 +20,7 @@ mod print;
 mod range;
 mod time;
 mod user;
+mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -105,6 +106,7 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
         Command::Claim(command) => claim::run(desk, command).await,
         Command::Import(command) => import::run(desk, command).await,
         Command::Audit(args) => audit::run(desk, args).await,
+        Command::Webhook(command) => webhook::run(desk, command).await,
         Command::Tree => live::tree(desk).await,
         Command::State { path } => live::state(desk, path).await,
         Command::Seats { path, command } => live::seats(desk, path, command).await,

@@ -45,6 +45,7 @@ pub struct Config {
     pub metrics: Metrics,
     pub log: Log,
     pub ledger: Ledger,
+    pub webhooks: Webhooks,
 }
 
 /// `[listen]`: where devices reach us.
@@ -140,6 +141,13 @@ pub struct Ledger {
     pub batch: Duration,
 }
 
+/// `[webhooks]`: who may be told of what happens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Webhooks {
+    /// Whether those of administrators below the server may lead to addresses that are not public.
+    pub allow_private: bool,
+}
+
 impl Config {
     /// The file to read: the one that is named, else the first of the usual places that exists.
     pub fn find(named: Option<&Path>) -> Option<PathBuf> {
@@ -203,6 +211,7 @@ impl Config {
                 self.log.refusals_per_second != new.log.refusals_per_second,
             ),
             ("ledger", self.ledger != new.ledger),
+            ("webhooks", self.webhooks != new.webhooks),
         ];
         changed.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
