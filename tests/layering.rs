@@ -21,6 +21,7 @@ const MAP: &[(&str, &[&str])] = &[
     ),
     ("refresh", &["store", "license", "quota", "clock"]),
     ("config", &["license", "admission"]),
+    ("reminders", &["store", "license", "config"]),
     ("telemetry", &["license", "clock", "config"]),
     ("webhooks", &["store", "license", "clock", "telemetry", "view"]),
     ("systemd", &["clock"]),
@@ -32,6 +33,7 @@ const MAP: &[(&str, &[&str])] = &[
         "cli",
         &[
             "admin",
+            "reminders",
             "store",
             "ledger",
             "license",

@@ -13,7 +13,7 @@ use super::addresses::{self, Taken};
 use super::fault::Fault;
 use super::read::{Disk, Host, Read, Reader, Section, Wrong, text};
 use super::values::{Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri};
-use super::{Admin, Admission, Config, Ledger, Log, Registrar, Webhooks};
+use super::{Admin, Admission, Config, Ledger, Log, Registrar, Webhooks, mail};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -57,6 +57,8 @@ fn sections(reader: &mut Reader, mut root: Table<'_>, folder: &Path) -> Config {
     let webhooks = webhooks(reader.section(&mut root, "webhooks"));
     let (admin_listen, socket, socket_mode) =
         addresses::admin(reader.section(&mut root, "admin"), &mut taken);
+    let mail = mail::mail(reader.section(&mut root, "mail"), folder);
+    let reminders = mail::reminders(reader.section(&mut root, "reminders"));
     let mut top = reader.table(String::new(), root);
     let database = database(&mut top, folder);
     let time_zone = top.get("time_zone", chrono_tz::Tz::UTC);
@@ -81,6 +83,8 @@ fn sections(reader: &mut Reader, mut root: Table<'_>, folder: &Path) -> Config {
         log,
         ledger,
         webhooks,
+        mail,
+        reminders,
     }
 }
 
