@@ -40,6 +40,7 @@ const MAP: &[(&str, &[&str])] = &[
             "view",
             "sip",
             "telemetry",
+            "roster",
         ],
     ),
     ("demo", &["cli", "admin", "store", "license", "config", "clock", "view"]),

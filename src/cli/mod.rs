@@ -7,6 +7,8 @@ mod claim;
 mod control;
 mod desk;
 mod draw;
+mod entitlement;
+mod export;
 mod failure;
 mod group;
 mod import;
@@ -104,6 +106,10 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
         Command::Number(command) => number::run(desk, command).await,
         Command::Claim(command) => claim::run(desk, command).await,
         Command::Import(command) => import::run(desk, command).await,
+        Command::Export { what, path, csv: _ } => export::run(desk, what, &path).await,
+        Command::Entitlement { subject, feature, configure } => {
+            entitlement::run(desk, &subject, feature, configure).await
+        }
         Command::Audit(args) => audit::run(desk, args).await,
         Command::Tree => live::tree(desk).await,
         Command::State { path } => live::state(desk, path).await,
