@@ -21,6 +21,7 @@ const MAP: &[(&str, &[&str])] = &[
     ),
     ("refresh", &["store", "license", "quota", "clock"]),
     ("config", &["license", "admission"]),
+    ("reminders", &["store", "license", "config"]),
     ("telemetry", &["license", "clock", "config"]),
     ("systemd", &["clock"]),
     ("view", &["license", "quota", "clock"]),
@@ -31,6 +32,7 @@ const MAP: &[(&str, &[&str])] = &[
         "cli",
         &[
             "admin",
+            "reminders",
             "store",
             "ledger",
             "license",

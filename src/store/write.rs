@@ -97,6 +97,7 @@ impl Store {
         lend_ids(&mut tx, &mut change).await?;
         let world = check::world(self, &mut tx, &change).await?;
         tx.commit().await?;
+        terms.by.viewer.may_write(&world, &change)?;
         Ok(distribution::check(&world, &change, terms.at, terms.force, terms.usage)?)
     }
 
