@@ -112,17 +112,11 @@ fn owner(ground: &Ground<'_>, row: &Row<'_>) -> Result<Holder, CellFault> {
     };
     let tree = &ground.world.tree;
     let found = match column {
-        "group" => view::group_at(tree, &name).map(Holder::Group),
-        _ => view::find(tree, &name),
+        "group" => ground.viewer.find(tree, &name).map(Holder::Group),
+        _ => view::find(tree, &name).ok(),
     };
-    let seen = |holder: &Holder| ground.viewer.sees(tree, *holder);
-    match found {
-        Ok(holder) if seen(&holder) => Ok(holder),
-        Err(error) => Err((column, error)),
-        Ok(_) if column == "group" => Err((column, format!("no group is called {name:?}"))),
-        Ok(_) => {
-            let user = name.trim_start_matches("user:");
-            Err((column, format!("no user is called {user:?}")))
-        }
-    }
+    found.filter(|holder| ground.viewer.sees(tree, *holder)).ok_or_else(|| {
+        let name = name.trim_start_matches("user:");
+        (column, format!("no {column} is called {name:?}"))
+    })
 }
