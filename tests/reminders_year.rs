@@ -288,7 +288,7 @@ impl Year {
         if self.dice.one_in(2) {
             features.insert(Feature::SipTrunks);
         }
-        let until = Moment(now + self.dice.hours(48, 24 * 120));
+        let until = Moment(now + self.dice.hours(48, 24 * 90));
         let license = License {
             id: LicenseId(0),
             holder: Holder::Group(group),
@@ -326,6 +326,8 @@ impl Year {
         let world = self.site.world.load_full();
         self.model.groups = world.tree.groups().cloned().collect();
         self.model.licenses = world.tree.licenses().cloned().collect();
+        // The tree lists them in no order, and a seed is to tell the same year again.
+        self.model.licenses.sort_by_key(|license| license.id);
         self.model.renew();
         self.model.disturb();
         self.wake = None;
@@ -342,26 +344,26 @@ impl Year {
         let Holder::Group(group) = license.holder else { return };
         let now = self.site.now.0;
         let (store, terms) = (Arc::clone(&self.site.store), self.site.terms());
-        match self.dice.below(6) {
-            0 => {
+        match self.dice.below(8) {
+            0 | 1 => {
                 // Renewed without a gap.
                 let from = license.validity.until;
                 let until = from.map(|from| Moment(from.0 + self.dice.hours(24, 24 * 90)));
                 let next = License { validity: Validity { from, until }, ..license };
                 refused_or(store.add_license(next, terms).await);
             }
-            1 => {
+            2 => {
                 let until = Some(Moment(now + self.dice.hours(2, 24 * 90)));
                 let edit = |license: &mut License| license.validity.until = until;
                 refused_or(store.edit_license(license.id, edit, terms).await);
             }
-            2 => self.grant(group, 20).await,
-            3 if license.suspended => refused_or(store.resume_license(license.id, terms).await),
-            3 => refused_or(store.suspend_license(license.id, terms).await),
-            4 => refused_or(store.remove_license(license.id, terms).await),
+            3 | 4 => self.grant(group, 20).await,
+            5 if license.suspended => refused_or(store.resume_license(license.id, terms).await),
+            5 => refused_or(store.suspend_license(license.id, terms).await),
+            6 => refused_or(store.remove_license(license.id, terms).await),
             _ => {
-                let groups: Vec<GroupId> =
-                    self.model.reminders.iter().map(|one| one.group).collect();
+                let groups = self.model.reminders.iter().map(|one| one.group);
+                let groups: Vec<GroupId> = groups.collect();
                 let group = *self.dice.of(&groups);
                 self.set_reminder(group).await;
             }
@@ -418,7 +420,7 @@ impl Year {
             let now = START + hour * HOUR;
             self.site.now = Moment(now);
             self.weather(now).await;
-            if self.dice.one_in(70) {
+            if self.dice.one_in(50) {
                 self.change().await;
             }
             if now < self.down_until {
@@ -491,7 +493,7 @@ async fn a_year(base: Base, seed: u64) {
 
     let (must, may) = (year.model.must.len(), year.model.may.len());
     println!("seed {seed}: {must} mails due, {may} doubtful; {:?}", year.story);
-    assert!(must > 200 && may < must, "{must} due, {may} doubtful");
+    assert!(must > 100 && may < must, "{must} due, {may} doubtful");
     year.compare().await;
 }
 
@@ -502,5 +504,5 @@ async fn a_year_of_mails_is_what_was_due() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_year_of_mails_is_what_was_due_on_postgres() {
-    a_year(Base::postgres().await, 3).await;
+    a_year(Base::postgres().await, 2).await;
 }
