@@ -23,8 +23,10 @@ const MAP: &[(&str, &[&str])] = &[
     ("config", &["license", "admission"]),
     ("reminders", &["store", "license", "config"]),
     ("telemetry", &["license", "clock", "config"]),
+    ("webhooks", &["store", "license", "clock", "telemetry", "view"]),
     ("systemd", &["clock"]),
     ("view", &["license", "quota", "clock"]),
+    ("roster", &["sip", "license", "view"]),
     ("admin", &["store", "license", "quota", "admission", "clock", "view", "telemetry"]),
     // It answers from the database as a start would: hence the ledger; it writes numbers as sip does.
     (
@@ -41,6 +43,7 @@ const MAP: &[(&str, &[&str])] = &[
             "view",
             "sip",
             "telemetry",
+            "webhooks",
         ],
     ),
     ("demo", &["cli", "admin", "store", "license", "config", "clock", "view"]),

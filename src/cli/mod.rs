@@ -22,6 +22,7 @@ mod range;
 mod reminder;
 mod time;
 mod user;
+mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -109,6 +110,7 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
         Command::Mail(command) => mail::run(desk, command).await,
         Command::Import(command) => import::run(desk, command).await,
         Command::Audit(args) => audit::run(desk, args).await,
+        Command::Webhook(command) => webhook::run(desk, command).await,
         Command::Tree => live::tree(desk).await,
         Command::State { path } => live::state(desk, path).await,
         Command::Seats { path, command } => live::seats(desk, path, command).await,

@@ -9,6 +9,7 @@ mod directory;
 pub mod distribution;
 mod due;
 mod edit;
+mod entitlement;
 mod feature;
 mod items;
 mod model;
@@ -32,6 +33,7 @@ pub use allowance::{Allowance, GateStatus, Step};
 pub use cause::Cause;
 pub use directory::{Directory, Entry, Owned};
 pub use due::DueEnd;
+pub use entitlement::{Action, Entitlement, Unentitled};
 pub use feature::{Feature, FeatureSet};
 pub use items::Items;
 pub use model::{
@@ -41,7 +43,7 @@ pub use model::{
 pub use moment::{Moment, Validity};
 pub use reminder::{Every, LONGEST_AHEAD, MailDate, Reminder};
 pub use revocation::{RevokeClass, RevokeOrder};
-pub use roles::{Assignment, Denial, Role, Viewer};
+pub use roles::{Assignment, Assignments, Denial, Role, Viewer, What};
 pub use state::{Effective, FeatureState, FeatureStatus, Figures, NextChange, State};
 pub use touched::Touched;
 pub use tree::{Created, Tree};

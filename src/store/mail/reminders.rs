@@ -89,7 +89,7 @@ async fn administered(
         Some(world) => world.tree,
         None => tree::load(conn, store.zone).await?.0,
     };
-    terms.by.viewer.may_administer(&tree, group)?;
+    terms.by.viewer.may_set_reminder(&tree, group)?;
     if !tree.contains(Holder::Group(group)) {
         return Err(Error::not_found("group", group));
     }
