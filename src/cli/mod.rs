@@ -17,7 +17,9 @@ mod offline;
 mod paint;
 mod print;
 mod range;
+mod role;
 mod time;
+mod token;
 mod user;
 
 use std::path::PathBuf;
@@ -103,6 +105,8 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
         Command::Number(command) => number::run(desk, command).await,
         Command::Claim(command) => claim::run(desk, command).await,
         Command::Import(command) => import::run(desk, command).await,
+        Command::Role(command) => role::run(desk, command).await,
+        Command::Token(command) => token::run(desk, command).await,
         Command::Tree => live::tree(desk).await,
         Command::State { path } => live::state(desk, path).await,
         Command::Seats { path, command } => live::seats(desk, path, command).await,

@@ -2,6 +2,7 @@
 //! types of `license` and back, checks each write inside its own transaction and tells readers which
 //! keys changed. It knows neither SIP nor gates; time comes in as an argument.
 
+mod access;
 mod at_hand;
 mod bulk;
 mod check;
@@ -25,6 +26,9 @@ mod transfer;
 mod tree;
 mod write;
 
+pub use access::{
+    Assigned, Bearer, FirstAdministrator, NewSession, NewToken, SecretHash, Session, Token,
+};
 pub use at_hand::{Keeper, Known};
 pub use bulk::{Everything, NumberRow};
 pub use claim::Claim;

@@ -1,5 +1,6 @@
 //! The command line as clap reads it: commands, flags, and the help that is also the manual page.
 
+mod access;
 mod owned;
 mod records;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub use access::{RoleCommand, RoleWords, TokenCommand};
 pub use owned::{ClaimCommand, NumberCommand, Owner};
 pub use records::{
     FeatureArg, GroupCommand, GroupFlags, LicenseCommand, LicenseFlags, UserCommand,
@@ -82,6 +84,12 @@ pub enum Command {
     /// Claims: numbers that a group owns by domain, range or source address
     #[command(subcommand)]
     Claim(ClaimCommand),
+    /// Roles: who is what in which group
+    #[command(subcommand)]
+    Role(RoleCommand),
+    /// Tokens: secrets with which programs use the HTTP API
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Draw the tree, with limit and use of every gate
     Tree,
     /// The license state of a group or user: limits, use, what is left, what comes next
