@@ -15,6 +15,7 @@ pub mod proxy;
 pub mod quota;
 pub mod refresh;
 pub mod registrar;
+pub mod roster;
 pub mod sip;
 pub mod store;
 pub mod systemd;

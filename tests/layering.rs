@@ -25,6 +25,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("telemetry", &["license", "clock", "config"]),
     ("systemd", &["clock"]),
     ("view", &["license", "quota", "clock"]),
+    ("roster", &["sip", "license", "view"]),
     ("admin", &["store", "license", "quota", "admission", "clock", "view", "telemetry"]),
     // It answers from the database as a start would: hence the ledger; it writes numbers as sip does.
     (

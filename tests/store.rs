@@ -182,7 +182,7 @@ async fn an_interrupted_import_goes_on_or_is_undone(base: Base) {
     interrupted(&store).await;
     let left = store.unfinished_imports().await.unwrap();
     assert_eq!((left.len(), left[0].written, left[0].total), (1, 5_000, 12_000));
-    store.undo_import(left[0].id).await.unwrap();
+    store.undo_import(left[0].id, now()).await.unwrap();
     assert_eq!(store.numbers_of(owner).await.unwrap().len(), 1);
 
     interrupted(&store).await;

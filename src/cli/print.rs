@@ -74,6 +74,12 @@ pub fn usage(fault: &clap::Error, json: bool) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
+/// Writes a part of an answer to stdout, which more of it follows.
+pub fn part(part: &[u8]) -> Result<(), String> {
+    let written = io::stdout().lock().write_all(part);
+    written.map_err(|error| format!("the answer cannot be written: {error}"))
+}
+
 /// Writes to stdout.
 pub fn bytes(bytes: &[u8]) -> ExitCode {
     let mut out = io::stdout().lock();

@@ -8,6 +8,7 @@ mod dates;
 mod directory;
 pub mod distribution;
 mod edit;
+mod entitlement;
 mod feature;
 mod items;
 mod model;
@@ -29,6 +30,7 @@ mod world;
 pub use allowance::{Allowance, GateStatus, Step};
 pub use cause::Cause;
 pub use directory::{Directory, Entry, Owned};
+pub use entitlement::{Action, Entitlement, Unentitled};
 pub use feature::{Feature, FeatureSet};
 pub use items::Items;
 pub use model::{
@@ -37,7 +39,7 @@ pub use model::{
 };
 pub use moment::{Moment, Validity};
 pub use revocation::{RevokeClass, RevokeOrder};
-pub use roles::{Assignment, Denial, Role, Viewer};
+pub use roles::{Assignment, Assignments, Denial, Role, Viewer, What};
 pub use state::{Effective, FeatureState, FeatureStatus, Figures, NextChange, State};
 pub use touched::Touched;
 pub use tree::{Created, Tree};

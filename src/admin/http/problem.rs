@@ -205,6 +205,12 @@ impl From<store::Error> for Problem {
             store::Error::Denied(Denial::Forbidden) => Self::forbidden(),
             store::Error::Denied(Denial::Unseen) | store::Error::NotFound(_) => Self::not_found(),
             store::Error::Invalid(detail) => Self::conflict(detail),
+            store::Error::Changed(detail) => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "changed", detail)
+            }
+            store::Error::Reused(detail) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "reused-key", detail)
+            }
             store::Error::Url { .. } | store::Error::Database(_) | store::Error::Schema(_) => {
                 tracing::error!(%error, "a request of the API failed");
                 Self::away()

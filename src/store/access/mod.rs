@@ -2,13 +2,13 @@
 //! as hashes; what a password or a token looks like, the room `people` knows.
 
 mod passwords;
-mod rights;
+mod record;
 mod roles;
 mod sessions;
 mod setups;
 mod tokens;
 
-use crate::license::{GroupId, Holder, Role, Tree, UserId};
+use crate::license::{Directory, GroupId, Holder, Role, Tree, UserId, World};
 
 use super::sql::Conn;
 use super::{Error, Result, Store, tree};
@@ -21,11 +21,14 @@ pub use tokens::{Bearer, NewToken, Token};
 /// SHA-256 of a secret: what stands in the database instead of it.
 pub type SecretHash = [u8; 32];
 
-/// The tree as the transaction sees it.
-async fn tree_of(store: &Store, conn: &mut Conn) -> Result<Tree> {
+/// The tree as the transaction sees it; no right asked here is about numbers.
+async fn world_of(store: &Store, conn: &mut Conn) -> Result<World> {
     match store.at_hand(conn).await? {
-        Some(world) => Ok(world.tree),
-        None => Ok(tree::load(conn, store.zone).await?.0),
+        Some(world) => Ok(world),
+        None => {
+            let (tree, _) = tree::load(conn, store.zone).await?;
+            Ok(World { tree, directory: Directory::new() })
+        }
     }
 }
 

@@ -3,19 +3,21 @@
 use crate::license::{Assignment, UserId};
 
 use super::super::sql::{Conn, sql};
-use super::super::{Result, Store, Terms};
-use super::{expect_user, rights, tree_of};
+use super::super::{Result, Store, Terms, audit};
+use super::{expect_user, record, world_of};
 
 impl Store {
     /// Sets somebody's password and ends the sessions that began with the old one.
     pub async fn set_password(&self, user: UserId, hash: &str, terms: Terms<'_>) -> Result<()> {
         let mut writing = self.writing().await?;
         let conn = writing.conn();
-        let tree = tree_of(self, conn).await?;
-        expect_user(&tree, user)?;
-        rights::may_edit_credentials(&terms.by.viewer, &tree, user)?;
-        put(conn, user, hash).await?;
+        let world = world_of(self, conn).await?;
+        expect_user(&world.tree, user)?;
+        terms.by.viewer.may_edit_credentials(&world, user)?;
+        let had_one = put(conn, user, hash).await?;
         sql("delete from sessions where user_id = ?").bind(user.0).execute(conn).await?;
+        let entry = record::password(&world.tree, user, had_one);
+        audit::record(conn, terms.made(), &[entry]).await?;
         writing.commit().await?;
         Ok(())
     }
@@ -46,15 +48,16 @@ impl Store {
     }
 }
 
-/// Writes the hash.
-pub(super) async fn put(conn: &mut Conn, user: UserId, hash: &str) -> Result<()> {
-    sql("insert into credentials (user_id, password_hash) values (?, ?)
-         on conflict (user_id) do update set password_hash = excluded.password_hash")
-    .bind(user.0)
-    .bind(hash)
-    .execute(conn)
-    .await?;
-    Ok(())
+/// Writes the hash; whether there was one before.
+pub(super) async fn put(conn: &mut Conn, user: UserId, hash: &str) -> Result<bool> {
+    let had_one =
+        sql("delete from credentials where user_id = ?").bind(user.0).execute(conn).await?;
+    sql("insert into credentials (user_id, password_hash) values (?, ?)")
+        .bind(user.0)
+        .bind(hash)
+        .execute(conn)
+        .await?;
+    Ok(had_one > 0)
 }
 
 /// Whether a server administrator can sign in.

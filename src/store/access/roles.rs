@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::license::{Assignment, GroupId, Holder, Role, SERVER, UserId};
+use crate::license::{Assignment, GroupId, UserId};
 
 use super::super::sql::{Conn, sql};
-use super::super::{Error, Result, Store, Terms};
-use super::{expect_group, expect_user, rights, role_of, tree_of};
+use super::super::{Error, Result, Store, Terms, audit};
+use super::{expect_group, expect_user, record, role_of, world_of};
 
 /// A role that somebody has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,38 +23,37 @@ const ROLES: &str = "select user_id, role, group_id from roles
 impl Store {
     /// Gives somebody a role; whether they did not have it yet.
     pub async fn assign_role(&self, one: &Assigned, terms: Terms<'_>) -> Result<bool> {
-        check_place(one.what.role, Some(one.what.group))?;
-        self.change_role(
-            "insert into roles (user_id, role, group_id) values (?, ?, ?) on conflict do nothing",
-            one,
-            terms,
-        )
-        .await
+        self.change_role(one, true, terms).await
     }
 
     /// Takes a role; whether they had it.
     pub async fn revoke_role(&self, one: &Assigned, terms: Terms<'_>) -> Result<bool> {
-        self.change_role(
-            "delete from roles where user_id = ? and role = ? and group_id = ?",
-            one,
-            terms,
-        )
-        .await
+        self.change_role(one, false, terms).await
     }
 
-    async fn change_role(&self, write: &str, one: &Assigned, terms: Terms<'_>) -> Result<bool> {
+    async fn change_role(&self, one: &Assigned, give: bool, terms: Terms<'_>) -> Result<bool> {
         let Assigned { user, what } = *one;
         let mut writing = self.writing().await?;
         let conn = writing.conn();
-        let tree = tree_of(self, conn).await?;
-        expect_group(&tree, what.group)?;
-        expect_user(&tree, user)?;
-        if !terms.by.viewer.sees(&tree, Holder::User(user)) {
-            return Err(crate::license::Denial::Unseen.into());
-        }
-        rights::may_assign(&terms.by.viewer, &tree, what)?;
+        let world = world_of(self, conn).await?;
+        expect_group(&world.tree, what.group)?;
+        expect_user(&world.tree, user)?;
+        let write = if give {
+            terms.by.viewer.may_assign(&world, what.role, what.group, user)?;
+            if let Some(fault) = what.fault(&world.tree) {
+                return Err(Error::Invalid(fault.into()));
+            }
+            "insert into roles (user_id, role, group_id) values (?, ?, ?) on conflict do nothing"
+        } else {
+            terms.by.viewer.may_withdraw(&world, what.role, what.group)?;
+            "delete from roles where user_id = ? and role = ? and group_id = ?"
+        };
         let written =
             sql(write).bind(user.0).bind(what.role.name()).bind(what.group.0).execute(conn).await?;
+        if written > 0 {
+            let entry = record::role(&world.tree, one, give);
+            audit::record(conn, terms.made(), &[entry]).await?;
+        }
         writing.commit().await?;
         Ok(written > 0)
     }
@@ -80,18 +79,6 @@ impl Store {
 pub(super) async fn of_user(conn: &mut Conn, user: UserId) -> Result<Vec<Assignment>> {
     let rows = sql(format!("{ROLES} and user_id = ?")).bind(user.0).all(conn).await?;
     Ok(assigned(rows)?.into_iter().map(|one| one.what).collect())
-}
-
-/// The server is for server administrators, and they are for nothing less.
-pub(super) fn check_place(role: Role, group: Option<GroupId>) -> Result<()> {
-    let fault = match (role, group) {
-        (Role::ServerAdministrator, Some(SERVER)) => return Ok(()),
-        (Role::ServerAdministrator, _) => "a server administrator's group is /",
-        (_, Some(SERVER)) => "on / there are only server administrators",
-        (Role::User, None) | (_, Some(_)) => return Ok(()),
-        (_, None) => "this role is for a group",
-    };
-    Err(Error::Invalid(fault.into()))
 }
 
 fn assigned(rows: Vec<(i64, String, i64)>) -> Result<BTreeSet<Assigned>> {

@@ -3,14 +3,15 @@
 use super::super::base::{Base, on_both};
 use super::*;
 use crate::license::{Assignment, Group, Moment, SERVER, User, Viewer};
-use crate::store::{Author, Changed, Feed, Key, Terms};
+use crate::store::{AuditQuery, Author, Changed, Feed, Key, Terms};
 
 on_both!(
     a_token_is_found_by_its_hash_until_it_is_revoked,
     a_token_that_means_nothing_is_refused,
     whoever_is_removed_takes_everything_along,
     a_role_is_had_once_and_taken_once,
-    only_a_server_administrator_writes_access_for_others,
+    nobody_gives_more_than_they_have,
+    every_change_is_recorded_without_a_secret,
     a_new_password_ends_the_sessions_of_the_old_one,
     a_set_up_link_works_once_and_not_too_late,
     a_reader_of_the_feed_hears_of_access_and_not_of_its_use,
@@ -153,28 +154,73 @@ async fn a_role_is_had_once_and_taken_once(base: Base) {
     }
 }
 
-async fn only_a_server_administrator_writes_access_for_others(base: Base) {
+async fn nobody_gives_more_than_they_have(base: Base) {
     let cast = cast(&base).await;
     let store = &cast.store;
-    let viewer = Viewer {
-        user: Some(cast.anna),
-        assignments: vec![Assignment { role: Role::Concierge, group: cast.home }],
+    let what = |role| Some(Assignment { role, group: cast.home });
+    let by = |who: &str, user, what: Option<Assignment>| {
+        let assignments = what.into_iter().collect();
+        let viewer = Viewer { user, assignments, others: Some(Default::default()) };
+        Author { who: who.into(), from: "127.0.0.1:1".into(), viewer }
     };
-    let by = Author { who: "user:anna".into(), from: "127.0.0.1:1".into(), viewer };
-    let terms = Terms { by: &by, ..Terms::at(NOW) };
-    let site = token("site", Role::SiteAdministrator, Some(cast.home), None);
-    let server = token("server", Role::ServerAdministrator, Some(SERVER), None);
-    let equal = token("equal", Role::Concierge, Some(cast.home), None);
-    let own = token("own", Role::User, None, Some(cast.anna));
+    let anna = by("user:anna", Some(cast.anna), None);
+    let site = by("token:site", None, what(Role::SiteAdministrator));
+    let concierge = by("token:door", None, what(Role::Concierge));
+    let make = async |by: &Author, name: &str, role, group, user| {
+        let terms = Terms { by, ..Terms::at(NOW) };
+        store.add_token(token(name, role, group, user), terms).await
+    };
+    let home = Some(cast.home);
 
-    assert!(store.assign_role(&administrator(&cast), terms).await.is_err());
-    assert!(store.add_token(site, terms).await.is_err());
-    assert!(store.add_token(server.clone(), terms).await.is_err());
-    store.add_token(equal, terms).await.unwrap();
-    store.add_token(own, terms).await.unwrap();
-    let server = store.add_token(server, Terms::at(NOW)).await.unwrap();
+    make(&site, "s1", Role::SiteAdministrator, home, None).await.unwrap();
+    make(&site, "s2", Role::Concierge, home, None).await.unwrap();
+    make(&site, "s3", Role::User, None, Some(cast.anna)).await.unwrap();
+    make(&anna, "a1", Role::User, None, Some(cast.anna)).await.unwrap();
+    for (by, role, group, user) in [
+        (&site, Role::CompanyAdministrator, home, None),
+        (&site, Role::ServerAdministrator, Some(SERVER), None),
+        (&concierge, Role::Concierge, home, None),
+        (&concierge, Role::User, None, Some(cast.anna)),
+        (&anna, Role::User, home, None),
+        (&anna, Role::SiteAdministrator, home, None),
+    ] {
+        let refused = make(by, "x", role, group, user).await;
+        assert!(matches!(refused, Err(Error::Denied(_))), "{} {role}: {refused:?}", by.who);
+    }
+    let daemon = Author::daemon();
+    let server = make(&daemon, "r", Role::ServerAdministrator, Some(SERVER), None);
+    let server = server.await.unwrap();
+    let terms = Terms { by: &site, ..Terms::at(NOW) };
     assert!(store.revoke_token(server.id, terms).await.is_err());
+    assert!(store.assign_role(&administrator(&cast), terms).await.is_err());
+    store.set_password(cast.anna, "$argon2id$x", terms).await.unwrap();
+    let terms = Terms { by: &concierge, ..terms };
+    assert!(store.set_password(cast.anna, "$argon2id$x", terms).await.is_err());
     assert!(store.has_server_token(NOW).await.unwrap());
+}
+
+async fn every_change_is_recorded_without_a_secret(base: Base) {
+    let cast = cast(&base).await;
+    let (store, now) = (&cast.store, Terms::at(NOW));
+    let id = store.add_token(token("ci", Role::Concierge, Some(cast.home), None), now).await;
+    store.revoke_token(id.unwrap().id, now).await.unwrap();
+    store.assign_role(&administrator(&cast), now).await.unwrap();
+    store.revoke_role(&administrator(&cast), now).await.unwrap();
+    store.set_password(cast.anna, "$argon2id$1", now).await.unwrap();
+    store.set_password(cast.anna, "$argon2id$2", now).await.unwrap();
+
+    let query = AuditQuery { limit: 100, ..AuditQuery::default() };
+    let rows = store.audit_pages(query, Viewer::server()).next().await.unwrap();
+
+    let mut told: Vec<_> =
+        rows.iter().map(|row| format!("{} {}", row.action, row.entity)).collect();
+    told.retain(|told| !told.ends_with("group") && !told.ends_with("user"));
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        ["add password", "add role", "add token", "edit password", "remove role", "remove token"]
+    );
+    assert!(!format!("{rows:?}").contains("argon2"));
 }
 
 async fn a_new_password_ends_the_sessions_of_the_old_one(base: Base) {
@@ -208,21 +254,21 @@ async fn a_set_up_link_works_once_and_not_too_late(base: Base) {
         password_hash: "$argon2id$x".into(),
     };
     store.put_setup([1; 32], NOW).await.unwrap();
-    assert!(store.set_up([1; 32], &first, NOW).await.is_err());
+    assert!(store.set_up([1; 32], &first, Terms::at(NOW)).await.is_err());
     store.put_setup([2; 32], Moment(NOW.0 + 1)).await.unwrap();
 
     assert!(!store.has_administrator().await.unwrap());
-    assert!(store.set_up([1; 32], &first, NOW).await.is_err());
-    let id = store.set_up([2; 32], &first, NOW).await.unwrap();
+    assert!(store.set_up([1; 32], &first, Terms::at(NOW)).await.is_err());
+    let id = store.set_up([2; 32], &first, Terms::at(NOW)).await.unwrap();
 
     assert!(store.has_administrator().await.unwrap());
     let (name, roles) = store.person(id).await.unwrap().unwrap();
     let role = Role::ServerAdministrator;
     assert_eq!((&*name, roles), ("root", vec![Assignment { role, group: SERVER }]));
     assert_eq!(store.users(&[id]).await.unwrap()[0].groups, [SERVER]);
-    assert!(store.set_up([2; 32], &first, NOW).await.is_err());
+    assert!(store.set_up([2; 32], &first, Terms::at(NOW)).await.is_err());
     store.put_setup([3; 32], Moment(NOW.0 + 1)).await.unwrap();
-    assert!(matches!(store.set_up([3; 32], &first, NOW).await, Err(Error::Invalid(_))));
+    assert!(matches!(store.set_up([3; 32], &first, Terms::at(NOW)).await, Err(Error::Invalid(_))));
     assert!(store.is_setup([3; 32], NOW).await.unwrap());
 }
 

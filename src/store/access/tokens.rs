@@ -3,8 +3,8 @@
 use crate::license::{Assignment, GroupId, Moment, Role, UserId};
 
 use super::super::sql::{Conn, Sql, sql};
-use super::super::{Error, Result, Store, Terms};
-use super::{SecretHash, expect_group, expect_user, rights, role_of, tree_of};
+use super::super::{Error, Result, Store, Terms, audit};
+use super::{SecretHash, expect_group, expect_user, record, role_of, world_of};
 
 /// The longest name.
 const NAME_MAX: usize = 64;
@@ -76,19 +76,25 @@ impl Store {
         check(&token, terms.at)?;
         let mut writing = self.writing().await?;
         let conn = writing.conn();
-        let tree = tree_of(self, conn).await?;
-        token.group.map(|group| expect_group(&tree, group)).transpose()?;
-        token.user.map(|user| expect_user(&tree, user)).transpose()?;
+        let world = world_of(self, conn).await?;
+        let tree = &world.tree;
+        token.group.map(|group| expect_group(tree, group)).transpose()?;
+        token.user.map(|user| expect_user(tree, user)).transpose()?;
         let what = token.group.map(|group| Assignment { role: token.role, group });
-        rights::may_make_token(&terms.by.viewer, &tree, what, token.user)?;
+        terms.by.viewer.may_make_token(&world, what, token.user)?;
+        if let Some(fault) = what.and_then(|what| what.fault(tree)) {
+            return Err(Error::Invalid(fault.into()));
+        }
         if named(conn, &token.name).await?.is_some() {
             let fault = format!("a token is called {:?} already", token.name);
             return Err(Error::Invalid(fault));
         }
         insert(&token, terms).execute(conn).await?;
         let made = named(conn, &token.name).await?;
+        let made = made.ok_or_else(|| Error::not_found("token", format!("{:?}", token.name)))?;
+        audit::record(conn, terms.made(), &[record::token(tree, &made, true)]).await?;
         writing.commit().await?;
-        made.ok_or_else(|| Error::not_found("token", format!("{:?}", token.name)))
+        Ok(made)
     }
 
     /// Ends a token: from now on it is nothing.
@@ -97,9 +103,11 @@ impl Store {
         let conn = writing.conn();
         let found = with_id(conn, id).await?;
         let token = found.ok_or_else(|| Error::not_found("token", id))?;
-        let tree = tree_of(self, conn).await?;
-        rights::may_make_token(&terms.by.viewer, &tree, token.assignment(), token.user)?;
+        let world = world_of(self, conn).await?;
+        terms.by.viewer.may_make_token(&world, token.assignment(), token.user)?;
         sql("delete from tokens where id = ?").bind(id).execute(conn).await?;
+        let entry = record::token(&world.tree, &token, false);
+        audit::record(conn, terms.made(), &[entry]).await?;
         writing.commit().await?;
         Ok(token)
     }
@@ -166,8 +174,10 @@ fn check(token: &NewToken, at: Moment) -> Result<()> {
             "only a token of the role user is for a user"
         } else if token.group.is_none() && token.user.is_none() {
             "a token is for a group or a user"
+        } else if token.group.is_none() && token.role != Role::User {
+            "this role is for a group"
         } else {
-            return super::roles::check_place(token.role, token.group);
+            return Ok(());
         };
     Err(Error::Invalid(fault.into()))
 }
