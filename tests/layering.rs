@@ -22,16 +22,19 @@ const MAP: &[(&str, &[&str])] = &[
     ),
     ("refresh", &["store", "license", "quota", "clock"]),
     ("config", &["license", "admission"]),
+    ("reminders", &["store", "license", "config"]),
     ("telemetry", &["license", "clock", "config"]),
+    ("webhooks", &["store", "license", "clock", "telemetry", "view"]),
     ("systemd", &["clock"]),
     ("view", &["license", "quota", "clock"]),
     ("roster", &["sip", "license", "view"]),
-    ("admin", &["store", "license", "quota", "admission", "clock", "view", "telemetry"]),
+    ("admin", &["people", "store", "license", "quota", "admission", "clock", "view", "telemetry"]),
     // It answers from the database as a start would: hence the ledger; it writes numbers as sip does.
     (
         "cli",
         &[
             "admin",
+            "reminders",
             "store",
             "ledger",
             "license",
@@ -42,6 +45,7 @@ const MAP: &[(&str, &[&str])] = &[
             "sip",
             "telemetry",
             "people",
+            "webhooks",
         ],
     ),
     ("demo", &["cli", "admin", "store", "license", "config", "clock", "view"]),

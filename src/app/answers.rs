@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use super::reload::Reloader;
 use crate::admin::control::{Answers, Unanswered};
-use crate::admin::http::Live;
+use crate::admin::http::{Later, Live};
 use crate::admission::display_name;
 use crate::clock::{Clock, Now};
 use crate::license::{Holder, Moment, SERVER, World};
 use crate::proxy::Proxy;
 use crate::quota::{Quota, Seat, SeatKind};
 use crate::refresh::Shared;
+use crate::store::Mark;
 use crate::telemetry::{Recent, RefusalLine, escaped, is_refusal_id};
-use crate::view::{self, Explain, Freed, RefusalRow, SeatRow, State, Tally, TreeNode};
+use crate::view::{
+    self, Explain, Freed, InUse, Occupancy, RefusalRow, SeatRow, State, Tally, TreeNode,
+};
 
 /// Whoever knows the answers.
 pub struct Desk {
@@ -27,7 +30,8 @@ pub struct Desk {
 impl Desk {
     /// The line that systemd shows.
     pub fn status(&self) -> String {
-        let seats = self.seats_now(self.clock.now()).len();
+        let mut seats = 0;
+        self.quota.uses(|one| seats += one.settled.sip);
         let numbers = self.shared.world().directory.len();
         let gates = self.quota.gates(self.clock.now()).len();
         format!("{seats} seats, {numbers} numbers, {gates} gates")
@@ -48,13 +52,6 @@ impl Desk {
 
     fn seats_now(&self, now: Now) -> Vec<Seat> {
         self.quota.list(&|_| true, now)
-    }
-
-    fn figures(&self) -> (Arc<World>, Tally, Now) {
-        let now = self.clock.now();
-        let world = self.shared.world();
-        let tally = Tally::of(&world.tree, &self.seats_now(now));
-        (world, tally, now)
     }
 
     /// What is live or held, without what a request holds until its answer: the figures of `state`
@@ -95,7 +92,7 @@ impl Answers for Desk {
     fn state(&self, path: &str) -> Result<State, Unanswered> {
         let (world, now) = (self.shared.world(), self.clock.now());
         let holder = self.find(&world, path)?;
-        let occupancy = view::Occupancy::count(&self.quota, &world.tree, holder);
+        let occupancy = self.occupancy(&world, holder);
         Ok(view::state(&world.tree, holder, now.moment(), &occupancy))
     }
 
@@ -127,9 +124,10 @@ impl Answers for Desk {
     }
 
     fn explain(&self, number: &str) -> Result<Explain, Unanswered> {
-        let (world, tally, now) = self.figures();
+        let (world, now) = (self.shared.world(), self.clock.now());
+        let in_use = InUse::new(&self.quota, &world.tree, now);
         let explained = |number: &str| {
-            view::explain(&world.tree, &world.directory, number, now.moment(), &tally)
+            view::explain(&world.tree, &world.directory, number, now.moment(), &in_use)
         };
         if !is_refusal_id(number) {
             return Ok(explained(number));
@@ -156,12 +154,12 @@ impl Live for Desk {
         self.clock.now().moment()
     }
 
-    fn tally(&self) -> Tally {
-        self.settled_figures().1
+    fn occupancy(&self, world: &World, holder: Holder) -> Occupancy {
+        Occupancy::count(&self.quota, &world.tree, holder)
     }
 
-    fn usage(&self) -> Tally {
-        self.figures().1
+    fn in_use<'a>(&'a self, world: &'a World) -> InUse<'a> {
+        InUse::new(&self.quota, &world.tree, self.clock.now())
     }
 
     fn seats(&self) -> Vec<Seat> {
@@ -170,6 +168,10 @@ impl Live for Desk {
 
     fn free(&self, number: &str, device: Option<&str>) -> Result<Freed, Unanswered> {
         Answers::free(self, number, device)
+    }
+
+    fn followed(&self, mark: Mark) -> Later<'_, ()> {
+        Box::pin(self.shared.followed(mark))
     }
 
     fn refusals(&self) -> Arc<Recent> {

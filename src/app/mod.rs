@@ -33,6 +33,7 @@ use crate::store::{Claim, SeatStore, Store};
 use crate::systemd::{self, Liveness};
 use crate::telemetry::{self, Metrics, RefusalLog};
 use crate::transport;
+use crate::webhooks::Courier;
 
 use answers::Desk;
 use bindings::KeptBindings;
@@ -42,6 +43,9 @@ use tasks::Behind;
 const CHANGES: usize = 64;
 /// Answers that wait for the ledger at once.
 const HELD: usize = 10_000;
+
+/// How long a mail on its way may hold up the end.
+const LAST_MAIL: Duration = Duration::from_secs(10);
 
 /// Why the daemon does not start.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -149,10 +153,20 @@ async fn serve(
     let control = Control::bind(socket, config.admin.socket_mode);
     let control =
         control.map_err(|fault| named(&format!("[admin] socket {}", socket.display()), fault))?;
-    let behind =
-        Behind { refresh, changes, hand_out, refusals: refusal_lines, held, control, scrape };
+    let courier = Courier::new(config.webhooks.allow_private)?;
+    let behind = Behind {
+        refresh,
+        changes,
+        hand_out,
+        refusals: refusal_lines,
+        held,
+        control,
+        scrape,
+        courier,
+    };
     let mut tasks = behind.start(&rooms, &desk, &metrics, &config, &stop);
     let keeper = tasks::keep(&rooms.ledger, &stop);
+    let mailer = tasks::remind(&rooms, &shared, &config, &stop);
 
     let mut api = http::serve(api, parts::api(&rooms, &desk), stop.clone().cancelled_owned())?;
 
@@ -168,6 +182,10 @@ async fn serve(
     let joined = tokio::task::spawn_blocking(|| threads.join()).await?;
     // The last batch: whoever was told 200 keeps the seat.
     keeper.await?;
+    if let Some(mailer) = mailer {
+        // A mail that is on its way is finished, as long as the server takes no longer than this.
+        let _ = tokio::time::timeout(LAST_MAIL, mailer).await;
+    }
     api.done().await;
     tasks.shutdown().await;
     rooms.store.close().await;

@@ -16,9 +16,11 @@ use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::proxy::{Letter, Proxy};
 use crate::quota::Changes;
-use crate::refresh::{self, Refresh};
+use crate::refresh::{self, Refresh, Shared};
 use crate::registrar::Registrar;
+use crate::reminders::Reminders;
 use crate::telemetry::{self, Metrics, RefusalQueue};
+use crate::webhooks::{self, Courier, Notices};
 
 /// Answers taken out of the queue at once.
 const LETTERS: usize = 10_000;
@@ -32,6 +34,7 @@ pub struct Behind {
     pub held: mpsc::Receiver<Letter>,
     pub control: Control,
     pub scrape: TcpListener,
+    pub courier: Courier,
 }
 
 impl Behind {
@@ -50,7 +53,10 @@ impl Behind {
         tasks.spawn(self.refresh.run(stopped()));
         tasks.spawn(refresh::pulse(Arc::clone(&rooms.quota), clock, self.hand_out, stopped()));
         let (recent, per_second) = (Arc::clone(&desk.recent), config.log.refusals_per_second);
-        tasks.spawn(telemetry::write_refusals(self.refusals, per_second, recent));
+        let (notices, inbox) = Notices::new();
+        let hears = move |line: &telemetry::RefusalLine| notices.refused(line);
+        tasks.spawn(telemetry::write_refusals(self.refusals, per_second, recent, hears));
+        tasks.spawn(webhooks::run(parts::webhooks(self.courier, rooms, desk), inbox, stopped()));
         tasks.spawn(self.control.serve(Arc::clone(desk) as Arc<dyn Answers>));
         tasks.spawn(scrape(self.scrape, Arc::clone(metrics), stop.clone()));
         tasks.spawn(follow(self.changes, Arc::clone(&desk.proxy), clock));
@@ -67,6 +73,20 @@ impl Behind {
 pub fn keep(ledger: &Arc<Ledger>, stop: &CancellationToken) -> JoinHandle<()> {
     let (ledger, stopped) = (Arc::clone(ledger), stop.clone().cancelled_owned());
     tokio::spawn(async move { ledger.run(stopped).await })
+}
+
+/// Mails before licenses end, where the config names a mail server.
+pub fn remind(
+    rooms: &Rooms,
+    shared: &Arc<Shared>,
+    config: &Config,
+    stop: &CancellationToken,
+) -> Option<JoinHandle<()>> {
+    let mail = config.mail.clone()?;
+    let (store, shared, clock) = (Arc::clone(&rooms.store), Arc::clone(shared), rooms.clock);
+    let worlds = Box::new(move || shared.world());
+    let reminders = Reminders::new(store, worlds, mail, config.reminders.at, stop.clone());
+    Some(tokio::spawn(reminders.run(move || clock.now().moment())))
 }
 
 async fn scrape(listener: TcpListener, metrics: Arc<Metrics>, stop: CancellationToken) {

@@ -12,16 +12,19 @@ mod group;
 mod import;
 mod license;
 mod live;
+mod mail;
 mod migrate;
 mod number;
 mod offline;
 mod paint;
 mod print;
 mod range;
+mod reminder;
 mod role;
 mod time;
 mod token;
 mod user;
+mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -105,10 +108,13 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
         Command::User(command) => user::run(desk, command).await,
         Command::Number(command) => number::run(desk, command).await,
         Command::Claim(command) => claim::run(desk, command).await,
+        Command::Reminder(command) => reminder::run(desk, command).await,
+        Command::Mail(command) => mail::run(desk, command).await,
         Command::Import(command) => import::run(desk, command).await,
         Command::Role(command) => role::run(desk, command).await,
         Command::Token(command) => token::run(desk, command).await,
         Command::Audit(args) => audit::run(desk, args).await,
+        Command::Webhook(command) => webhook::run(desk, command).await,
         Command::Tree => live::tree(desk).await,
         Command::State { path } => live::state(desk, path).await,
         Command::Seats { path, command } => live::seats(desk, path, command).await,

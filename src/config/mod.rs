@@ -3,6 +3,7 @@
 
 mod addresses;
 mod fault;
+mod mail;
 mod read;
 mod sections;
 mod values;
@@ -19,6 +20,7 @@ use crate::admission::refusal::Refusals;
 use read::Disk;
 
 pub use fault::{Fault, Report};
+pub use mail::{Mail, Reminders, Smtp, Tls};
 pub use values::{Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri};
 
 /// Where the file is looked for when none is named, in this order.
@@ -45,6 +47,10 @@ pub struct Config {
     pub metrics: Metrics,
     pub log: Log,
     pub ledger: Ledger,
+    pub webhooks: Webhooks,
+    /// `None`: no mails are sent.
+    pub mail: Option<Mail>,
+    pub reminders: Reminders,
 }
 
 /// `[listen]`: where devices reach us.
@@ -140,6 +146,13 @@ pub struct Ledger {
     pub batch: Duration,
 }
 
+/// `[webhooks]`: who may be told of what happens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Webhooks {
+    /// Whether those of administrators below the server may lead to addresses that are not public.
+    pub allow_private: bool,
+}
+
 impl Config {
     /// The file to read: the one that is named, else the first of the usual places that exists.
     pub fn find(named: Option<&Path>) -> Option<PathBuf> {
@@ -203,6 +216,9 @@ impl Config {
                 self.log.refusals_per_second != new.log.refusals_per_second,
             ),
             ("ledger", self.ledger != new.ledger),
+            ("webhooks", self.webhooks != new.webhooks),
+            ("mail", self.mail != new.mail),
+            ("reminders", self.reminders != new.reminders),
         ];
         changed.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }

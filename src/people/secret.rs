@@ -48,10 +48,15 @@ pub fn hash(secret: &str) -> SecretHash {
     Sha256::digest(secret.as_bytes()).into()
 }
 
+/// Bytes as they are written in a header.
+pub fn text(bytes: [u8; BYTES]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
 fn drawn() -> Result<String, getrandom::Error> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    Ok(text(bytes))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub use shapes::{
 };
 pub use state::state;
 pub use tree::tree;
-pub use wire::{InUse, Occupancy};
+pub use wire::{InUse, Occupancy, Seating};
 
 use crate::license::{GateStatus, GroupId, Holder, Moment, Tree};
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// The license state of a group or a user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct State {
     /// A group's path, `/` or `user:NAME`.
     pub group: String,
@@ -27,7 +27,7 @@ pub struct State {
 }
 
 /// The figures of one resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Figures {
     /// Maximum; for a group that is off the nearest gate's.
     pub limit: Option<i64>,
@@ -48,7 +48,7 @@ pub struct Figures {
 }
 
 /// One feature over the path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Feature {
     pub enabled: bool,
     pub until: Option<String>,
@@ -59,7 +59,7 @@ pub struct Feature {
 }
 
 /// The next instant at which the allowance over the path changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NextChange {
     pub at: String,
     pub from: Allowance,
@@ -67,7 +67,7 @@ pub struct NextChange {
 }
 
 /// The strictest allowance over a path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Allowance {
     pub sip_numbers: Option<u32>,
     pub mobile_apps: Option<u32>,

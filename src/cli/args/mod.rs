@@ -2,8 +2,10 @@
 
 mod access;
 mod audit;
+mod mail;
 mod owned;
 mod records;
+mod webhook;
 
 use std::path::PathBuf;
 
@@ -11,10 +13,12 @@ use clap::{Parser, Subcommand};
 
 pub use access::{RoleCommand, RoleWords, TokenCommand};
 pub use audit::AuditArgs;
+pub use mail::{MailCommand, ReminderCommand, TemplateCommand};
 pub use owned::{ClaimCommand, NumberCommand, Owner};
 pub use records::{
     FeatureArg, GroupCommand, GroupFlags, LicenseCommand, LicenseFlags, UserCommand,
 };
+pub use webhook::WebhookCommand;
 
 /// admits SIP registrations and calls by group license
 ///
@@ -120,6 +124,12 @@ pub enum Command {
         /// The number: sip:101@example.com
         number: String,
     },
+    /// Reminders: mails before the licenses of a group end
+    #[command(subcommand)]
+    Reminder(ReminderCommand),
+    /// Mails: what was sent, how they look, whether they leave
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Say what was changed: who, when, from where, before and after; newest first
     ///
     /// The times are in the server's zone. Nothing in this record is ever changed or removed.
@@ -127,6 +137,9 @@ pub enum Command {
         after_long_help = "Examples:\n  admitd audit 'SmartHome/A Residence' --since 2027-01-01\n  admitd audit --who user:anna --limit 20 --json\n  admitd audit --csv > changes.csv"
     )]
     Audit(AuditArgs),
+    /// Webhooks: who is told of limits, ends and refusals
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Create what a file lists
     #[command(subcommand)]
     Import(ImportCommand),
