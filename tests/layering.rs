@@ -44,6 +44,7 @@ const MAP: &[(&str, &[&str])] = &[
             "sip",
             "telemetry",
             "webhooks",
+            "roster",
         ],
     ),
     ("demo", &["cli", "admin", "store", "license", "config", "clock", "view"]),

@@ -7,6 +7,8 @@ mod claim;
 mod control;
 mod desk;
 mod draw;
+mod entitlement;
+mod export;
 mod failure;
 mod group;
 mod import;
@@ -109,6 +111,10 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
         Command::Reminder(command) => reminder::run(desk, command).await,
         Command::Mail(command) => mail::run(desk, command).await,
         Command::Import(command) => import::run(desk, command).await,
+        Command::Export { what, path, csv: _ } => export::run(desk, what, &path).await,
+        Command::Entitlement { subject, feature, configure } => {
+            entitlement::run(desk, &subject, feature, configure).await
+        }
         Command::Audit(args) => audit::run(desk, args).await,
         Command::Webhook(command) => webhook::run(desk, command).await,
         Command::Tree => live::tree(desk).await,
