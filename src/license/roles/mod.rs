@@ -4,6 +4,8 @@
 mod names;
 mod people;
 mod sight;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::HashMap;
