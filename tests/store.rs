@@ -96,7 +96,7 @@ async fn of_two_writers_at_once_one_takes_the_last_license(base: Base) {
         let Error::Refused(refused) = refused else { panic!("{refused:?}") };
         assert_eq!(refused.obstacles.len(), 1);
         assert_eq!(refused.obstacles[0].gate, name);
-        assert_eq!((refused.obstacles[0].granted, refused.obstacles[0].left), (1, 0));
+        assert_eq!((refused.obstacles[0].granted, refused.obstacles[0].left), (Some(1), 0));
     }
 }
 
@@ -182,7 +182,7 @@ async fn an_interrupted_import_goes_on_or_is_undone(base: Base) {
     interrupted(&store).await;
     let left = store.unfinished_imports().await.unwrap();
     assert_eq!((left.len(), left[0].written, left[0].total), (1, 5_000, 12_000));
-    store.undo_import(left[0].id).await.unwrap();
+    store.undo_import(left[0].id, now()).await.unwrap();
     assert_eq!(store.numbers_of(owner).await.unwrap().len(), 1);
 
     interrupted(&store).await;

@@ -1,3 +1,4 @@
 //! How a running daemon is asked and told, apart from the wire.
 
 pub mod control;
+pub mod http;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::reload::Reloader;
 use crate::admin::control::{Answers, Unanswered};
+use crate::admin::http::Live;
 use crate::admission::display_name;
 use crate::clock::{Clock, Now};
 use crate::license::{Holder, Moment, SERVER, World};
@@ -143,6 +144,36 @@ impl Answers for Desk {
     fn reload(&self) -> Result<Vec<String>, Unanswered> {
         self.shared.compare();
         self.reloader.reload().map_err(Unanswered)
+    }
+}
+
+impl Live for Desk {
+    fn world(&self) -> Arc<World> {
+        self.shared.world()
+    }
+
+    fn now(&self) -> Moment {
+        self.clock.now().moment()
+    }
+
+    fn tally(&self) -> Tally {
+        self.settled_figures().1
+    }
+
+    fn usage(&self) -> Tally {
+        self.figures().1
+    }
+
+    fn seats(&self) -> Vec<Seat> {
+        self.seats_now(self.clock.now())
+    }
+
+    fn free(&self, number: &str, device: Option<&str>) -> Result<Freed, Unanswered> {
+        Answers::free(self, number, device)
+    }
+
+    fn refusals(&self) -> Arc<Recent> {
+        Arc::clone(&self.recent)
     }
 }
 

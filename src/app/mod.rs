@@ -3,6 +3,7 @@
 
 mod answers;
 mod bindings;
+mod entrance;
 mod observed;
 mod parts;
 mod reload;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::control::Control;
+use crate::admin::http;
 use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -141,6 +143,8 @@ async fn serve(
     let scrape = scrape
         .map_err(|fault| named(&format!("[metrics] listen {}", config.metrics.listen), fault))?;
     let scrape_at = scrape.local_addr()?;
+    let api = std::net::TcpListener::bind(config.admin.listen)
+        .map_err(|fault| named(&format!("[admin] listen {}", config.admin.listen), fault))?;
     let socket = &config.admin.socket;
     let control = Control::bind(socket, config.admin.socket_mode);
     let control =
@@ -150,8 +154,10 @@ async fn serve(
     let mut tasks = behind.start(&rooms, &desk, &metrics, &config, &stop);
     let keeper = tasks::keep(&rooms.ledger, &stop);
 
+    let mut api = http::serve(api, parts::api(&rooms, &desk), stop.clone().cancelled_owned())?;
+
     let threads = bound.run(proxy, clock, stop.clone())?;
-    announce(&addresses, scrape_at, &desk);
+    announce(&addresses, (scrape_at, api.address), &desk);
     if let (Some(_), Some(udp)) = (stage, addresses.udp.first()) {
         tasks.spawn(demo::play(config.clone(), *udp, scrape_at, Arc::clone(&desk) as Arc<_>));
     }
@@ -162,6 +168,7 @@ async fn serve(
     let joined = tokio::task::spawn_blocking(|| threads.join()).await?;
     // The last batch: whoever was told 200 keeps the seat.
     keeper.await?;
+    api.done().await;
     tasks.shutdown().await;
     rooms.store.close().await;
     Ok(joined?)
@@ -172,7 +179,8 @@ async fn open(
     config: &Config,
     clock: Clock,
 ) -> Result<(Rooms, Refresh, mpsc::Receiver<Changes>, mpsc::Sender<Changes>), Fault> {
-    let store = Arc::new(Store::open(&config.database.url(), Path::new("")).await?);
+    let store = Store::open(&config.database.url(), Path::new("")).await?;
+    let store = Arc::new(store.with_zone(config.time_zone));
     let sole = store.claim().await?;
     let quota = Arc::new(Quota::new(parts::limits(config)));
     let admission = Arc::new(Admission::new(Arc::clone(&quota), parts::admission(config)));
@@ -203,16 +211,20 @@ async fn open(
 }
 
 /// Says that the daemon is ready, to the log and to systemd.
-fn announce(addresses: &transport::Addresses, metrics: std::net::SocketAddr, desk: &Desk) {
+fn announce(
+    addresses: &transport::Addresses,
+    (metrics, admin): (std::net::SocketAddr, std::net::SocketAddr),
+    desk: &Desk,
+) {
     let list = |addresses: &[std::net::SocketAddr]| {
         addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     };
     let (udp, tcp) = (list(&addresses.udp), list(&addresses.tcp));
     match addresses.upstream_bind {
         Some(bind) => {
-            tracing::info!(%udp, %tcp, upstream_bind = %bind, %metrics, "ready");
+            tracing::info!(%udp, %tcp, upstream_bind = %bind, %metrics, %admin, "ready");
         }
-        None => tracing::info!(%udp, %tcp, %metrics, "ready"),
+        None => tracing::info!(%udp, %tcp, %metrics, %admin, "ready"),
     }
     systemd::ready(&desk.status());
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use tokio::net::lookup_host;
 
+use super::answers::Desk;
+use super::entrance::Closed;
 use super::{Fault, Rooms};
+use crate::admin::http;
 use crate::admission::{self, Admission, key_of};
 use crate::clock::Now;
 use crate::config::{Config, Hop, PathMode};
@@ -65,6 +68,15 @@ pub fn admission(config: &Config) -> admission::Settings {
         door_messages: set.door_messages.clone(),
         refusals: config.refusals.clone(),
     }
+}
+
+/// What the API works with.
+pub fn api(rooms: &Rooms, desk: &Arc<Desk>) -> Arc<http::Api> {
+    Arc::new(http::Api {
+        store: Arc::clone(&rooms.store),
+        live: Arc::clone(desk) as Arc<dyn http::Live>,
+        entrance: Arc::new(Closed),
+    })
 }
 
 /// The built-in registrar, without bindings yet.

@@ -144,7 +144,7 @@ impl Desk {
 
     /// Under what terms a write is checked.
     pub fn terms<'u>(&'u self, usage: &'u (dyn Usage + Sync)) -> Terms<'u> {
-        Terms { at: self.now, force: self.force, usage, by: &self.author }
+        Terms { force: self.force, usage, by: &self.author, ..Terms::at(self.now) }
     }
 
     /// A group's path, `/`, or `user:NAME`.

@@ -1,6 +1,7 @@
 //! The command line: what is asked of the store or of a running daemon, and how it is shown.
 
 mod args;
+mod audit;
 mod check;
 mod claim;
 mod control;
@@ -103,6 +104,7 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
         Command::Number(command) => number::run(desk, command).await,
         Command::Claim(command) => claim::run(desk, command).await,
         Command::Import(command) => import::run(desk, command).await,
+        Command::Audit(args) => audit::run(desk, args).await,
         Command::Tree => live::tree(desk).await,
         Command::State { path } => live::state(desk, path).await,
         Command::Seats { path, command } => live::seats(desk, path, command).await,

@@ -49,7 +49,7 @@ fn told(failure: &Failure) -> String {
         obstacles.add_row([
             obstacle.gate.clone(),
             obstacle.resource.clone(),
-            obstacle.granted.to_string(),
+            obstacle.granted.map(|granted| granted.to_string()).unwrap_or_default(),
             obstacle.left.to_string(),
             obstacle.asked.to_string(),
             obstacle.last_date_that_fits.clone().unwrap_or_default(),
@@ -72,6 +72,12 @@ pub fn usage(fault: &clap::Error, json: bool) -> ExitCode {
         let _ = fault.print();
     }
     ExitCode::from(USAGE)
+}
+
+/// Writes a part of an answer to stdout, which more of it follows.
+pub fn part(part: &[u8]) -> Result<(), String> {
+    let written = io::stdout().lock().write_all(part);
+    written.map_err(|error| format!("the answer cannot be written: {error}"))
 }
 
 /// Writes to stdout.

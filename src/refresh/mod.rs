@@ -275,9 +275,13 @@ impl Refresh {
 
     fn prune(&self) {
         let (store, position) = (Arc::clone(&self.store), self.mirror.position.clone());
+        let now = self.clock.now().moment();
         tokio::spawn(async move {
             if let Err(fault) = store.prune_feed(&position).await {
                 tracing::warn!(%fault, "old changes could not be removed");
+            }
+            if let Err(fault) = store.forget_answers(now).await {
+                tracing::warn!(%fault, "answers to old writes could not be removed");
             }
         });
     }

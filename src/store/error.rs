@@ -21,6 +21,12 @@ pub enum Error {
     /// It would take a name, a number or a rule that another already has, or that cannot be stored.
     #[error("{0}")]
     Invalid(String),
+    /// The record is no longer as its editor saw it.
+    #[error("{0}")]
+    Changed(String),
+    /// The key of a write came with another write before.
+    #[error("{0}")]
+    Reused(String),
     /// The address of the database cannot be used.
     #[error("database {url:?}: {reason}")]
     Url { url: String, reason: String },

@@ -87,7 +87,7 @@ impl Store {
     }
 
     /// Removes what an interrupted import has written, in pieces too.
-    pub async fn undo_import(&self, id: i64) -> Result<()> {
+    pub async fn undo_import(&self, id: i64, terms: Terms<'_>) -> Result<()> {
         loop {
             let mut writing = self.writing().await?;
             let piece: Option<(i64, i64)> = sql("select first_id, last_id from import_pieces
@@ -100,11 +100,8 @@ impl Store {
                 writing.commit().await?;
                 return if gone { Ok(()) } else { Err(Error::not_found("import", id)) };
             };
-            sql("delete from numbers where id between ? and ?")
-                .bind(first)
-                .bind(last)
-                .execute(writing.conn())
-                .await?;
+            let numbers = numbers_between(writing.conn(), first, last).await?;
+            checked(self, writing.conn(), &Change::RemoveNumbers(numbers), terms).await?;
             sql("delete from import_pieces where import_id = ? and first_id = ?")
                 .bind(id)
                 .bind(first)
@@ -189,6 +186,16 @@ async fn note(
             .await?;
     }
     Ok(id)
+}
+
+/// Those that are still there.
+async fn numbers_between(conn: &mut Conn, first: i64, last: i64) -> Result<Vec<NumberId>> {
+    let found: Vec<(i64,)> = sql("select id from numbers where id between ? and ? order by id")
+        .bind(first)
+        .bind(last)
+        .all(conn)
+        .await?;
+    Ok(found.into_iter().map(|(id,)| NumberId(id)).collect())
 }
 
 /// Ids in order as runs without a gap: another writer may have been given one between.

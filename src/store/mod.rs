@@ -3,12 +3,14 @@
 //! keys changed. It knows neither SIP nor gates; time comes in as an argument.
 
 mod at_hand;
+mod audit;
 mod bulk;
 mod check;
 mod claim;
 mod error;
 mod feed;
 mod import;
+mod once;
 mod open;
 mod packed;
 mod persist;
@@ -21,16 +23,20 @@ mod seats;
 mod secrets;
 mod sql;
 mod step;
+mod tag;
 mod transfer;
 mod tree;
+mod webhooks;
 mod write;
 
 pub use at_hand::{Keeper, Known};
+pub use audit::{AuditPages, AuditQuery, AuditRow, Export, Form};
 pub use bulk::{Everything, NumberRow};
 pub use claim::Claim;
 pub use error::{Error, Result};
 pub use feed::{Changed, Feed, Key};
 pub use import::{Import, Imported};
+pub use once::Once;
 pub use open::Store;
 pub use position::{Mark, Position};
 pub use read::Records;
@@ -38,8 +44,10 @@ pub use rows::Findings;
 pub use seats::{Batch, BindingRow, SeatRow, SeatStore};
 pub use secrets::Secret;
 pub use step::Step;
+pub use tag::{Record, tag};
 pub use transfer::Copied;
 pub use tree::{CreatedByOwner, placed_user};
+pub use webhooks::{Attempt, Delivery, Due, HookEvent, NewWebhook, Queued, Webhook};
 pub use write::{Author, Terms, Written};
 
 /// A database for one test.

@@ -3,16 +3,18 @@
 
 use std::sync::LazyLock;
 
-use crate::license::distribution::{self, Change, Warning};
+use crate::license::distribution::{self, Change, Listener, Warning};
 use crate::license::{
     Claim, ClaimId, Group, GroupId, License, LicenseId, Moment, NoSeats, Number, NumberId, Usage,
-    User, UserId, Viewer,
+    User, UserId, Viewer, World,
 };
 
+use super::audit::{self, Made};
+use super::once::Outcome;
 use super::packed::{Fields, Packed, Wanted};
 use super::persist::{give_ids, lend_ids, persist};
 use super::sql::Conn;
-use super::{Error, Findings, Mark, Result, Store, check, packed, rows};
+use super::{Error, Findings, Mark, Once, Result, Store, check, once, packed, rows, tag};
 
 /// Who writes, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,10 @@ pub struct Terms<'a> {
     /// What the wire holds at the moment.
     pub usage: &'a (dyn Usage + Sync),
     pub by: &'a Author,
+    /// The tag of the record that is edited or removed, as its editor saw it.
+    pub expect: Option<&'a str>,
+    /// The key of a write that may come twice and is to happen once.
+    pub once: Option<&'a Once>,
 }
 
 /// What was written, and what still does not fit.
@@ -43,6 +49,8 @@ pub struct Written<Id> {
     pub warnings: Vec<Warning>,
     /// For whoever waits until a reader has it.
     pub mark: Mark,
+    /// Nothing was written now: this is what the same write was answered before.
+    pub replayed: bool,
 }
 
 impl Author {
@@ -56,7 +64,14 @@ impl Terms<'static> {
     /// Unforced, and nothing in use, by the daemon itself.
     pub fn at(at: Moment) -> Self {
         static DAEMON: LazyLock<Author> = LazyLock::new(Author::daemon);
-        Self { at, force: false, usage: &NoSeats, by: &DAEMON }
+        Self { at, force: false, usage: &NoSeats, by: &DAEMON, expect: None, once: None }
+    }
+}
+
+impl<'a> Terms<'a> {
+    /// Who makes entries in the record of changes.
+    pub(super) fn made(&self) -> Made<'a> {
+        Made { by: self.by, at: self.at, forced: self.force }
     }
 }
 
@@ -65,10 +80,15 @@ impl Store {
     /// back in order.
     pub async fn write(&self, mut change: Change, terms: Terms<'_>) -> Result<Written<Vec<i64>>> {
         let mut writing = self.writing().await?;
+        if let Some((id, warnings)) = answered(writing.conn(), terms).await? {
+            let mark = writing.commit().await?;
+            return Ok(Written { id, warnings, mark, replayed: true });
+        }
         let id = give_ids(writing.conn(), &mut change).await?;
         let warnings = checked(self, writing.conn(), &change, terms).await?;
+        keep(writing.conn(), terms, (&id, &warnings)).await?;
         let mark = writing.commit().await?;
-        Ok(Written { id, warnings, mark })
+        Ok(Written { id, warnings, mark, replayed: false })
     }
 
     /// Says what `write` would say, writes nothing and stops no writer.
@@ -78,7 +98,7 @@ impl Store {
         let world = check::world(self, &mut tx, &change).await?;
         tx.commit().await?;
         terms.by.viewer.may_write(&world, &change)?;
-        Ok(distribution::check(&world, &change, terms.at, terms.force, terms.usage)?)
+        judged(&world, &change, terms)
     }
 
     /// Adds a group.
@@ -236,8 +256,9 @@ impl Store {
         id: fn(i64) -> Id,
         terms: Terms<'_>,
     ) -> Result<Written<Id>> {
-        let Written { id: given, warnings, mark } = self.write(change, terms).await?;
-        Ok(Written { id: id(given.first().copied().unwrap_or_default()), warnings, mark })
+        let Written { id: given, warnings, mark, replayed } = self.write(change, terms).await?;
+        let id = id(given.first().copied().unwrap_or_default());
+        Ok(Written { id, warnings, mark, replayed })
     }
 
     async fn remove(&self, change: Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
@@ -254,13 +275,18 @@ impl Store {
         terms: Terms<'_>,
     ) -> Result<Written<Id>> {
         let mut writing = self.writing().await?;
+        if let Some((_, warnings)) = answered(writing.conn(), terms).await? {
+            let mark = writing.commit().await?;
+            return Ok(Written { id, warnings, mark, replayed: true });
+        }
         let (mut old, mut findings) = (None, Findings::default());
         let wanted = Wanted::Ids("id", vec![key]);
         packed::some(writing.conn(), packed, &wanted, |row| old = read(row, &mut findings)).await?;
         let change = change(old.ok_or_else(|| Error::not_found(what, key))?);
         let warnings = checked(self, writing.conn(), &change, terms).await?;
+        keep(writing.conn(), terms, (&[key], &warnings)).await?;
         let mark = writing.commit().await?;
-        Ok(Written { id, warnings, mark })
+        Ok(Written { id, warnings, mark, replayed: false })
     }
 }
 
@@ -273,7 +299,42 @@ pub(super) async fn checked(
 ) -> Result<Vec<Warning>> {
     let world = check::world(store, conn, change).await?;
     terms.by.viewer.may_write(&world, change)?;
-    let warnings = distribution::check(&world, change, terms.at, terms.force, terms.usage)?;
+    if let Some(expected) = terms.expect {
+        tag::expect(&world, change, expected)?;
+    }
+    let warnings = judged(&world, change, terms)?;
+    let renewed = audit::renewed_passwords(conn, change).await?;
+    let entries = audit::entries(&world, change, &renewed);
     persist(conn, &world, change).await?;
+    audit::record(conn, terms.made(), &entries).await?;
     Ok(warnings)
+}
+
+/// What the rules of distribution say, as the author may read it.
+fn judged(world: &World, change: &Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
+    let told = distribution::check(world, change, terms.at, terms.force, terms.usage);
+    let viewer = &terms.by.viewer;
+    if viewer.is_server() || told.as_ref().is_ok_and(Vec::is_empty) {
+        return Ok(told?);
+    }
+    let listener = Listener::new(viewer, world, change);
+    match told {
+        Ok(warnings) => Ok(warnings.into_iter().map(|one| listener.warning(one)).collect()),
+        Err(refused) => Err(listener.refused(refused).into()),
+    }
+}
+
+/// What this very write was answered before.
+async fn answered(conn: &mut Conn, terms: Terms<'_>) -> Result<Option<Outcome>> {
+    match terms.once {
+        Some(once) => once::answered(conn, &terms.by.who, once, terms.at).await,
+        None => Ok(None),
+    }
+}
+
+async fn keep(conn: &mut Conn, terms: Terms<'_>, outcome: (&[i64], &[Warning])) -> Result<()> {
+    match terms.once {
+        Some(once) => once::keep(conn, &terms.by.who, once, terms.at, outcome).await,
+        None => Ok(()),
+    }
 }

@@ -18,6 +18,8 @@ pub struct Daemon {
     pub tcp: SocketAddr,
     /// Where upstreams speak to it.
     pub bind: Option<SocketAddr>,
+    /// The API.
+    pub admin: SocketAddr,
     child: Option<Child>,
 }
 
@@ -34,7 +36,7 @@ impl Daemon {
         );
         fs::write(folder.path().join("admitd.toml"), config).expect("the config is written");
         let nowhere = "127.0.0.1:0".parse().expect("an address");
-        Self { folder, udp: nowhere, tcp: nowhere, bind: None, child: None }
+        Self { folder, udp: nowhere, tcp: nowhere, bind: None, admin: nowhere, child: None }
     }
 
     /// A running daemon.
@@ -76,6 +78,7 @@ impl Daemon {
                 self.udp = field("udp").expect("a UDP address");
                 self.tcp = field("tcp").expect("a TCP address");
                 self.bind = field("upstream_bind");
+                self.admin = field("admin").expect("the address of the API");
                 return;
             }
         }

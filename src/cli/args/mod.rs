@@ -1,5 +1,6 @@
 //! The command line as clap reads it: commands, flags, and the help that is also the manual page.
 
+mod audit;
 mod owned;
 mod records;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub use audit::AuditArgs;
 pub use owned::{ClaimCommand, NumberCommand, Owner};
 pub use records::{
     FeatureArg, GroupCommand, GroupFlags, LicenseCommand, LicenseFlags, UserCommand,
@@ -110,6 +112,13 @@ pub enum Command {
         /// The number: sip:101@example.com
         number: String,
     },
+    /// Say what was changed: who, when, from where, before and after; newest first
+    ///
+    /// The times are in the server's zone. Nothing in this record is ever changed or removed.
+    #[command(
+        after_long_help = "Examples:\n  admitd audit 'SmartHome/A Residence' --since 2027-01-01\n  admitd audit --who user:anna --limit 20 --json\n  admitd audit --csv > changes.csv"
+    )]
+    Audit(AuditArgs),
     /// Create what a file lists
     #[command(subcommand)]
     Import(ImportCommand),

@@ -14,8 +14,10 @@ mod shares;
 mod slow;
 mod sums;
 mod timeline;
+mod told;
 mod verdict;
 
 pub use change::Change;
 pub use check::check;
+pub use told::Listener;
 pub use verdict::{Obstacle, Refused, Warning, WarningKind};

@@ -1,0 +1,58 @@
+//! The HTTP API under `/api/v1`: what administrators, consoles and scripts ask and change. It reads what
+//! the daemon has in memory and writes through the store, which decides; rights are `license::roles`'.
+
+mod body;
+mod caller;
+mod describe;
+mod groups;
+mod paging;
+mod params;
+mod problem;
+mod serve;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::license::{Moment, World};
+use crate::quota::Seat;
+use crate::store::Store;
+use crate::telemetry::Recent;
+use crate::view::{Freed, Tally};
+
+use super::control::Unanswered;
+
+pub use caller::{Caller, Credentials, Entrance, Later, Proof, Turned};
+pub use describe::openapi;
+pub use problem::Problem;
+pub use serve::{Serving, router, serve};
+
+/// What the handlers work with.
+pub struct Api {
+    pub store: Arc<Store>,
+    pub live: Arc<dyn Live>,
+    pub entrance: Arc<dyn Entrance>,
+}
+
+/// What the running daemon knows.
+pub trait Live: Send + Sync + 'static {
+    /// The tree and directory as last published.
+    fn world(&self) -> Arc<World>;
+    /// The second that is in progress.
+    fn now(&self) -> Moment;
+    /// What is live or held: the figures of the list of seats.
+    fn tally(&self) -> Tally;
+    /// The same with what requests hold until their answer: what a write is checked against.
+    fn usage(&self) -> Tally;
+    /// Every seat.
+    fn seats(&self) -> Vec<Seat>;
+    /// Ends the seats of a number, or the one of a device.
+    fn free(&self, number: &str, device: Option<&str>) -> Result<Freed, Unanswered>;
+    /// The last refusals.
+    fn refusals(&self) -> Arc<Recent>;
+}
+
+/// Every route, relative to `/api/v1`. A resource is a file, and adds itself here.
+fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default().merge(groups::routes())
+}
