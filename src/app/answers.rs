@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::reload::Reloader;
 use crate::admin::control::{Answers, Unanswered};
-use crate::admin::http::Live;
+use crate::admin::http::{Later, Live};
 use crate::admission::display_name;
 use crate::clock::{Clock, Now};
 use crate::license::{Holder, Moment, SERVER, World};
 use crate::proxy::Proxy;
 use crate::quota::{Quota, Seat, SeatKind};
 use crate::refresh::Shared;
+use crate::store::Mark;
 use crate::telemetry::{Recent, RefusalLine, escaped, is_refusal_id};
 use crate::view::{self, Explain, Freed, RefusalRow, SeatRow, State, Tally, TreeNode};
 
@@ -170,6 +171,10 @@ impl Live for Desk {
 
     fn free(&self, number: &str, device: Option<&str>) -> Result<Freed, Unanswered> {
         Answers::free(self, number, device)
+    }
+
+    fn followed(&self, mark: Mark) -> Later<'_, ()> {
+        Box::pin(self.shared.followed(mark))
     }
 
     fn refusals(&self) -> Arc<Recent> {

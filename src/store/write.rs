@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use crate::license::distribution::{self, Change, Listener, Warning};
 use crate::license::{
-    Claim, ClaimId, Group, GroupId, License, LicenseId, Moment, NoSeats, Number, NumberId, Usage,
-    User, UserId, Viewer, World,
+    Claim, ClaimId, Group, GroupId, License, LicenseId, Moment, NoSeats, Number, NumberId, Tree,
+    Usage, User, UserId, Viewer, World,
 };
 
 use super::audit::{self, Made};
@@ -91,6 +91,27 @@ impl Store {
         Ok(Written { id, warnings, mark, replayed: false })
     }
 
+    /// Writes what `make` makes of the tree as it stands in the transaction that writes: nothing that
+    /// another writer did is lost.
+    pub async fn compose(
+        &self,
+        make: impl FnOnce(&Tree) -> Result<Change>,
+        terms: Terms<'_>,
+    ) -> Result<Written<Vec<i64>>> {
+        let mut writing = self.writing().await?;
+        if let Some((id, warnings)) = answered(writing.conn(), terms).await? {
+            let mark = writing.commit().await?;
+            return Ok(Written { id, warnings, mark, replayed: true });
+        }
+        let world = check::world(self, writing.conn(), &Change::All(Vec::new())).await?;
+        let mut change = make(&world.tree)?;
+        let id = give_ids(writing.conn(), &mut change).await?;
+        let warnings = checked(self, writing.conn(), &change, terms).await?;
+        keep(writing.conn(), terms, (&id, &warnings)).await?;
+        let mark = writing.commit().await?;
+        Ok(Written { id, warnings, mark, replayed: false })
+    }
+
     /// Says what `write` would say, writes nothing and stops no writer.
     pub async fn preview(&self, mut change: Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
         let mut tx = self.reading().await?;
@@ -98,6 +119,9 @@ impl Store {
         let world = check::world(self, &mut tx, &change).await?;
         tx.commit().await?;
         terms.by.viewer.may_write(&world, &change)?;
+        if let Some(expected) = terms.expect {
+            tag::expect(&world, &change, expected)?;
+        }
         judged(&world, &change, terms)
     }
 

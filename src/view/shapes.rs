@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The license state of a group or a user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct State {
     /// A group's path, `/` or `user:NAME`.
     pub group: String,
@@ -26,7 +27,7 @@ pub struct State {
 }
 
 /// The figures of one resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Figures {
     /// Maximum; for a group that is off the nearest gate's.
     pub limit: Option<i64>,
@@ -47,7 +48,7 @@ pub struct Figures {
 }
 
 /// One feature over the path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Feature {
     pub enabled: bool,
     pub until: Option<String>,
@@ -58,7 +59,7 @@ pub struct Feature {
 }
 
 /// The next instant at which the allowance over the path changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NextChange {
     pub at: String,
     pub from: Allowance,
@@ -66,7 +67,7 @@ pub struct NextChange {
 }
 
 /// The strictest allowance over a path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Allowance {
     pub sip_numbers: Option<u32>,
     pub mobile_apps: Option<u32>,
@@ -138,6 +139,26 @@ pub struct Gate {
     pub claimed: Option<NumberUse>,
     /// Whether its refusals are lifted.
     pub monitor: bool,
+}
+
+/// Whether a user or a number may use or configure a feature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Entitlement {
+    /// `user:NAME`, or the number.
+    pub subject: String,
+    pub feature: String,
+    /// `use` or `configure`.
+    pub action: String,
+    pub allowed: bool,
+    /// When a yes ends; null without a time limit.
+    pub until: Option<String>,
+    /// When a no becomes a yes by itself.
+    pub from: Option<String>,
+    /// Why not: suspended, not_yet_valid, expired, no_license, feature_off, unknown_number, or role where
+    /// only the right to configure is missing.
+    pub cause: Option<String>,
+    /// The gate that bound, or where one stands that is not yours to see.
+    pub bound_by: Option<String>,
 }
 
 /// One seat.

@@ -20,7 +20,8 @@ pub struct Site {
 /// Writes it all, and gives where to look.
 pub async fn build(base: &Base, groups: usize, numbers: usize) -> Site {
     // The schema first.
-    drop(base.store().await);
+    let store = admitd::store::Store::open(&base.url(), base.folder()).await;
+    store.expect("a database").close().await;
     let mut hand = base.hand().await;
     let (levels, parents) = shape(groups);
     let width = levels.last().map_or(0, Vec::len);

@@ -4,11 +4,16 @@
 mod body;
 mod caller;
 mod describe;
+mod fields;
 mod groups;
+mod licenses;
+mod names;
 mod paging;
 mod params;
 mod problem;
 mod serve;
+mod state;
+mod writes;
 
 use std::sync::Arc;
 
@@ -16,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::license::{Moment, World};
 use crate::quota::Seat;
-use crate::store::Store;
+use crate::store::{Mark, Store};
 use crate::telemetry::Recent;
 use crate::view::{Freed, Tally};
 
@@ -48,11 +53,16 @@ pub trait Live: Send + Sync + 'static {
     fn seats(&self) -> Vec<Seat>;
     /// Ends the seats of a number, or the one of a device.
     fn free(&self, number: &str, device: Option<&str>) -> Result<Freed, Unanswered>;
+    /// Resolves when a write is known here, or after a second.
+    fn followed(&self, mark: Mark) -> Later<'_, ()>;
     /// The last refusals.
     fn refusals(&self) -> Arc<Recent>;
 }
 
 /// Every route, relative to `/api/v1`. A resource is a file, and adds itself here.
 fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::default().merge(groups::routes())
+    OpenApiRouter::default()
+        .merge(groups::routes())
+        .merge(licenses::routes())
+        .merge(state::routes())
 }

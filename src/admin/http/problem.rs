@@ -209,7 +209,7 @@ impl From<store::Error> for Problem {
                 Self::new(StatusCode::PRECONDITION_FAILED, "changed", detail)
             }
             store::Error::Reused(detail) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "reused-key", detail)
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", detail)
             }
             store::Error::Url { .. } | store::Error::Database(_) | store::Error::Schema(_) => {
                 tracing::error!(%error, "a request of the API failed");

@@ -26,6 +26,7 @@ use super::Api;
 use super::body::BODY_MAX;
 use super::describe::{DOCS, described, page};
 use super::problem::{PROBLEM_JSON, Problem};
+use super::writes::keyed;
 
 mod listener;
 
@@ -68,6 +69,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .with_state(api)
         .merge(page(description))
         .route("/", get(|| async { Redirect::temporary(DOCS) }))
+        .layer(middleware::from_fn(keyed))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
         .layer(CatchPanicLayer::new())

@@ -19,5 +19,6 @@ mod verdict;
 
 pub use change::Change;
 pub use check::check;
+pub use ownership::is_claimed_by_others;
 pub use told::Listener;
 pub use verdict::{Obstacle, Refused, Warning, WarningKind};

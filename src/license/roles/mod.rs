@@ -131,23 +131,17 @@ impl Viewer {
     }
 
     /// Whether they administer the group: it is the one they are assigned to, or stands under it.
-    pub fn manages(&self, tree: &Tree, group: GroupId) -> bool {
+    pub fn administers(&self, tree: &Tree, group: GroupId) -> bool {
         self.is_server() || self.administered().any(|own| tree.stands_under(group, own))
     }
 
-    /// The groups that they administer: what happened under them is theirs to read. Whoever
-    /// administers none may not.
-    pub fn administers(&self) -> Result<Vec<GroupId>, Denial> {
-        let own: Vec<GroupId> = match self.is_server() {
-            true => vec![SERVER],
-            false => self.administered().collect(),
-        };
+    /// The groups from which they administer downwards. Whoever administers none may not ask.
+    pub fn administered_groups(&self) -> Result<Vec<GroupId>, Denial> {
+        if self.is_server() {
+            return Ok(vec![SERVER]);
+        }
+        let own: Vec<GroupId> = self.administered().collect();
         if own.is_empty() { Err(Denial::Forbidden) } else { Ok(own) }
-    }
-
-    /// Whether they administer this group, itself or by one above.
-    pub fn may_administer(&self, tree: &Tree, group: GroupId) -> Result<(), Denial> {
-        self.demand(tree, &[Holder::Group(group)], self.manages(tree, group))
     }
 
     /// Whether they stand above the group, and so may edit what limits it.
@@ -157,9 +151,9 @@ impl Viewer {
     }
 
     /// Whether they administer every group of the user.
-    fn manages_all(&self, tree: &Tree, user: UserId) -> bool {
+    fn administers_all(&self, tree: &Tree, user: UserId) -> bool {
         let groups = tree.places(Holder::User(user));
-        !groups.is_empty() && groups.iter().all(|group| self.manages(tree, *group))
+        !groups.is_empty() && groups.iter().all(|group| self.administers(tree, *group))
     }
 
     /// The groups they are assigned to as an administrator. On the server only server administrators

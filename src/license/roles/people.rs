@@ -13,7 +13,7 @@ impl Viewer {
         user: UserId,
     ) -> Result<(), Denial> {
         let tree = &world.tree;
-        let theirs = tree.places(Holder::User(user)).iter().any(|own| self.manages(tree, *own));
+        let theirs = tree.places(Holder::User(user)).iter().any(|own| self.administers(tree, *own));
         let may = theirs && self.gives(tree, Assignment { role, group }) && self.user != Some(user);
         self.demand(tree, &[Holder::Group(group), Holder::User(user)], self.is_server() || may)
     }
@@ -27,19 +27,19 @@ impl Viewer {
     /// Whether they may edit what a user signs in with. Everybody may edit their own.
     pub fn may_edit_credentials(&self, world: &World, user: UserId) -> Result<(), Denial> {
         let tree = &world.tree;
-        let may = self.manages_all(tree, user) && self.outranks(tree, user);
+        let may = self.administers_all(tree, user) && self.outranks(tree, user);
         let may = may || self.is_server() || self.user == Some(user);
         self.demand(tree, &[Holder::User(user)], may)
     }
 
     /// Whether they may set the reminder of a group.
     pub fn may_set_reminder(&self, tree: &Tree, group: GroupId) -> Result<(), Denial> {
-        self.demand(tree, &[Holder::Group(group)], self.manages(tree, group))
+        self.demand(tree, &[Holder::Group(group)], self.administers(tree, group))
     }
 
     /// Whether they may have events of a group and all below it sent.
     pub fn may_webhook(&self, tree: &Tree, group: GroupId) -> Result<(), Denial> {
-        self.demand(tree, &[Holder::Group(group)], self.manages(tree, group))
+        self.demand(tree, &[Holder::Group(group)], self.administers(tree, group))
     }
 
     /// Whether a role in a group is theirs to give and to take.
@@ -47,7 +47,7 @@ impl Viewer {
         match assignment.role {
             Role::ServerAdministrator | Role::CompanyAdministrator => self.is_server(),
             Role::SiteAdministrator => self.stands_above(tree, assignment.group),
-            Role::Concierge | Role::User => self.manages(tree, assignment.group),
+            Role::Concierge | Role::User => self.administers(tree, assignment.group),
         }
     }
 

@@ -70,9 +70,9 @@ impl Viewer {
             return Ok(());
         }
         let places = tree.places(holder);
-        let manages = places.iter().any(|group| self.manages(tree, *group));
+        let administers = places.iter().any(|group| self.administers(tree, *group));
         let may = what != What::Settings
-            && (manages || what.is_live() || (what.is_own() && self.is_self(tree, holder)));
+            && (administers || what.is_live() || (what.is_own() && self.is_self(tree, holder)));
         self.demand(tree, &[holder], may)
     }
 

@@ -146,8 +146,10 @@ fn edit_group(id: GroupId, with: impl FnOnce(&mut Group)) -> Change {
     Change::EditGroup { group, licenses: Vec::new() }
 }
 
-/// Each change with what the dealer of North and the company administrator are told.
-fn judge(rows: Vec<(&str, Change, Result<(), Denial>, Result<(), Denial>)>) {
+/// A change, and what the dealer of North and the company administrator are told.
+type Row = (&'static str, Change, Result<(), Denial>, Result<(), Denial>);
+
+fn judge(rows: Vec<Row>) {
     let world = world();
     for (what, change, dealer, boss) in rows {
         assert_eq!(viewer(DEALER).may_write(&world, &change), dealer, "dealer: {what}");

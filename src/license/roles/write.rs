@@ -74,7 +74,7 @@ impl Viewer {
 
     fn may_add_group(&self, tree: &Tree, group: &Group, licenses: &[License]) -> Verdict {
         let parent = group.parent.ok_or(Denial::Forbidden)?;
-        self.demand(tree, &[Holder::Group(parent)], self.manages(tree, parent))?;
+        self.demand(tree, &[Holder::Group(parent)], self.administers(tree, parent))?;
         is_new(tree.group(group.id))?;
         all_of(licenses, Holder::Group(group.id))
     }
@@ -83,14 +83,14 @@ impl Viewer {
         let old = tree.group(new.id).ok_or(Denial::Unseen)?;
         let may = match limits(new, old) != *old || !licenses.is_empty() {
             true => self.stands_above(tree, old.id),
-            false => self.manages(tree, old.id),
+            false => self.administers(tree, old.id),
         };
         self.demand(tree, &[Holder::Group(old.id)], may && new.parent == old.parent)?;
         all_of(licenses, Holder::Group(old.id))
     }
 
     fn may_move(&self, tree: &Tree, group: GroupId, parent: GroupId) -> Verdict {
-        let may = self.stands_above(tree, group) && self.manages(tree, parent);
+        let may = self.stands_above(tree, group) && self.administers(tree, parent);
         self.demand(tree, &[Holder::Group(group), Holder::Group(parent)], may)
     }
 
@@ -105,7 +105,7 @@ impl Viewer {
 
     fn may_add_user(&self, tree: &Tree, user: &User, licenses: &[License]) -> Verdict {
         let groups: Vec<Holder> = user.groups.iter().copied().map(Holder::Group).collect();
-        let may = user.groups.iter().all(|group| self.manages(tree, *group));
+        let may = user.groups.iter().all(|group| self.administers(tree, *group));
         self.demand(tree, &groups, may && !groups.is_empty())?;
         is_new(tree.user(user.id))?;
         all_of(licenses, Holder::User(user.id))
@@ -136,15 +136,16 @@ impl Viewer {
             && !added.is_empty()
             && new.groups.starts_with(&old.groups);
         let old_groups = match only_joins {
-            true => old.groups.iter().any(|group| self.manages(tree, *group)),
-            false => self.manages_all(tree, old.id),
+            true => old.groups.iter().any(|group| self.administers(tree, *group)),
+            false => self.administers_all(tree, old.id),
         };
-        rank && old_groups && added.iter().all(|group| self.manages(tree, *group))
+        rank && old_groups && added.iter().all(|group| self.administers(tree, *group))
     }
 
     fn may_remove_user(&self, tree: &Tree, user: UserId) -> Verdict {
-        let may =
-            self.manages_all(tree, user) && self.outranks(tree, user) && self.user != Some(user);
+        let may = self.administers_all(tree, user)
+            && self.outranks(tree, user)
+            && self.user != Some(user);
         self.demand(tree, &[Holder::User(user)], may)
     }
 
@@ -159,7 +160,7 @@ impl Viewer {
                 let groups = tree.places(holder);
                 !groups.is_empty() && groups.iter().all(|group| self.stands_above(tree, *group))
             }
-            Holder::User(user) => self.manages_all(tree, user),
+            Holder::User(user) => self.administers_all(tree, user),
         };
         self.demand(tree, &[holder], may)
     }
@@ -179,8 +180,8 @@ impl Viewer {
     /// Whether they may give the holder numbers, and take them.
     fn may_own(&self, tree: &Tree, owner: Holder) -> Verdict {
         let may = match owner {
-            Holder::Group(group) => self.manages(tree, group),
-            Holder::User(user) => self.manages_all(tree, user),
+            Holder::Group(group) => self.administers(tree, group),
+            Holder::User(user) => self.administers_all(tree, user),
         };
         self.demand(tree, &[owner], may)
     }
@@ -195,7 +196,7 @@ impl Viewer {
             let around = around.and_then(|id| world.directory.claim(id));
             around.is_some_and(|around| tree.stands_under(claim.group, around.group))
         };
-        let may = is_range && self.manages(tree, claim.group) && within();
+        let may = is_range && self.administers(tree, claim.group) && within();
         self.demand(tree, &[Holder::Group(claim.group)], may)
     }
 }

@@ -95,7 +95,7 @@ impl Store {
         let mut writing = self.writing().await?;
         let conn = writing.conn();
         let (tree, _) = tree::load(conn, self.zone).await?;
-        by.viewer.may_administer(&tree, new.group)?;
+        by.viewer.may_webhook(&tree, new.group)?;
         let (held,): (i64,) = sql("select count(*) from webhooks where group_id = ?")
             .bind(new.group.0)
             .one(conn)
@@ -162,7 +162,7 @@ impl Store {
 
     /// The webhooks that `viewer` administers, by id.
     pub async fn webhooks(&self, viewer: &Viewer) -> Result<Vec<Webhook>> {
-        let own = viewer.administers()?;
+        let own = viewer.administered_groups()?;
         let mut conn = self.reading().await?;
         let mut found = all(&mut conn, None).await?;
         if !viewer.is_server() {
@@ -200,7 +200,7 @@ impl Store {
 async fn own(conn: &mut Conn, tree: &Tree, id: i64, viewer: &Viewer) -> Result<Webhook> {
     let hook = one(conn, id).await?;
     // Whoever may not have it does not learn whether it is there.
-    match viewer.may_administer(tree, hook.group) {
+    match viewer.may_webhook(tree, hook.group) {
         Ok(()) => Ok(hook),
         Err(_) => Err(Error::not_found("webhook", id)),
     }

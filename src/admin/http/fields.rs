@@ -1,0 +1,244 @@
+//! Fields of bodies: what a name, a count or an instant may be is told where it is read, by the place
+//! of the field; the description says the same.
+
+use std::collections::BTreeSet;
+
+use chrono_tz::Tz;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::license::{Feature, FeatureSet, HandOut, Moment, wording};
+
+/// More than anybody grants.
+const MOST: u32 = 1_000_000_000;
+/// Addresses of a group, at most.
+const ADDRESSES: usize = 50;
+
+/// Gives a newtype over a text its reading, with a check, and its place in the description.
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident: $fault:expr, $min:literal..=$max:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct $name(pub String);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                let fault: Option<&str> = $fault(&text);
+                match fault {
+                    Some(fault) => Err(D::Error::custom(fault)),
+                    None => Ok(Self(text)),
+                }
+            }
+        }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
+                text.min_length(Some($min)).max_length(Some($max)).build().into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    )+};
+}
+
+texts! {
+    /// The name of a group.
+    GroupName: group_name_fault, 1..=200;
+    /// A label, which may be empty.
+    Label: wording::label_fault, 0..=200;
+    /// A mail address.
+    Email: wording::email_fault, 3..=254;
+    /// A path of a group.
+    GroupPath: path_fault, 1..=2000;
+    /// What is looked for.
+    Needle: needle_fault, 0..=200;
+    /// An instant: RFC 3339, a date (00:00 that day in the group's zone), or `+30d` from now.
+    Instant: instant_fault, 3..=40;
+}
+
+fn group_name_fault(text: &str) -> Option<&'static str> {
+    let slash = text.contains('/').then_some("it has a \"/\"");
+    wording::name_fault(text).or(slash)
+}
+
+fn path_fault(text: &str) -> Option<&'static str> {
+    match text.chars().count() {
+        0 => Some("it is empty; the server is \"/\""),
+        1..=2000 => None,
+        _ => Some("it has more than 2000 characters"),
+    }
+}
+
+fn needle_fault(text: &str) -> Option<&'static str> {
+    (text.chars().count() > 200).then_some("it has more than 200 characters")
+}
+
+fn instant_fault(text: &str) -> Option<&'static str> {
+    let read = text.len() <= 40 && Moment::parse(text, Tz::UTC, Moment(0)).is_ok();
+    (!read).then_some("this is no time: write 2027-12-01, 2027-12-01T00:00:00Z or +30d")
+}
+
+impl Instant {
+    /// The instant in a group's zone.
+    pub fn resolve(&self, zone: Tz, now: Moment) -> Result<Moment, String> {
+        Moment::parse(&self.0, zone, now)
+    }
+}
+
+/// A count of numbers or apps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count(pub u32);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let count = u32::deserialize(deserializer)?;
+        if count > MOST {
+            return Err(D::Error::custom(format!("it is more than {MOST}")));
+        }
+        Ok(Self(count))
+    }
+}
+
+impl PartialSchema for Count {
+    fn schema() -> RefOr<Schema> {
+        let count = ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer));
+        count.minimum(Some(0)).maximum(Some(MOST)).build().into()
+    }
+}
+
+impl ToSchema for Count {}
+
+/// Gives a newtype over a word of the domain its reading and its place in the description.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident($type:ty);)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name(pub $type);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map(Self).map_err(D::Error::custom)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.0.name())
+            }
+        }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let names = <$type>::ALL.iter().map(|one| one.name());
+                let word = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
+                word.enum_values(Some(names)).build().into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    )+};
+}
+
+words! {
+    /// How a gate hands out: a promise to each, or first come.
+    HandOutWord(HandOut);
+    /// A feature of a license.
+    FeatureWord(Feature);
+}
+
+/// Features of a license, each once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features(pub FeatureSet);
+
+impl<'de> Deserialize<'de> for Features {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = Vec::<FeatureWord>::deserialize(deserializer)?;
+        if words.len() > Feature::ALL.len() {
+            return Err(D::Error::custom("a feature comes twice"));
+        }
+        Ok(Self(words.into_iter().map(|FeatureWord(one)| one).collect()))
+    }
+}
+
+impl PartialSchema for Features {
+    fn schema() -> RefOr<Schema> {
+        let list = ArrayBuilder::new().items(FeatureWord::schema());
+        list.max_items(Some(Feature::ALL.len())).build().into()
+    }
+}
+
+impl ToSchema for Features {}
+
+/// An IANA time zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zone(pub Tz);
+
+impl<'de> Deserialize<'de> for Zone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let unknown = |_| D::Error::custom("there is no such time zone; write Europe/Madrid");
+        text.parse().map(Self).map_err(unknown)
+    }
+}
+
+impl PartialSchema for Zone {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
+        text.min_length(Some(1)).max_length(Some(100)).build().into()
+    }
+}
+
+impl ToSchema for Zone {}
+
+/// Mail addresses of a group, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Emails(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for Emails {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let emails = Vec::<Email>::deserialize(deserializer)?;
+        if emails.len() > ADDRESSES {
+            return Err(D::Error::custom(format!("there are more than {ADDRESSES}")));
+        }
+        let mut seen = BTreeSet::new();
+        let emails = emails.into_iter().map(|Email(text)| text);
+        Ok(Self(emails.filter(|text| seen.insert(text.clone())).collect()))
+    }
+}
+
+impl PartialSchema for Emails {
+    fn schema() -> RefOr<Schema> {
+        let list = ArrayBuilder::new().items(Email::schema());
+        list.max_items(Some(ADDRESSES)).build().into()
+    }
+}
+
+impl ToSchema for Emails {}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_field_cannot_be_is_told() {
+        let name = |text: &str| serde_json::from_value::<GroupName>(json!(text)).is_ok();
+
+        assert!(name("A Residence"));
+        for wrong in ["", "a/b", " a", "a\u{0}", &"x".repeat(201)] {
+            assert!(!name(wrong), "{wrong:?}");
+        }
+        assert!(serde_json::from_value::<Instant>(json!("+30d")).is_ok());
+        assert!(serde_json::from_value::<Instant>(json!("tomorrow")).is_err());
+        assert!(serde_json::from_value::<Count>(json!(1_000_000_001)).is_err());
+        assert!(serde_json::from_value::<Features>(json!(["ukey2", "teleport"])).is_err());
+        assert!(serde_json::from_value::<Emails>(json!(["a@b.c", "a@b.c"])).unwrap().0.len() == 1);
+    }
+}
