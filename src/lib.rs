@@ -14,6 +14,8 @@ pub mod proxy;
 pub mod quota;
 pub mod refresh;
 pub mod registrar;
+pub mod reminders;
+pub mod roster;
 pub mod sip;
 pub mod store;
 pub mod systemd;

@@ -287,6 +287,7 @@ fn nobody_learns_of_groups_above_or_beside() {
         site.delete(&format!("/groups/{hidden}?force=true")).must(404);
         site.post("/groups", json!({"parent": hidden, "name": "X"})).must(404);
     }
+    assert_eq!(site.get("/groups?path=Top/Own").must(200).items("id").len(), 0);
     assert_eq!(site.get("/groups?path=Top/Beside").must(200).items("id").len(), 0);
     assert_eq!(site.get("/groups?path=Own/Below").must(200).items("id"), [below]);
 }

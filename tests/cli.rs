@@ -263,12 +263,16 @@ fn an_import_is_checked_whole_and_done_once() {
 #[test]
 fn check_draws_every_fault_and_shows_no_password() {
     let site = Site::new();
-    let text = "database = \"postgres://a:hunter2@db/x\"\ntime_zone = 7\n[log]\nlevle = \"info\"\n";
+    let text = "database = \"mysql://a:hunter2@db/x\"\ntime_zone = 7\n[log]\nlevle = \"info\"\n";
     std::fs::write(site.path().join("bad.toml"), text).unwrap();
 
     let shown = site.run("check|--config|bad.toml");
     let told = site.refused("check|--config|bad.toml");
     let well = site.done("check");
+    let server = "database = \"postgres://a:hunter2@127.0.0.1:1/x\"\n";
+    std::fs::write(site.path().join("server.toml"), server).unwrap();
+    let server = site.done("check|--config|server.toml");
+    let away = site.refused("tree|--config|server.toml");
 
     assert_eq!(shown.status.code(), Some(1));
     let drawn = String::from_utf8(shown.stderr).unwrap();
@@ -276,6 +280,8 @@ fn check_draws_every_fault_and_shows_no_password() {
     assert!(!drawn.contains("hunter2"));
     let lines: Vec<_> = told["faults"].as_array().unwrap().iter().map(|f| &f["line"]).collect();
     assert_eq!(lines, [1, 2, 4]);
+    assert_eq!(server["database"], "postgres://a:***@127.0.0.1:1/x");
+    assert!(!away.to_string().contains("hunter2"), "{away}");
     assert_eq!((&well["faults"], &well["domains"]), (&json!([]), &json!(["example.com"])));
 }
 

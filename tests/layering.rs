@@ -21,15 +21,18 @@ const MAP: &[(&str, &[&str])] = &[
     ),
     ("refresh", &["store", "license", "quota", "clock"]),
     ("config", &["license", "admission"]),
+    ("reminders", &["store", "license", "config"]),
     ("telemetry", &["license", "clock", "config"]),
     ("systemd", &["clock"]),
     ("view", &["license", "quota", "clock"]),
+    ("roster", &["sip", "license", "view"]),
     ("admin", &["store", "license", "quota", "admission", "clock", "view", "telemetry"]),
     // It answers from the database as a start would: hence the ledger; it writes numbers as sip does.
     (
         "cli",
         &[
             "admin",
+            "reminders",
             "store",
             "ledger",
             "license",

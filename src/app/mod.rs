@@ -43,6 +43,9 @@ const CHANGES: usize = 64;
 /// Answers that wait for the ledger at once.
 const HELD: usize = 10_000;
 
+/// How long a mail on its way may hold up the end.
+const LAST_MAIL: Duration = Duration::from_secs(10);
+
 /// Why the daemon does not start.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -153,6 +156,7 @@ async fn serve(
         Behind { refresh, changes, hand_out, refusals: refusal_lines, held, control, scrape };
     let mut tasks = behind.start(&rooms, &desk, &metrics, &config, &stop);
     let keeper = tasks::keep(&rooms.ledger, &stop);
+    let mailer = tasks::remind(&rooms, &shared, &config, &stop);
 
     let mut api = http::serve(api, parts::api(&rooms, &desk), stop.clone().cancelled_owned())?;
 
@@ -168,6 +172,10 @@ async fn serve(
     let joined = tokio::task::spawn_blocking(|| threads.join()).await?;
     // The last batch: whoever was told 200 keeps the seat.
     keeper.await?;
+    if let Some(mailer) = mailer {
+        // A mail that is on its way is finished, as long as the server takes no longer than this.
+        let _ = tokio::time::timeout(LAST_MAIL, mailer).await;
+    }
     api.done().await;
     tasks.shutdown().await;
     rooms.store.close().await;

@@ -16,8 +16,9 @@ use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::proxy::{Letter, Proxy};
 use crate::quota::Changes;
-use crate::refresh::{self, Refresh};
+use crate::refresh::{self, Refresh, Shared};
 use crate::registrar::Registrar;
+use crate::reminders::Reminders;
 use crate::telemetry::{self, Metrics, RefusalQueue};
 
 /// Answers taken out of the queue at once.
@@ -67,6 +68,20 @@ impl Behind {
 pub fn keep(ledger: &Arc<Ledger>, stop: &CancellationToken) -> JoinHandle<()> {
     let (ledger, stopped) = (Arc::clone(ledger), stop.clone().cancelled_owned());
     tokio::spawn(async move { ledger.run(stopped).await })
+}
+
+/// Mails before licenses end, where the config names a mail server.
+pub fn remind(
+    rooms: &Rooms,
+    shared: &Arc<Shared>,
+    config: &Config,
+    stop: &CancellationToken,
+) -> Option<JoinHandle<()>> {
+    let mail = config.mail.clone()?;
+    let (store, shared, clock) = (Arc::clone(&rooms.store), Arc::clone(shared), rooms.clock);
+    let worlds = Box::new(move || shared.world());
+    let reminders = Reminders::new(store, worlds, mail, config.reminders.at, stop.clone());
+    Some(tokio::spawn(reminders.run(move || clock.now().moment())))
 }
 
 async fn scrape(listener: TcpListener, metrics: Arc<Metrics>, stop: CancellationToken) {

@@ -12,12 +12,14 @@ mod group;
 mod import;
 mod license;
 mod live;
+mod mail;
 mod migrate;
 mod number;
 mod offline;
 mod paint;
 mod print;
 mod range;
+mod reminder;
 mod time;
 mod user;
 
@@ -103,6 +105,8 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
         Command::User(command) => user::run(desk, command).await,
         Command::Number(command) => number::run(desk, command).await,
         Command::Claim(command) => claim::run(desk, command).await,
+        Command::Reminder(command) => reminder::run(desk, command).await,
+        Command::Mail(command) => mail::run(desk, command).await,
         Command::Import(command) => import::run(desk, command).await,
         Command::Audit(args) => audit::run(desk, args).await,
         Command::Tree => live::tree(desk).await,

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod fault;
+mod mail;
 mod read;
 mod sections;
 mod values;
@@ -19,6 +20,7 @@ use crate::admission::refusal::Refusals;
 use read::Disk;
 
 pub use fault::{Fault, Report};
+pub use mail::{Mail, Reminders, Smtp, Tls};
 pub use values::{Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri};
 
 /// Where the file is looked for when none is named, in this order.
@@ -45,6 +47,9 @@ pub struct Config {
     pub metrics: Metrics,
     pub log: Log,
     pub ledger: Ledger,
+    /// `None`: no mails are sent.
+    pub mail: Option<Mail>,
+    pub reminders: Reminders,
 }
 
 /// `[listen]`: where devices reach us.
@@ -203,6 +208,8 @@ impl Config {
                 self.log.refusals_per_second != new.log.refusals_per_second,
             ),
             ("ledger", self.ledger != new.ledger),
+            ("mail", self.mail != new.mail),
+            ("reminders", self.reminders != new.reminders),
         ];
         changed.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }

@@ -13,7 +13,7 @@ use super::addresses::{self, Taken};
 use super::fault::Fault;
 use super::read::{Disk, Host, Read, Reader, Section, Wrong, text};
 use super::values::{Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri};
-use super::{Admin, Admission, Config, Ledger, Log, Registrar};
+use super::{Admin, Admission, Config, Ledger, Log, Registrar, mail};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -56,6 +56,8 @@ fn sections(reader: &mut Reader, mut root: Table<'_>, folder: &Path) -> Config {
     let ledger = ledger(reader.section(&mut root, "ledger"));
     let (admin_listen, socket, socket_mode) =
         addresses::admin(reader.section(&mut root, "admin"), &mut taken);
+    let mail = mail::mail(reader.section(&mut root, "mail"), folder);
+    let reminders = mail::reminders(reader.section(&mut root, "reminders"));
     let mut top = reader.table(String::new(), root);
     let database = database(&mut top, folder);
     let time_zone = top.get("time_zone", chrono_tz::Tz::UTC);
@@ -79,6 +81,8 @@ fn sections(reader: &mut Reader, mut root: Table<'_>, folder: &Path) -> Config {
         metrics,
         log,
         ledger,
+        mail,
+        reminders,
     }
 }
 

@@ -18,7 +18,7 @@ impl Moment {
             return sum.filter(|sum| sum.utc().is_some()).ok_or_else(|| unreadable(text));
         }
         if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-            return start_of_day(day, zone).ok_or_else(|| unreadable(text));
+            return Self::on(day, NaiveTime::MIN, zone).ok_or_else(|| unreadable(text));
         }
         match DateTime::parse_from_rfc3339(text) {
             Ok(instant) => Ok(Self(instant.timestamp())),
@@ -54,6 +54,26 @@ impl Moment {
         format!("until {}, last day {last_day}{year}", self.in_zone(zone))
     }
 
+    /// The calendar day on which the instant falls in `zone`.
+    pub fn day_in(self, zone: Tz) -> Option<NaiveDate> {
+        self.utc().map(|instant| instant.with_timezone(&zone).date_naive())
+    }
+
+    /// When the clocks of `zone` show `clock` on `day`: the first time where they do so twice, the next
+    /// quarter of an hour that exists where they skip it.
+    pub fn on(day: NaiveDate, clock: NaiveTime, zone: Tz) -> Option<Self> {
+        let wanted = day.and_time(clock);
+        (0..24 * 4).find_map(|quarter| {
+            let local = wanted.checked_add_signed(TimeDelta::minutes(quarter * 15))?;
+            match zone.from_local_datetime(&local) {
+                LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => {
+                    Some(Self(instant.timestamp()))
+                }
+                LocalResult::None => None,
+            }
+        })
+    }
+
     fn utc(self) -> Option<DateTime<Utc>> {
         // Years that RFC 3339 can write.
         let fits = DateTime::from_timestamp(self.0, 0);
@@ -77,20 +97,6 @@ fn parse_span(span: &str) -> Option<i64> {
         _ => return None,
     };
     digits.then(|| count.parse::<i64>().ok())??.checked_mul(secs)
-}
-
-/// 00:00, or the first minute that exists where the clocks go forward at midnight.
-fn start_of_day(day: NaiveDate, zone: Tz) -> Option<Moment> {
-    let midnight = day.and_time(NaiveTime::MIN);
-    (0..24 * 4).find_map(|quarter| {
-        let local = midnight.checked_add_signed(TimeDelta::minutes(quarter * 15))?;
-        match zone.from_local_datetime(&local) {
-            LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => {
-                Some(Moment(instant.timestamp()))
-            }
-            LocalResult::None => None,
-        }
-    })
 }
 
 #[cfg(test)]

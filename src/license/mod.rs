@@ -7,13 +7,16 @@ mod claims;
 mod dates;
 mod directory;
 pub mod distribution;
+mod due;
 mod edit;
+mod entitlement;
 mod feature;
 mod items;
 mod model;
 mod moment;
 mod path;
 mod ranges;
+mod reminder;
 mod revocation;
 mod roles;
 mod shards;
@@ -29,6 +32,8 @@ mod world;
 pub use allowance::{Allowance, GateStatus, Step};
 pub use cause::Cause;
 pub use directory::{Directory, Entry, Owned};
+pub use due::DueEnd;
+pub use entitlement::{Action, Entitlement, Unentitled};
 pub use feature::{Feature, FeatureSet};
 pub use items::Items;
 pub use model::{
@@ -36,8 +41,9 @@ pub use model::{
     NumberId, NumberKind, Resource, SERVER, User, UserId,
 };
 pub use moment::{Moment, Validity};
+pub use reminder::{Every, LONGEST_AHEAD, MailDate, Reminder};
 pub use revocation::{RevokeClass, RevokeOrder};
-pub use roles::{Assignment, Denial, Role, Viewer};
+pub use roles::{Assignment, Assignments, Denial, Role, Viewer, What};
 pub use state::{Effective, FeatureState, FeatureStatus, Figures, NextChange, State};
 pub use touched::Touched;
 pub use tree::{Created, Tree};

@@ -5,7 +5,7 @@ use super::{GroupId, HandOut, Holder, SERVER, Tree};
 
 impl Tree {
     /// The groups a holder stands in: itself, or a user's groups.
-    pub(super) fn places(&self, holder: Holder) -> &[GroupId] {
+    pub fn places(&self, holder: Holder) -> &[GroupId] {
         match holder {
             Holder::Group(id) => {
                 self.groups.get(&id).map(|node| std::slice::from_ref(&node.group.id))

@@ -196,7 +196,7 @@ impl Tree {
     }
 
     /// Every later instant at which a license of the gates starts or ends, sorted.
-    fn edges(&self, gates: &[Holder], at: Moment) -> Vec<Moment> {
+    pub(super) fn edges(&self, gates: &[Holder], at: Moment) -> Vec<Moment> {
         let licenses = gates.iter().flat_map(|gate| self.licenses_of(*gate));
         let edges = licenses.flat_map(|license| [license.validity.from, license.validity.until]);
         let mut edges: Vec<Moment> = edges.flatten().filter(|edge| *edge > at).collect();

@@ -243,9 +243,12 @@ impl Tree {
         if path == "/" {
             return Some(SERVER);
         }
-        let path = path.trim_matches('/');
-        path.split('/')
-            .try_fold(SERVER, |at, name| self.groups.get(&at)?.children.get(name).copied())
+        self.find_below(SERVER, path.trim_matches('/'))
+    }
+
+    /// The group at a path that begins under `top`.
+    pub(super) fn find_below(&self, top: GroupId, path: &str) -> Option<GroupId> {
+        path.split('/').try_fold(top, |at, name| self.groups.get(&at)?.children.get(name).copied())
     }
 
     /// The group's time zone: its own, else inherited, else the default.

@@ -10,6 +10,7 @@ mod claim;
 mod error;
 mod feed;
 mod import;
+mod mail;
 mod once;
 mod open;
 mod packed;
@@ -26,6 +27,7 @@ mod step;
 mod tag;
 mod transfer;
 mod tree;
+mod webhooks;
 mod write;
 
 pub use at_hand::{Keeper, Known};
@@ -35,6 +37,7 @@ pub use claim::Claim;
 pub use error::{Error, Result};
 pub use feed::{Changed, Feed, Key};
 pub use import::{Import, Imported};
+pub use mail::{MailRow, MailState, NewMails, Outcome, SEND_LEASE_SECS, Series, TemplateRow};
 pub use once::Once;
 pub use open::Store;
 pub use position::{Mark, Position};
@@ -46,6 +49,7 @@ pub use step::Step;
 pub use tag::{Record, tag};
 pub use transfer::Copied;
 pub use tree::{CreatedByOwner, placed_user};
+pub use webhooks::{Attempt, Delivery, Due, HookEvent, NewWebhook, Queued, Webhook};
 pub use write::{Author, Terms, Written};
 
 /// A database for one test.

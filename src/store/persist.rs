@@ -1,5 +1,7 @@
 //! A change that was accepted, as rows.
 
+use std::collections::HashMap;
+
 use crate::license::distribution::Change;
 use crate::license::{Group, Holder, License, LicenseId, World};
 
@@ -12,8 +14,14 @@ use super::{Error, Result};
 
 /// The tables whose records are known by an id.
 const NUMBERED: [&str; 5] = ["groups", "users", "licenses", "numbers", "claims"];
+const GROUPS: usize = 0;
+const USERS: usize = 1;
+const LICENSES: usize = 2;
+const NUMBERS: usize = 3;
+const CLAIMS: usize = 4;
 
-/// Gives every new record of the change (id 0) the id that it will have; these come back in order.
+/// Gives every new record of the change (id 0, or a negative one by which other records of the change
+/// refer to it) the id that it will have; these come back in order.
 pub(super) async fn give_ids(conn: &mut Conn, change: &mut Change) -> Result<Vec<i64>> {
     let mut ids = [const { Vec::new() }; NUMBERED.len()];
     for ((table, count), ids) in NUMBERED.iter().zip(count_new(change)).zip(&mut ids) {
@@ -40,7 +48,7 @@ pub(super) async fn lend_ids(conn: &mut Conn, change: &mut Change) -> Result<()>
 fn count_new(change: &mut Change) -> [i64; NUMBERED.len()] {
     let mut counts = [0; NUMBERED.len()];
     each_id(change, &mut |table, id| {
-        if let Some(count) = counts.get_mut(table).filter(|_| *id == 0) {
+        if let Some(count) = counts.get_mut(table).filter(|_| *id <= 0) {
             *count += 1;
         }
     });
@@ -49,12 +57,19 @@ fn count_new(change: &mut Change) -> [i64; NUMBERED.len()] {
 
 fn give(change: &mut Change, mut ids: [impl Iterator<Item = i64>; NUMBERED.len()]) -> Vec<i64> {
     let mut given = Vec::new();
+    let mut known = HashMap::new();
     each_id(change, &mut |table, id| {
-        if *id == 0
+        if *id <= 0
             && let Some(next) = ids.get_mut(table).and_then(Iterator::next)
         {
+            known.insert((table, *id), next);
             *id = next;
             given.push(next);
+        }
+    });
+    each_reference(change, &mut |table, id| {
+        if let Some(next) = known.get(&(table, *id)).filter(|_| *id < 0) {
+            *id = *next;
         }
     });
     given
@@ -63,11 +78,6 @@ fn give(change: &mut Change, mut ids: [impl Iterator<Item = i64>; NUMBERED.len()
 /// Shows the id of every record that may be new, with the place of its table in [`NUMBERED`]; then
 /// the licenses of a new holder take over its id.
 fn each_id(change: &mut Change, visit: &mut dyn FnMut(usize, &mut i64)) {
-    const GROUPS: usize = 0;
-    const USERS: usize = 1;
-    const LICENSES: usize = 2;
-    const NUMBERS: usize = 3;
-    const CLAIMS: usize = 4;
     match change {
         Change::AddGroup { group, licenses } | Change::EditGroup { group, licenses } => {
             visit(GROUPS, &mut group.id.0);
@@ -89,6 +99,31 @@ fn each_id(change: &mut Change, visit: &mut dyn FnMut(usize, &mut i64)) {
         }
         Change::AddClaim(claim) => visit(CLAIMS, &mut claim.id.0),
         Change::All(changes) => changes.iter_mut().for_each(|change| each_id(change, visit)),
+        _ => {}
+    }
+}
+
+/// Shows every id by which a record of the change refers to another group or user.
+fn each_reference(change: &mut Change, visit: &mut dyn FnMut(usize, &mut i64)) {
+    let visit_holder = |holder: &mut Holder, visit: &mut dyn FnMut(usize, &mut i64)| match holder {
+        Holder::Group(id) => visit(GROUPS, &mut id.0),
+        Holder::User(id) => visit(USERS, &mut id.0),
+    };
+    match change {
+        Change::AddGroup { group, .. } | Change::EditGroup { group, .. } => {
+            group.parent.iter_mut().for_each(|parent| visit(GROUPS, &mut parent.0));
+        }
+        Change::MoveGroup { parent, .. } => visit(GROUPS, &mut parent.0),
+        Change::AddUser { user, .. } | Change::EditUser { user } => {
+            user.groups.iter_mut().for_each(|group| visit(GROUPS, &mut group.0));
+        }
+        Change::AddLicense(license) => visit_holder(&mut license.holder, visit),
+        Change::AddNumbers(numbers) => {
+            numbers.iter_mut().for_each(|number| visit_holder(&mut number.owner, visit));
+        }
+        Change::EditNumber(number) => visit_holder(&mut number.owner, visit),
+        Change::AddClaim(claim) => visit(GROUPS, &mut claim.group.0),
+        Change::All(changes) => changes.iter_mut().for_each(|one| each_reference(one, visit)),
         _ => {}
     }
 }
@@ -154,4 +189,39 @@ async fn set_suspended(conn: &mut Conn, id: LicenseId, suspended: bool) -> Resul
         .execute(conn)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::license::{GroupId, Number, NumberId, NumberKind, User, UserId};
+
+    #[test]
+    fn what_refers_to_a_new_record_follows_it_to_its_id() {
+        let number = |id, owner| Number {
+            id: NumberId(id),
+            aor: format!("sip:{id}@example.com"),
+            owner: Holder::User(UserId(owner)),
+            kind: NumberKind::Phone,
+            password: None,
+        };
+        let user = |id, name: &str| {
+            let user =
+                User { id: UserId(id), name: name.into(), email: None, groups: vec![GroupId(7)] };
+            Change::AddUser { user, licenses: Vec::new() }
+        };
+        let mut change = Change::All(vec![
+            user(-1, "anna"),
+            user(-2, "bob"),
+            Change::AddNumbers(vec![number(0, -2), number(-9, -1), number(0, 5)]),
+        ]);
+
+        let given = give(&mut change, [const { 40..50 }; NUMBERED.len()]);
+
+        assert_eq!(given, [40, 41, 40, 41, 42]);
+        let Change::All(changes) = change else { unreachable!() };
+        let Some(Change::AddNumbers(numbers)) = changes.last() else { unreachable!() };
+        let owners: Vec<_> = numbers.iter().map(|number| number.owner).collect();
+        assert_eq!(owners, [41, 40, 5].map(|id| Holder::User(UserId(id))));
+    }
 }

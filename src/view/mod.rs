@@ -1,22 +1,26 @@
 //! What is shown of licenses and seats: the same shapes for the daemon's answers and for the command
 //! line without one. It knows the domain, not where the figures come from.
 
+mod entitlement;
 mod explain;
 mod license;
+mod mask;
 mod seats;
 mod shapes;
 mod state;
 mod tree;
 mod wire;
 
+pub use entitlement::{Subject, entitlements, subject};
 pub use explain::explain;
 pub use license::{license, license_status, licenses};
+pub use mask::gate_name;
 pub use seats::{Tally, seats};
 pub use shapes::{
-    Allowance, Explain, Feature, Figures, Freed, Gate, LicenseRow, NextChange, NumberUse,
-    RefusalRow, SeatKind, SeatRow, SeatState, State, TreeNode, TreeUser, Verdict,
+    Allowance, Entitlement, Explain, Feature, Figures, Freed, Gate, LicenseRow, NextChange,
+    NumberUse, RefusalRow, SeatKind, SeatRow, SeatState, State, TreeNode, TreeUser, Verdict,
 };
-pub use state::state;
+pub use state::{state, state_for};
 pub use tree::tree;
 pub use wire::{InUse, Occupancy};
 

@@ -29,7 +29,8 @@ pub struct State {
 /// The figures of one resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Figures {
-    /// Maximum; for a group that is off the nearest gate's.
+    /// Maximum; for a group that is off the nearest gate's. Null is unlimited, or, where `limit_of` says
+    /// only its place, not the reader's to know.
     pub limit: Option<i64>,
     pub used: i64,
     pub in_use: i64,
@@ -137,6 +138,26 @@ pub struct Gate {
     pub claimed: Option<NumberUse>,
     /// Whether its refusals are lifted.
     pub monitor: bool,
+}
+
+/// Whether a user or a number may use or configure a feature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Entitlement {
+    /// `user:NAME`, or the number.
+    pub subject: String,
+    pub feature: String,
+    /// `use` or `configure`.
+    pub action: String,
+    pub allowed: bool,
+    /// When a yes ends; null without a time limit.
+    pub until: Option<String>,
+    /// When a no becomes a yes by itself.
+    pub from: Option<String>,
+    /// Why not: suspended, not_yet_valid, expired, no_license, feature_off, unknown_number, or role where
+    /// only the right to configure is missing.
+    pub cause: Option<String>,
+    /// The gate that bound, or where one stands that is not yours to see.
+    pub bound_by: Option<String>,
 }
 
 /// One seat.

@@ -87,7 +87,7 @@ impl Office {
     pub fn with_role(&self, role: Role, group: i64) -> Client {
         let token = format!("key-{}", self.doors.made.fetch_add(1, Ordering::Relaxed));
         let assignments = vec![Assignment { role, group: GroupId(group) }];
-        let viewer = Viewer { user: None, assignments };
+        let viewer = Viewer { user: None, assignments, others: None };
         self.doors.keys.lock().insert(token.clone(), viewer);
         Client::new(self.address, &token)
     }

@@ -1,6 +1,7 @@
 //! The command line as clap reads it: commands, flags, and the help that is also the manual page.
 
 mod audit;
+mod mail;
 mod owned;
 mod records;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use audit::AuditArgs;
+pub use mail::{MailCommand, ReminderCommand, TemplateCommand};
 pub use owned::{ClaimCommand, NumberCommand, Owner};
 pub use records::{
     FeatureArg, GroupCommand, GroupFlags, LicenseCommand, LicenseFlags, UserCommand,
@@ -112,6 +114,12 @@ pub enum Command {
         /// The number: sip:101@example.com
         number: String,
     },
+    /// Reminders: mails before the licenses of a group end
+    #[command(subcommand)]
+    Reminder(ReminderCommand),
+    /// Mails: what was sent, how they look, whether they leave
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Say what was changed: who, when, from where, before and after; newest first
     ///
     /// The times are in the server's zone. Nothing in this record is ever changed or removed.

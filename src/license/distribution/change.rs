@@ -57,7 +57,7 @@ pub enum Change {
 
 impl Change {
     /// The single writes, in order.
-    pub(super) fn steps(&self) -> Vec<&Self> {
+    pub(in crate::license) fn steps(&self) -> Vec<&Self> {
         match self {
             Self::All(changes) => changes.iter().flat_map(Self::steps).collect(),
             one => vec![one],

@@ -18,4 +18,5 @@ mod verdict;
 
 pub use change::Change;
 pub use check::check;
+pub use ownership::is_claimed_by_others;
 pub use verdict::{Obstacle, Refused, Warning, WarningKind};

@@ -37,10 +37,16 @@ fn check_numbers_of(after: &World, owner: Holder) -> Result<(), Refused> {
     }
 }
 
-/// Whether the narrowest claim over a number belongs to a group above its owner. Wider ones then do
-/// too: they were judged when the narrower came.
+/// Whether others claim a number that somebody in `groups` would own: the narrowest claim over it is of
+/// a group that does not stand above all of them. Wider ones then do too: they were judged when the
+/// narrower came.
+pub fn is_claimed_by_others(world: &World, aor: &str, groups: &[GroupId]) -> bool {
+    let above = |group| groups.iter().all(|place| world.tree.stands_under(*place, group));
+    world.directory.claim_over(aor).is_some_and(|claim| !above(claim.group))
+}
+
 fn may_lie_in_claim(after: &World, aor: &str, owner: Holder) -> bool {
-    after.directory.claim_over(aor).is_none_or(|claim| stands_under(after, owner, claim.group))
+    !is_claimed_by_others(after, aor, after.tree.places(owner))
 }
 
 /// For a user in several groups each group must stand under it.

@@ -87,10 +87,23 @@ impl fmt::Display for Obstacle {
         } else {
             write!(f, "{gate} has no {resource} for all of that time")?;
         }
-        match self.last_date_that_fits {
-            Some(last) => write!(f, " (fits until {})", last.rfc3339()),
-            None => Ok(()),
+        f.write_str(&self.fits_until())
+    }
+}
+
+impl Obstacle {
+    /// The same in words for somebody who may not see the gate's allowance.
+    pub fn without_allowance(&self) -> String {
+        let Self { gate, resource, left, asked, .. } = self;
+        if resource.parse::<Resource>().is_err() {
+            return self.to_string();
         }
+        format!("{gate} has {} {resource} left, {asked} asked{}", (*left).max(0), self.fits_until())
+    }
+
+    fn fits_until(&self) -> String {
+        let last = self.last_date_that_fits;
+        last.map_or_else(String::new, |last| format!(" (fits until {})", last.rfc3339()))
     }
 }
 

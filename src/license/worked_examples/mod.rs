@@ -3,6 +3,7 @@
 
 mod distribution;
 mod readings;
+mod reminders;
 mod states;
 mod wire;
 

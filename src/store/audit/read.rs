@@ -78,7 +78,7 @@ impl Store {
         let mut conn = self.reading().await?;
         let eyes = match viewer.is_server() {
             true => Eyes::All,
-            false => Eyes::Groups(viewer.administers()?),
+            false => Eyes::Groups(viewer.administered_groups()?),
         };
         let scopes = match (query.under, &eyes) {
             (None, Eyes::All) => None,

@@ -127,7 +127,7 @@ fn rows(tree: &Tree, viewer: &Viewer, change: &Change) -> Vec<RenewedRow> {
     });
     let row = |license: &License| RenewedRow {
         id: license.id.0,
-        holder: names::holder(tree, viewer, license.holder),
+        holder: viewer.name_of(tree, license.holder, None),
         old_until: tree.license(license.id).and_then(|old| old.validity.until).map(Moment::rfc3339),
         new_until: license.validity.until.map(Moment::rfc3339),
     };

@@ -1,0 +1,59 @@
+//! Who may edit people: their roles, what they sign in with, and what the groups tell them.
+
+use super::{Assignment, Denial, Role, Viewer};
+use crate::license::{GroupId, Holder, Tree, UserId, World};
+
+impl Viewer {
+    /// Whether they may give a user a role in a group.
+    pub fn may_assign(
+        &self,
+        world: &World,
+        role: Role,
+        group: GroupId,
+        user: UserId,
+    ) -> Result<(), Denial> {
+        let tree = &world.tree;
+        let theirs = tree.places(Holder::User(user)).iter().any(|own| self.administers(tree, *own));
+        let may = theirs && self.gives(tree, Assignment { role, group }) && self.user != Some(user);
+        self.demand(tree, &[Holder::Group(group), Holder::User(user)], self.is_server() || may)
+    }
+
+    /// Whether they may take a role from a user: that the group is theirs is enough, whoever it is.
+    pub fn may_withdraw(&self, world: &World, role: Role, group: GroupId) -> Result<(), Denial> {
+        let may = self.gives(&world.tree, Assignment { role, group });
+        self.demand(&world.tree, &[Holder::Group(group)], may)
+    }
+
+    /// Whether they may edit what a user signs in with. Everybody may edit their own.
+    pub fn may_edit_credentials(&self, world: &World, user: UserId) -> Result<(), Denial> {
+        let tree = &world.tree;
+        let may = self.administers_all(tree, user) && self.outranks(tree, user);
+        let may = may || self.is_server() || self.user == Some(user);
+        self.demand(tree, &[Holder::User(user)], may)
+    }
+
+    /// Whether they may set the reminder of a group.
+    pub fn may_set_reminder(&self, tree: &Tree, group: GroupId) -> Result<(), Denial> {
+        self.demand(tree, &[Holder::Group(group)], self.administers(tree, group))
+    }
+
+    /// Whether they may have events of a group and all below it sent.
+    pub fn may_webhook(&self, tree: &Tree, group: GroupId) -> Result<(), Denial> {
+        self.demand(tree, &[Holder::Group(group)], self.administers(tree, group))
+    }
+
+    /// Whether a role in a group is theirs to give and to take.
+    fn gives(&self, tree: &Tree, assignment: Assignment) -> bool {
+        match assignment.role {
+            Role::ServerAdministrator | Role::CompanyAdministrator => self.is_server(),
+            Role::SiteAdministrator => self.stands_above(tree, assignment.group),
+            Role::Concierge | Role::User => self.administers(tree, assignment.group),
+        }
+    }
+
+    /// Whether every role of the user is theirs to give: whoever edits a user could sign in as them.
+    pub(super) fn outranks(&self, tree: &Tree, user: UserId) -> bool {
+        let Some(others) = &self.others else { return self.is_server() };
+        others.of(user).iter().all(|held| self.gives(tree, *held))
+    }
+}

@@ -1,0 +1,39 @@
+//! What an installation of 100,000 groups, eight levels deep, and 1,000,000 numbers costs, on SQLite and,
+//! where `ADMITD_TEST_POSTGRES` names a server, on PostgreSQL. It prints; nothing here passes or fails.
+//!
+//!     cargo bench --bench sizes [-- GROUPS NUMBERS]
+
+#[path = "../base/mod.rs"]
+mod base;
+mod measure;
+#[path = "../scene/mod.rs"]
+mod scene;
+mod site;
+
+use base::Base;
+use measure::Measure;
+
+fn main() {
+    let figures: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
+    let groups = figures.first().copied().unwrap_or(100_000);
+    let numbers = figures.get(1).copied().unwrap_or(1_000_000);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let mut bases = vec![("SQLite", Base::sqlite())];
+        if std::env::var("ADMITD_TEST_POSTGRES").is_ok() {
+            bases.push(("PostgreSQL", Base::postgres().await));
+        }
+        for (name, base) in bases {
+            say(&format!("\n{name}: {groups} groups on eight levels, {numbers} numbers"));
+            let site = site::build(&base, groups, numbers).await;
+            let mut measure = Measure::start(&base);
+            measure.all(&site).await;
+        }
+    });
+}
+
+/// A line of the report.
+#[allow(clippy::disallowed_macros, reason = "a benchmark reports on stdout")]
+fn say(line: &str) {
+    println!("{line}");
+}
