@@ -280,3 +280,12 @@ impl SeatState {
         }
     }
 }
+
+/// A license that gets a new end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RenewedRow {
+    pub id: i64,
+    pub holder: String,
+    pub old_until: Option<String>,
+    pub new_until: Option<String>,
+}

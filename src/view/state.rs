@@ -31,7 +31,9 @@ pub fn state_for(
         mobile_apps: figures(state.mobile_apps),
         features: state.features.into_iter().map(feature).collect(),
         valid_until: state.valid_until.map(Moment::rfc3339),
-        next_change: state.next_change.map(next_change),
+        next_change: state
+            .next_change
+            .map(|change| next_change(as_seen(tree, viewer, holder, at, change))),
         status: state.status.name().to_owned(),
         stopped_by: name(state.stopped_by),
         ends_with: name(state.ends_with),
@@ -66,6 +68,28 @@ fn feature(state: license::FeatureState) -> (String, Feature) {
         from,
     };
     (state.feature.name().to_owned(), feature)
+}
+
+/// A change of allowance without what gates that are not the reader's to see allow.
+fn as_seen(
+    tree: &Tree,
+    viewer: &Viewer,
+    holder: Holder,
+    now: Moment,
+    change: license::NextChange,
+) -> license::NextChange {
+    let mut path = tree.path(holder);
+    let all = path.len();
+    path.retain(|gate| viewer.sees(tree, *gate));
+    if path.len() == all {
+        return change;
+    }
+    let seen = |at, of: license::Effective| license::Effective {
+        features: of.features,
+        ..tree.effective(&path, at)
+    };
+    let license::NextChange { at, from, to } = change;
+    license::NextChange { at, from: seen(now, from), to: seen(at, to) }
 }
 
 fn next_change(change: license::NextChange) -> NextChange {

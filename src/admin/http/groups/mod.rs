@@ -1,5 +1,7 @@
 //! Groups: what stands under whom.
 
+mod build;
+mod pattern;
 mod write;
 
 use std::sync::Arc;
@@ -70,6 +72,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(one, write::edit, write::remove))
         .routes(routes!(children))
         .routes(routes!(write::move_to))
+        .routes(routes!(build::build))
         .routes(routes!(state))
         .routes(routes!(licenses))
 }
