@@ -4,7 +4,6 @@
 mod entitlement;
 mod explain;
 mod license;
-mod mask;
 mod renewal;
 mod seats;
 mod shapes;
@@ -15,7 +14,6 @@ mod wire;
 pub use entitlement::{Subject, entitlements, subject};
 pub use explain::explain;
 pub use license::{license, license_status, licenses};
-pub use mask::gate_name;
 pub use renewal::renewal;
 pub use seats::{Tally, seats};
 pub use shapes::{
@@ -25,7 +23,7 @@ pub use shapes::{
 };
 pub use state::{state, state_for};
 pub use tree::tree;
-pub use wire::{InUse, Occupancy};
+pub use wire::{InUse, Occupancy, Seating};
 
 use crate::license::{GateStatus, GroupId, Holder, Moment, Tree};
 
