@@ -5,7 +5,6 @@ mod scene;
 
 use std::collections::BTreeSet;
 
-use admitd::license::Role;
 use scene::http::{Client, Reply};
 use scene::{Daemon, Office};
 use serde_json::{Value, json};
@@ -181,8 +180,8 @@ fn who_does_not_stand_above_neither_raises_a_limit_nor_learns_of_one() {
     let below = gate(&server, own, "Below");
     let open = server.post("/groups", json!({"parent": top, "name": "Open"})).must(201).id();
     let tenant = gate(&server, open, "Tenant");
-    let site = office.with_role(Role::SiteAdministrator, own);
-    let other = office.with_role(Role::SiteAdministrator, open);
+    let site = office.with_role("site_administrator", "Top/Own");
+    let other = office.with_role("site_administrator", "Top/Open");
 
     grant(&site, below, 3).must(201);
     grant(&site, own, 1).must(403);
@@ -212,7 +211,7 @@ fn a_concierge_sees_the_state_and_no_licenses() {
     let server = office.server();
     let top = root(&server);
     let license = grant(&server, top, 1).must(201).id();
-    let concierge = office.with_role(Role::Concierge, top);
+    let concierge = office.with_role("concierge", "Top");
 
     concierge.get(&format!("/groups/{top}/state")).must(200);
     concierge.get(&format!("/groups/{top}/licenses")).must(403);

@@ -9,11 +9,17 @@ mod groups;
 mod licenses;
 mod mask;
 mod names;
+mod pages;
 mod paging;
 mod params;
+mod passwords;
 mod problem;
+mod roles;
 mod serve;
+mod sessions;
+mod setup;
 mod state;
+mod tokens;
 mod writes;
 
 use std::sync::Arc;
@@ -21,6 +27,7 @@ use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::license::{Holder, Moment, World};
+use crate::people::People;
 use crate::quota::Seat;
 use crate::store::{Mark, Store};
 use crate::telemetry::Recent;
@@ -28,7 +35,7 @@ use crate::view::{Freed, InUse, Occupancy};
 
 use super::control::Unanswered;
 
-pub use caller::{Caller, Credentials, Entrance, Later, Proof, Turned};
+pub use caller::{Caller, Later};
 pub use describe::openapi;
 pub use problem::Problem;
 pub use serve::{Serving, router, serve};
@@ -37,7 +44,7 @@ pub use serve::{Serving, router, serve};
 pub struct Api {
     pub store: Arc<Store>,
     pub live: Arc<dyn Live>,
-    pub entrance: Arc<dyn Entrance>,
+    pub people: Arc<People>,
 }
 
 /// What the running daemon knows.
@@ -66,4 +73,9 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(groups::routes())
         .merge(licenses::routes())
         .merge(state::routes())
+        .merge(sessions::routes())
+        .merge(setup::routes())
+        .merge(passwords::routes())
+        .merge(roles::routes())
+        .merge(tokens::routes())
 }
