@@ -10,7 +10,7 @@ use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::license::{Feature, FeatureSet, HandOut, Moment, Role, wording};
+use crate::license::{Feature, FeatureSet, HandOut, Moment, NumberKind, Role, wording};
 use crate::people::password_fault;
 
 /// More than anybody grants.
@@ -56,6 +56,10 @@ texts! {
     Email: wording::email_fault, 3..=254;
     /// A path of a group.
     GroupPath: path_fault, 1..=2000;
+    /// A pattern of names: `Floor {n}`.
+    PatternText: wording::name_fault, 1..=200;
+    /// A SIP domain, in lower case.
+    Domain: domain_fault, 1..=253;
     /// The name of a user.
     UserName: wording::name_fault, 1..=200;
     /// A password that somebody chooses.
@@ -81,6 +85,11 @@ fn path_fault(text: &str) -> Option<&'static str> {
         1..=2000 => None,
         _ => Some("it has more than 2000 characters"),
     }
+}
+
+fn domain_fault(text: &str) -> Option<&'static str> {
+    let long = (text.len() > 253).then_some("it has more than 253 characters");
+    wording::domain_fault(text).or(long)
 }
 
 fn token_name_fault(text: &str) -> Option<&'static str> {
@@ -169,6 +178,8 @@ words! {
     HandOutWord(HandOut);
     /// A feature of a license.
     FeatureWord(Feature);
+    /// What a number is used for.
+    KindWord(NumberKind);
     /// What somebody is in a group.
     RoleWord(Role);
 }
