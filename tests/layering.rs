@@ -46,6 +46,7 @@ const MAP: &[(&str, &[&str])] = &[
             "telemetry",
             "people",
             "webhooks",
+            "roster",
         ],
     ),
     ("demo", &["cli", "admin", "store", "license", "config", "clock", "view"]),

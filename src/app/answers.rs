@@ -7,14 +7,15 @@ use crate::admin::control::{Answers, Unanswered};
 use crate::admin::http::{Later, Live};
 use crate::admission::display_name;
 use crate::clock::{Clock, Now};
-use crate::license::{Holder, Moment, SERVER, World};
+use crate::license::{Action, Feature, Holder, Moment, SERVER, Viewer, World};
 use crate::proxy::Proxy;
 use crate::quota::{Quota, Seat, SeatKind};
 use crate::refresh::Shared;
 use crate::store::Mark;
 use crate::telemetry::{Recent, RefusalLine, escaped, is_refusal_id};
 use crate::view::{
-    self, Explain, Freed, InUse, Occupancy, RefusalRow, SeatRow, State, Tally, TreeNode,
+    self, Entitlement, Explain, Freed, InUse, Occupancy, RefusalRow, SeatRow, State, Tally,
+    TreeNode,
 };
 
 /// Whoever knows the answers.
@@ -137,6 +138,19 @@ impl Answers for Desk {
         let mut explain = explained(&String::from_utf8_lossy(&line.number));
         explain.refusal = Some(refusal_row(&line));
         Ok(explain)
+    }
+
+    fn entitlements(
+        &self,
+        subject: &str,
+        features: &[Feature],
+        action: Action,
+    ) -> Result<Vec<Entitlement>, Unanswered> {
+        let (world, now) = (self.shared.world(), self.clock.now().moment());
+        let viewer = Viewer::server();
+        let found = view::subject(&world, &viewer, subject).map_err(Unanswered)?;
+        let asked = (subject, &found);
+        Ok(view::entitlements(&world, &viewer, asked, features, (action, &[]), now))
     }
 
     fn reload(&self) -> Result<Vec<String>, Unanswered> {

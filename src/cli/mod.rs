@@ -7,6 +7,8 @@ mod claim;
 mod control;
 mod desk;
 mod draw;
+mod entitlement;
+mod export;
 mod failure;
 mod group;
 mod import;
@@ -21,6 +23,7 @@ mod print;
 mod range;
 mod reminder;
 mod role;
+mod setup;
 mod time;
 mod token;
 mod user;
@@ -113,6 +116,11 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
         Command::Import(command) => import::run(desk, command).await,
         Command::Role(command) => role::run(desk, command).await,
         Command::Token(command) => token::run(desk, command).await,
+        Command::Setup => setup::run(desk).await,
+        Command::Export { what, path, csv: _ } => export::run(desk, what, &path).await,
+        Command::Entitlement { subject, feature, configure } => {
+            entitlement::run(desk, &subject, feature, configure).await
+        }
         Command::Audit(args) => audit::run(desk, args).await,
         Command::Webhook(command) => webhook::run(desk, command).await,
         Command::Tree => live::tree(desk).await,

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use crate::license::distribution::{self, Change, Obstacle, Refused, Warning};
 use crate::license::{Holder, License, Number, User, UserId};
-use crate::view::gate_name;
 
 use super::Ground;
 use super::fault::{Fault, Faults};
@@ -103,8 +102,7 @@ fn gate_told(ground: &Ground<'_>, subject: Option<Holder>, obstacle: &Obstacle) 
     if !ground.world.tree.contains(obstacle.holder) {
         return obstacle.gate.clone();
     }
-    let subject = subject.unwrap_or(obstacle.holder);
-    gate_name(&ground.world.tree, ground.viewer, subject, obstacle.holder)
+    ground.viewer.name_of(&ground.world.tree, obstacle.holder, subject)
 }
 
 /// The groups of users that are not in the tree yet.

@@ -2,7 +2,6 @@
 
 use crate::license::{self, Action, Assignment, Feature, Holder, Moment, Viewer, World};
 
-use super::mask::gate_name;
 use super::{Entitlement, find};
 
 /// Who is asked about.
@@ -42,7 +41,7 @@ pub fn entitlements(
         Subject::Holder(holder) => {
             let answer = tree.entitlement(*holder, *feature, action, roles, at);
             let gate = answer.refusal.and_then(license::Unentitled::gate);
-            let bound_by = gate.map(|gate| gate_name(tree, viewer, *holder, gate));
+            let bound_by = gate.map(|gate| viewer.name_of(tree, gate, Some(*holder)));
             row(name, &answer, bound_by)
         }
         Subject::Nobody => row(name, &license::Entitlement::unknown(*feature, action), None),

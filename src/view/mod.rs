@@ -4,7 +4,6 @@
 mod entitlement;
 mod explain;
 mod license;
-mod mask;
 mod seats;
 mod shapes;
 mod state;
@@ -14,7 +13,6 @@ mod wire;
 pub use entitlement::{Subject, entitlements, subject};
 pub use explain::explain;
 pub use license::{license, license_status, licenses};
-pub use mask::gate_name;
 pub use seats::{Tally, seats};
 pub use shapes::{
     Allowance, Entitlement, Explain, Feature, Figures, Freed, Gate, LicenseRow, NextChange,

@@ -35,6 +35,8 @@ fn every_form_is_read() {
         "admitd|token|add|c|--role|site_administrator|--group|a/b",
         "admitd|token|add|c|--role|user|--user|anna",
         "admitd|token|revoke|ci",
+        "admitd|user|password|anna|--password|-",
+        "admitd|setup|--json",
         "admitd|role|add|anna|--role|concierge|--group|a",
         "admitd|role|list|--user|anna|--group|a",
         "admitd|webhook|add|https://a.b/c|--group|a|--event|limit_reached|--event|license_ending|--days|7",
@@ -51,7 +53,12 @@ fn every_form_is_read() {
         "admitd|seats|a",
         "admitd|seats|free|sip:101@example.com|<urn:uuid:1>",
         "admitd|explain|sip:101@example.com",
-        "admitd|import|numbers|a.csv",
+        "admitd|import|numbers|a.csv|--dry-run",
+        "admitd|import|users|a.csv|--group|SmartHome|--dry-run",
+        "admitd|export|users|SmartHome|--csv",
+        "admitd|export|numbers|/",
+        "admitd|entitlement|user:anna|ukey2|--configure",
+        "admitd|entitlement|sip:101@example.com",
         "admitd|completion|zsh",
     ] {
         reads(line);
@@ -78,6 +85,9 @@ fn what_contradicts_itself_is_a_usage_fault() {
         "admitd|claim|add|a|--domain|b.com|--range|1000-999",
         "admitd|claim|add|a",
         "admitd|group|edit|a|--restrict|--no-restrict",
+        "admitd|import|users|a.csv",
+        "admitd|export|groups|a",
+        "admitd|entitlement|user:anna|flying",
     ] {
         let fault = Cli::try_parse_from(line.split('|')).expect_err(line);
         assert_eq!(fault.exit_code(), 2, "{line}");
