@@ -15,7 +15,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::view::{Explain, Freed, SeatRow, State, TreeNode};
+use crate::license::{Action, Feature};
+use crate::view::{Entitlement, Explain, Freed, SeatRow, State, TreeNode};
 
 /// Longest request; a path or a number fits many times.
 const REQUEST_MAX: u64 = 16 * 1024;
@@ -44,6 +45,11 @@ pub enum Request {
     Explain {
         number: String,
     },
+    Entitlements {
+        subject: String,
+        features: Vec<String>,
+        action: String,
+    },
     Reload,
 }
 
@@ -64,6 +70,13 @@ pub trait Answers: Send + Sync + 'static {
     fn free(&self, number: &str, device: Option<&str>) -> Result<Freed, Unanswered>;
     /// Whether a number would be admitted.
     fn explain(&self, number: &str) -> Result<Explain, Unanswered>;
+    /// Whether `user:NAME` or a number may use or configure features.
+    fn entitlements(
+        &self,
+        subject: &str,
+        features: &[Feature],
+        action: Action,
+    ) -> Result<Vec<Entitlement>, Unanswered>;
     /// Reads the config file again, as SIGHUP does; gives back what waits for a restart.
     fn reload(&self) -> Result<Vec<String>, Unanswered>;
 }
@@ -193,12 +206,26 @@ fn answer(line: &[u8], answers: &dyn Answers) -> Value {
         Request::Seats { path } => shown(answers.seats(path.as_deref())),
         Request::Free { number, device } => shown(answers.free(&number, device.as_deref())),
         Request::Explain { number } => shown(answers.explain(&number)),
+        Request::Entitlements { subject, features, action } => {
+            shown(entitlements(answers, &subject, &features, &action))
+        }
         Request::Reload => shown(answers.reload()),
     };
     match answer {
         Ok(answer) => json!({"answer": answer}),
         Err(error) => json!({"error": error}),
     }
+}
+
+fn entitlements(
+    answers: &dyn Answers,
+    subject: &str,
+    features: &[String],
+    action: &str,
+) -> Result<Vec<Entitlement>, Unanswered> {
+    let features: Result<Vec<Feature>, _> = features.iter().map(|name| name.parse()).collect();
+    let action = action.parse().map_err(Unanswered)?;
+    answers.entitlements(subject, &features.map_err(Unanswered)?, action)
 }
 
 fn shown<T: Serialize>(answer: Result<T, Unanswered>) -> Result<Value, String> {
@@ -243,6 +270,15 @@ mod tests {
                 gates: Vec::new(),
                 refusal: None,
             })
+        }
+
+        fn entitlements(
+            &self,
+            _subject: &str,
+            _features: &[Feature],
+            _action: Action,
+        ) -> Result<Vec<Entitlement>, Unanswered> {
+            Ok(Vec::new())
         }
 
         fn reload(&self) -> Result<Vec<String>, Unanswered> {

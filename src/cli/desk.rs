@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Database};
 use crate::license::distribution::Warning;
 use crate::license::{Holder, Moment, Number, Tree, Usage, Viewer, World};
-use crate::sip::{Rules, Uri, normalize};
+use crate::roster;
 use crate::store::{Author, Store, Terms};
 use crate::view::{self, Tally};
 
@@ -168,19 +168,8 @@ fn author() -> Author {
 
 /// A number in the one spelling under which it is known.
 pub fn number(config: &Config, text: &str) -> Result<String, Failure> {
-    let unreadable = || Failure::new(format!("{text:?} is no number; write sip:101@example.com"));
-    let is_scheme =
-        |word: &str| ["sip", "sips", "tel"].iter().any(|s| word.eq_ignore_ascii_case(s));
-    let rest = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme)).map(|(_, rest)| rest);
-    let uri = if rest.is_some() { text.to_owned() } else { format!("sip:{text}") };
-    // The text is not repeated, for what stands after the colon is a secret.
-    if rest.unwrap_or(text).rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) {
-        return Err(Failure::new("a password is no part of a number; give it as --password"));
-    }
     let alias = |host: &str| config.domain_of(host).map(|domain| domain.name.clone());
-    let rules = Rules { alias: &alias, fold_user_case: !config.admission.case_sensitive_users };
-    let uri = Uri::parse(uri.as_bytes()).ok_or_else(unreadable)?;
-    normalize(&uri, &rules).ok_or_else(unreadable)
+    Ok(roster::spell(text, &alias, !config.admission.case_sensitive_users)?)
 }
 
 /// A database that root creates in a service's folder must be the service's. Where that cannot be done

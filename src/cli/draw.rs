@@ -1,6 +1,8 @@
 //! The answers about live state, drawn for people.
 
-use crate::view::{Explain, Figures, NumberUse, SeatRow, State, TreeNode, TreeUser, Verdict};
+use crate::view::{
+    Entitlement, Explain, Figures, NumberUse, SeatRow, State, TreeNode, TreeUser, Verdict,
+};
 
 use super::paint::{Paint, counted, end, instant, or_dash, table};
 
@@ -87,6 +89,24 @@ fn validity(paint: Paint, status: Option<&str>, until: Option<String>) -> Option
         "valid" => until.map(|until| paint.dim(until)),
         status => Some(paint.status(status)),
     }
+}
+
+/// What may be used or configured, a line for each feature.
+pub fn entitlements(paint: Paint, answers: &[Entitlement], zone: &str) -> String {
+    let mut drawn = table(["Feature", "Allowed", "Until", "Why not"]);
+    for answer in answers {
+        let word = if answer.allowed { paint.green("yes") } else { paint.red("no") };
+        let until = match (answer.allowed, &answer.from) {
+            (true, _) => end(answer.until.as_deref(), zone),
+            (false, Some(from)) => format!("from {}", instant(from, zone)),
+            (false, None) => String::new(),
+        };
+        let gate = answer.bound_by.as_ref().map_or_else(String::new, |gate| format!(" ({gate})"));
+        let why = answer.cause.as_ref().map_or_else(String::new, |cause| format!("{cause}{gate}"));
+        drawn.add_row([answer.feature.clone(), word, until, why]);
+    }
+    let subject = answers.first().map(|answer| format!("{}: {}", answer.subject, answer.action));
+    format!("{}\n{drawn}", paint.bold(subject.unwrap_or_default()))
 }
 
 /// The license state, figures first.

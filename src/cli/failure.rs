@@ -67,7 +67,8 @@ impl From<Refused> for Failure {
     }
 }
 
-fn obstacle(obstacle: Obstacle) -> ObstacleRow {
+/// An obstacle as it is shown.
+pub fn obstacle(obstacle: Obstacle) -> ObstacleRow {
     ObstacleRow {
         gate: obstacle.gate,
         resource: obstacle.resource,

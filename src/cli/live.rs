@@ -16,8 +16,8 @@ use super::failure::Failure;
 use super::offline::{Offline, note};
 
 /// An answer, and a note where it does not come from the daemon.
-struct Answer<T> {
-    answer: T,
+pub struct Answer<T> {
+    pub answer: T,
     note: Option<String>,
 }
 
@@ -114,7 +114,8 @@ fn device_no(text: &str) -> Result<u32, Failure> {
     text.parse().map_err(|_| Failure::new(format!("{text:?} is no device; `seats` lists them")))
 }
 
-async fn answered<T: DeserializeOwned>(
+/// Asks the daemon; where none runs, `otherwise` answers from what a start would know.
+pub async fn answered<T: DeserializeOwned>(
     desk: &Desk,
     request: Request,
     otherwise: impl AsyncFnOnce(&Offline) -> Result<T, Failure>,
@@ -127,6 +128,7 @@ async fn answered<T: DeserializeOwned>(
     Ok(Answer { answer, note: Some(note(desk)) })
 }
 
-fn shown<T: Serialize>(found: &Answer<T>, text: String) -> Result<Shown, Failure> {
+/// An answer as it is shown, with where it comes from.
+pub fn shown<T: Serialize>(found: &Answer<T>, text: String) -> Result<Shown, Failure> {
     Ok(Shown::new(&found.answer, text)?.with_note(found.note.clone()))
 }

@@ -7,6 +7,8 @@ mod claim;
 mod control;
 mod desk;
 mod draw;
+mod entitlement;
+mod export;
 mod failure;
 mod group;
 mod import;
@@ -22,6 +24,7 @@ mod range;
 mod reminder;
 mod time;
 mod user;
+mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -108,7 +111,12 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
         Command::Reminder(command) => reminder::run(desk, command).await,
         Command::Mail(command) => mail::run(desk, command).await,
         Command::Import(command) => import::run(desk, command).await,
+        Command::Export { what, path, csv: _ } => export::run(desk, what, &path).await,
+        Command::Entitlement { subject, feature, configure } => {
+            entitlement::run(desk, &subject, feature, configure).await
+        }
         Command::Audit(args) => audit::run(desk, args).await,
+        Command::Webhook(command) => webhook::run(desk, command).await,
         Command::Tree => live::tree(desk).await,
         Command::State { path } => live::state(desk, path).await,
         Command::Seats { path, command } => live::seats(desk, path, command).await,

@@ -2,7 +2,7 @@
 //! of use is what the wire does: the path of whoever asks decides.
 
 use super::model::words;
-use super::{Assignment, Cause, Feature, Holder, Moment, Role, Tree, World};
+use super::{Assignment, Cause, Feature, Holder, Moment, Tree, Viewer, World};
 
 /// What somebody wants to do with a feature.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -126,16 +126,10 @@ impl Tree {
         }))
     }
 
-    /// Whether one of the roles is an administrator's, over a group that the holder is in.
+    /// Whether somebody with these roles administers a group that the holder is in.
     fn administers(&self, holder: Holder, roles: &[Assignment]) -> bool {
-        let over = |own: &Assignment| match own.role {
-            Role::ServerAdministrator => true,
-            Role::CompanyAdministrator | Role::SiteAdministrator => {
-                self.places(holder).iter().any(|place| self.stands_under(*place, own.group))
-            }
-            Role::Concierge | Role::User => false,
-        };
-        roles.iter().any(over)
+        let person = Viewer { assignments: roles.to_vec(), ..Viewer::default() };
+        self.places(holder).iter().any(|place| person.administers(self, *place))
     }
 }
 
@@ -144,7 +138,7 @@ mod tests {
     use super::*;
     use crate::license::{
         Claim, ClaimId, ClaimRule, FeatureSet, Group, GroupId, HandOut, License, LicenseId,
-        NumberKind, SERVER, User, UserId, Validity,
+        NumberKind, Role, SERVER, User, UserId, Validity,
     };
 
     const A: GroupId = GroupId(2);

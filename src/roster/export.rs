@@ -69,7 +69,7 @@ impl Export {
                         user_lines(world, self.top, user, &mut piece);
                     }
                 }
-                (Of::Numbers, _) => number_lines(world, holder, &mut piece),
+                (Of::Numbers, _) => number_lines(world, viewer, holder, &mut piece),
                 (Of::Users, Holder::Group(_)) => {}
             }
         }
@@ -121,9 +121,9 @@ fn below(tree: &Tree, top: GroupId, group: GroupId) -> String {
     path.strip_prefix(&above).unwrap_or(&path).trim_start_matches('/').to_owned()
 }
 
-fn number_lines(world: &World, holder: Holder, piece: &mut Vec<u8>) {
+fn number_lines(world: &World, viewer: &Viewer, holder: Holder, piece: &mut Vec<u8>) {
     let (group, user) = match holder {
-        Holder::Group(id) => (world.tree.path_name(id), ""),
+        Holder::Group(id) => (viewer.path_name(&world.tree, id), ""),
         Holder::User(id) => {
             (String::new(), world.tree.user(id).map(|user| user.name.as_str()).unwrap_or_default())
         }

@@ -23,6 +23,8 @@ const LINES: usize = 5_000_000;
 pub struct NumbersPlan {
     /// Those that are not there yet, in the order of their lines.
     pub new: Vec<Number>,
+    /// All of them: by these an import that was interrupted is known again.
+    pub rows: Vec<Number>,
     /// There already, as given.
     pub present: usize,
 }
@@ -38,15 +40,17 @@ impl NumbersPlan {
 pub fn numbers(bytes: &[u8], ground: &Ground<'_>) -> Result<(NumbersPlan, Vec<Warning>), Faults> {
     let mut sheet = Sheet::read(bytes, &NUMBER_COLUMNS, "number", LINES)?;
     let mut faults = Faults { lines: std::mem::take(&mut sheet.broken), ..Faults::default() };
-    let (mut units, mut present, mut lines) = (Vec::new(), 0, HashMap::new());
+    let (mut units, mut rows, mut lines) = (Vec::new(), Vec::new(), HashMap::new());
     for row in sheet.rows() {
         match number(ground, &mut lines, &row) {
-            Ok(Some(number)) => {
-                let next = i64::try_from(units.len()).unwrap_or(i64::MAX);
-                let number = Number { id: NumberId(-1 - next), ..number };
-                units.push(Unit { line: row.line, adds: Adds::Number(number) });
+            Ok((number, is_new)) => {
+                if is_new {
+                    let next = i64::try_from(units.len()).unwrap_or(i64::MAX);
+                    let new = Number { id: NumberId(-1 - next), ..number.clone() };
+                    units.push(Unit { line: row.line, adds: Adds::Number(new) });
+                }
+                rows.push(number);
             }
-            Ok(None) => present += 1,
             Err(wrong) => faults.lines.extend(
                 wrong.into_iter().map(|(column, error)| Fault::of_cell(row.line, column, error)),
             ),
@@ -58,7 +62,9 @@ pub fn numbers(bytes: &[u8], ground: &Ground<'_>) -> Result<(NumbersPlan, Vec<Wa
                 Adds::Number(number) => Some(number),
                 Adds::User(..) => None,
             });
-            Ok((NumbersPlan { new: new.collect(), present }, warnings))
+            let new: Vec<Number> = new.collect();
+            let present = rows.len() - new.len();
+            Ok((NumbersPlan { new, rows, present }, warnings))
         }
         Ok(_) => Err(faults.sorted()),
         Err(others) => {
@@ -69,12 +75,12 @@ pub fn numbers(bytes: &[u8], ground: &Ground<'_>) -> Result<(NumbersPlan, Vec<Wa
     }
 }
 
-/// The number of a line, or nothing where it is there as given.
+/// The number of a line, and whether it is new; if not, it is there as given.
 fn number(
     ground: &Ground<'_>,
     lines: &mut HashMap<String, u64>,
     row: &Row<'_>,
-) -> Result<Option<Number>, Vec<CellFault>> {
+) -> Result<(Number, bool), Vec<CellFault>> {
     let mut wrong = Vec::new();
     let mut note = |fault: CellFault| wrong.push(fault);
     let owner = owner(ground, row).map_err(&mut note).ok();
@@ -95,7 +101,7 @@ fn number(
     if is_claimed_by_others(ground.world, &aor, ground.world.tree.places(owner)) {
         return Err(vec![("number", format!("{aor} is taken"))]);
     }
-    Ok(is_new.then_some(Number { id: NumberId(0), aor, owner, kind, password }))
+    Ok((Number { id: NumberId(0), aor, owner, kind, password }, is_new))
 }
 
 fn owner(ground: &Ground<'_>, row: &Row<'_>) -> Result<Holder, CellFault> {
@@ -106,17 +112,11 @@ fn owner(ground: &Ground<'_>, row: &Row<'_>) -> Result<Holder, CellFault> {
     };
     let tree = &ground.world.tree;
     let found = match column {
-        "group" => view::group_at(tree, &name).map(Holder::Group),
-        _ => view::find(tree, &name),
+        "group" => ground.viewer.find(tree, &name).map(Holder::Group),
+        _ => view::find(tree, &name).ok(),
     };
-    let seen = |holder: &Holder| ground.viewer.sees(tree, *holder);
-    match found {
-        Ok(holder) if seen(&holder) => Ok(holder),
-        Err(error) => Err((column, error)),
-        Ok(_) if column == "group" => Err((column, format!("no group is called {name:?}"))),
-        Ok(_) => {
-            let user = name.trim_start_matches("user:");
-            Err((column, format!("no user is called {user:?}")))
-        }
-    }
+    found.filter(|holder| ground.viewer.sees(tree, *holder)).ok_or_else(|| {
+        let name = name.trim_start_matches("user:");
+        (column, format!("no {column} is called {name:?}"))
+    })
 }

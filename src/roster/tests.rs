@@ -255,7 +255,7 @@ fn a_file_of_numbers_names_no_group_that_is_not_seen() {
     let ground =
         Ground { world: &world, viewer: &viewer, spelling: &spelling, at: NOW, usage: &NoSeats };
     let text = "number,group,user\n1@example.com,Other,\n2@example.com,,bob\n3@example.com,Nowhere,\n\
-        4@example.com,SmartHome/House,\n";
+        4@example.com,House,\n";
 
     let faults = numbers(text.as_bytes(), &ground).unwrap_err();
 

@@ -258,7 +258,8 @@ pub(super) fn alone(
     if (entry.owner, entry.kind) == (owner, kind) {
         Ok(false)
     } else if ground.viewer.sees(tree, entry.owner) {
-        Err(format!("{aor} is there: {}, of {}", entry.kind, tree.name_of(entry.owner)))
+        let owner = ground.viewer.name_of(tree, entry.owner, None);
+        Err(format!("{aor} is there: {}, of {owner}", entry.kind))
     } else {
         Err(format!("{aor} is taken"))
     }

@@ -5,7 +5,7 @@ use crate::license::{
 };
 
 use super::mask::Eye;
-use super::{Explain, Gate, NumberUse, Tally, Verdict, valid_until};
+use super::{Explain, Gate, NumberUse, Seating, Verdict, valid_until};
 
 /// What each gate above a number says. What the number holds already it need not take.
 pub fn explain(
@@ -13,7 +13,7 @@ pub fn explain(
     directory: &Directory,
     number: &str,
     at: Moment,
-    usage: &Tally,
+    usage: &dyn Seating,
 ) -> Explain {
     explain_to(&Viewer::server(), (tree, directory), number, at, usage)
 }
@@ -25,7 +25,7 @@ pub fn explain_for(
     world: &World,
     number: &str,
     at: Moment,
-    usage: &Tally,
+    usage: &dyn Seating,
 ) -> Explain {
     explain_to(viewer, (&world.tree, &world.directory), number, at, usage)
 }
@@ -35,7 +35,7 @@ fn explain_to(
     (tree, directory): (&Tree, &Directory),
     number: &str,
     at: Moment,
-    usage: &Tally,
+    usage: &dyn Seating,
 ) -> Explain {
     let holds = (usage.has_sip(number), usage.has_app(number));
     // A claim that was left without its group by hand owns nothing.

@@ -36,5 +36,5 @@ async fn of_user(
 
 /// The state of a holder as its reader may know it.
 pub(super) fn of(api: &Api, world: &World, viewer: &Viewer, holder: Holder) -> view::State {
-    view::state_for(viewer, &world.tree, holder, api.live.now(), &api.live.tally())
+    view::state_for(viewer, &world.tree, holder, api.live.now(), &api.live.occupancy(world, holder))
 }

@@ -156,7 +156,8 @@ impl Api {
         force: bool,
         make: impl FnOnce(&Tree) -> store::Result<Change>,
     ) -> Result<Done, Problem> {
-        let usage = self.live.usage();
+        let known = self.live.world();
+        let usage = self.live.in_use(&known);
         let terms = Terms {
             at: self.live.now(),
             force,
@@ -181,7 +182,8 @@ impl Api {
         force: bool,
         change: Change,
     ) -> Result<Vec<WarningRow>, Problem> {
-        let usage = self.live.usage();
+        let known = self.live.world();
+        let usage = self.live.in_use(&known);
         let expect = asked.expect.as_deref();
         let terms = Terms { at: self.live.now(), force, usage: &usage, by, expect, once: None };
         let warnings = self.store.preview(change, terms).await;

@@ -4,10 +4,13 @@ mod audit;
 mod mail;
 mod owned;
 mod records;
+mod webhook;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+
+use crate::license::Feature;
 
 pub use audit::AuditArgs;
 pub use mail::{MailCommand, ReminderCommand, TemplateCommand};
@@ -15,6 +18,7 @@ pub use owned::{ClaimCommand, NumberCommand, Owner};
 pub use records::{
     FeatureArg, GroupCommand, GroupFlags, LicenseCommand, LicenseFlags, UserCommand,
 };
+pub use webhook::WebhookCommand;
 
 /// admits SIP registrations and calls by group license
 ///
@@ -127,9 +131,41 @@ pub enum Command {
         after_long_help = "Examples:\n  admitd audit 'SmartHome/A Residence' --since 2027-01-01\n  admitd audit --who user:anna --limit 20 --json\n  admitd audit --csv > changes.csv"
     )]
     Audit(AuditArgs),
+    /// Webhooks: who is told of limits, ends and refusals
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
+    /// Say whether a user or number may use a feature now, until when, and if not, why
+    ///
+    /// Exits 0 whatever the answer is.
+    #[command(
+        after_long_help = "Examples:\n  admitd entitlement user:anna remote_door_opening\n  admitd entitlement sip:101@example.com\n  admitd entitlement user:anna guest_access --configure"
+    )]
+    Entitlement {
+        /// A number (sip:101@example.com) or user:NAME
+        subject: String,
+        /// The feature; default: all of them
+        #[arg(value_parser = words::<Feature>)]
+        feature: Option<Feature>,
+        /// To configure it, which also takes an administrator's role over the group
+        #[arg(long)]
+        configure: bool,
+    },
     /// Create what a file lists
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Write users or numbers as a file that `import` reads
+    #[command(
+        after_long_help = "Examples:\n  admitd export users 'SmartHome/A Residence' > residents.csv\n  admitd export numbers / > numbers.csv"
+    )]
+    Export {
+        /// What is written
+        what: Listed,
+        /// Of this group and all below it; "/" is everything
+        path: String,
+        /// As CSV, which is the default
+        #[arg(long)]
+        csv: bool,
+    },
     /// Move everything into another database
     ///
     /// Records, secrets and seats, in one transaction, checked by counting. The target must be new, and
@@ -176,9 +212,36 @@ pub enum SeatsCommand {
     },
 }
 
+/// What an export lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Listed {
+    /// Users with their numbers and licenses
+    Users,
+    /// Numbers that somebody created
+    Numbers,
+}
+
 /// `import …`
 #[derive(Debug, Subcommand)]
 pub enum ImportCommand {
+    /// Create users, their numbers and licenses from a CSV file
+    ///
+    /// The first line names the columns, of which only name is needed: name, email, group (its path
+    /// below --group; empty: that group itself), number, kind, password, and of a license sip_numbers,
+    /// mobile_apps, valid_from, valid_until, features, license_type, suspended. Several lines of one name
+    /// add numbers, groups and licenses. Every faulty line is told; the file is written whole, or nothing
+    /// of it.
+    #[command(after_long_help = USERS_EXAMPLES)]
+    Users {
+        /// The file
+        file: PathBuf,
+        /// The group that it is for
+        #[arg(long, value_name = "PATH")]
+        group: String,
+        /// Only say what is wrong with it; write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Create numbers from a CSV file
     ///
     /// The first line names the columns: number, then group or user, and where wanted kind and
@@ -190,8 +253,19 @@ pub enum ImportCommand {
     Numbers {
         /// The file
         file: PathBuf,
+        /// Only say what is wrong with it; write nothing
+        #[arg(long)]
+        dry_run: bool,
     },
 }
+
+const USERS_EXAMPLES: &str = "Examples:
+  admitd import users residents.csv --group 'SmartHome/A Residence' --dry-run
+
+A file:
+  name,email,group,number,kind,password,sip_numbers,mobile_apps,valid_until,features
+  anna,anna@example.com,12,sip:anna@example.com,app,secret,3,2,2027-12-01,ukey2 web_dialer
+  anna,,,sip:1012@example.com,phone,,,,,";
 
 /// Reads one of a few plain words.
 fn words<T: std::str::FromStr<Err = String>>(text: &str) -> Result<T, String> {

@@ -31,6 +31,11 @@ fn every_form_is_read() {
         "admitd|number|add|sip:101@example.com|--user|anna|--kind|app|--password|x",
         "admitd|claim|add|a|--domain|example.com|--range|1000-1999|--kind|app",
         "admitd|claim|add|a|--address|192.0.2.7",
+        "admitd|webhook|add|https://a.b/c|--group|a|--event|limit_reached|--event|license_ending|--days|7",
+        "admitd|webhook|list",
+        "admitd|webhook|test|3",
+        "admitd|webhook|disable|3",
+        "admitd|webhook|deliveries|3|--json",
         "admitd|audit",
         "admitd|audit|a|--since|2027-01-01|--until|2027-02-01T00:00:00Z|--who|user:anna|--limit|5|--json",
         "admitd|audit|--csv",
@@ -40,7 +45,12 @@ fn every_form_is_read() {
         "admitd|seats|a",
         "admitd|seats|free|sip:101@example.com|<urn:uuid:1>",
         "admitd|explain|sip:101@example.com",
-        "admitd|import|numbers|a.csv",
+        "admitd|import|numbers|a.csv|--dry-run",
+        "admitd|import|users|a.csv|--group|SmartHome|--dry-run",
+        "admitd|export|users|SmartHome|--csv",
+        "admitd|export|numbers|/",
+        "admitd|entitlement|user:anna|ukey2|--configure",
+        "admitd|entitlement|sip:101@example.com",
         "admitd|completion|zsh",
     ] {
         reads(line);
@@ -63,6 +73,9 @@ fn what_contradicts_itself_is_a_usage_fault() {
         "admitd|claim|add|a|--domain|b.com|--range|1000-999",
         "admitd|claim|add|a",
         "admitd|group|edit|a|--restrict|--no-restrict",
+        "admitd|import|users|a.csv",
+        "admitd|export|groups|a",
+        "admitd|entitlement|user:anna|flying",
     ] {
         let fault = Cli::try_parse_from(line.split('|')).expect_err(line);
         assert_eq!(fault.exit_code(), 2, "{line}");
