@@ -4,6 +4,7 @@
 mod entitlement;
 mod explain;
 mod license;
+mod renewal;
 mod seats;
 mod shapes;
 mod state;
@@ -13,12 +14,14 @@ mod wire;
 pub use entitlement::{Subject, entitlements, subject};
 pub use explain::explain;
 pub use license::{license, license_status, licenses};
+pub use renewal::renewal;
 pub use seats::{Tally, seats};
 pub use shapes::{
     Allowance, Entitlement, Explain, Feature, Figures, Freed, Gate, LicenseRow, NextChange,
-    NumberUse, RefusalRow, SeatKind, SeatRow, SeatState, State, TreeNode, TreeUser, Verdict,
+    NumberUse, RefusalRow, RenewedRow, SeatKind, SeatRow, SeatState, State, TreeNode, TreeUser,
+    Verdict,
 };
-pub use state::state;
+pub use state::{state, state_for};
 pub use tree::tree;
 pub use wire::{InUse, Occupancy};
 

@@ -29,7 +29,8 @@ pub struct State {
 /// The figures of one resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Figures {
-    /// Maximum; for a group that is off the nearest gate's.
+    /// Maximum; for a group that is off the nearest gate's. Null is unlimited, or, where `limit_of` says
+    /// only its place, not the reader's to know.
     pub limit: Option<i64>,
     pub used: i64,
     pub in_use: i64,
@@ -278,4 +279,13 @@ impl SeatState {
             Self::Dormant => "dormant",
         }
     }
+}
+
+/// A license that gets a new end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RenewedRow {
+    pub id: i64,
+    pub holder: String,
+    pub old_until: Option<String>,
+    pub new_until: Option<String>,
 }

@@ -10,7 +10,7 @@ use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::license::{Feature, FeatureSet, HandOut, Moment, wording};
+use crate::license::{Feature, FeatureSet, HandOut, Moment, NumberKind, wording};
 
 /// More than anybody grants.
 const MOST: u32 = 1_000_000_000;
@@ -55,6 +55,10 @@ texts! {
     Email: wording::email_fault, 3..=254;
     /// A path of a group.
     GroupPath: path_fault, 1..=2000;
+    /// A pattern of names: `Floor {n}`.
+    PatternText: wording::name_fault, 1..=200;
+    /// A SIP domain, in lower case.
+    Domain: domain_fault, 1..=253;
     /// What is looked for.
     Needle: needle_fault, 0..=200;
     /// An instant: RFC 3339, a date (00:00 that day in the group's zone), or `+30d` from now.
@@ -72,6 +76,11 @@ fn path_fault(text: &str) -> Option<&'static str> {
         1..=2000 => None,
         _ => Some("it has more than 2000 characters"),
     }
+}
+
+fn domain_fault(text: &str) -> Option<&'static str> {
+    let long = (text.len() > 253).then_some("it has more than 253 characters");
+    wording::domain_fault(text).or(long)
 }
 
 fn needle_fault(text: &str) -> Option<&'static str> {
@@ -150,6 +159,8 @@ words! {
     HandOutWord(HandOut);
     /// A feature of a license.
     FeatureWord(Feature);
+    /// What a number is used for.
+    KindWord(NumberKind);
 }
 
 /// Features of a license, each once.

@@ -7,6 +7,7 @@ mod describe;
 mod fields;
 mod groups;
 mod licenses;
+mod mask;
 mod names;
 mod paging;
 mod params;

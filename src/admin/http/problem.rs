@@ -11,9 +11,7 @@ use serde::Serialize;
 use utoipa::openapi::{Content, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
-use crate::license::Moment;
-use crate::license::distribution::{Obstacle, Refused};
-use crate::license::{Denial, Resource};
+use crate::license::Denial;
 use crate::store;
 
 /// The media type of a problem.
@@ -65,8 +63,8 @@ pub struct ObstacleRow {
     pub resource: String,
     /// The gate's allowance; null where it is not yours to see.
     pub granted: Option<i64>,
-    /// What was left of it before the write; null where it is not yours to see.
-    pub left: Option<i64>,
+    /// What was left of it before the write.
+    pub left: i64,
     /// What the write adds.
     pub asked: i64,
     /// The latest end with which the same would fit.
@@ -155,9 +153,8 @@ impl Problem {
     }
 
     /// A rule of distribution forbids it.
-    pub fn refused(refused: Refused) -> Self {
-        let obstacles = refused.obstacles.iter().map(ObstacleRow::of).collect();
-        Self { obstacles, ..Self::new(StatusCode::CONFLICT, "refused", refused.error) }
+    pub fn refused(detail: impl Into<String>, obstacles: Vec<ObstacleRow>) -> Self {
+        Self { obstacles, ..Self::new(StatusCode::CONFLICT, "refused", detail) }
     }
 
     /// What a bare status of the framework means.
@@ -182,26 +179,11 @@ impl Problem {
     }
 }
 
-impl ObstacleRow {
-    /// An obstacle with all it says.
-    pub fn of(obstacle: &Obstacle) -> Self {
-        let counted = obstacle.resource.parse::<Resource>().is_ok();
-        let left = if counted { obstacle.left.max(0) } else { obstacle.left };
-        Self {
-            gate: obstacle.gate.clone(),
-            resource: obstacle.resource.clone(),
-            granted: Some(obstacle.granted),
-            left: Some(left),
-            asked: obstacle.asked,
-            last_date_that_fits: obstacle.last_date_that_fits.map(Moment::rfc3339),
-        }
-    }
-}
-
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Refused(refused) => Self::refused(refused),
+            // Without names: whoever knows the reader tells more.
+            store::Error::Refused(_) => Self::refused("a rule forbids it", Vec::new()),
             store::Error::Denied(Denial::Forbidden) => Self::forbidden(),
             store::Error::Denied(Denial::Unseen) | store::Error::NotFound(_) => Self::not_found(),
             store::Error::Invalid(detail) => Self::conflict(detail),
@@ -209,7 +191,7 @@ impl From<store::Error> for Problem {
                 Self::new(StatusCode::PRECONDITION_FAILED, "changed", detail)
             }
             store::Error::Reused(detail) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", detail)
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "reused-key", detail)
             }
             store::Error::Url { .. } | store::Error::Database(_) | store::Error::Schema(_) => {
                 tracing::error!(%error, "a request of the API failed");

@@ -16,12 +16,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::license::distribution::{Change, Warning, WarningKind};
-use crate::license::{Moment, Tree, Viewer, World};
+use crate::license::distribution::{Change, Warning};
+use crate::license::{Tree, Viewer, World};
 use crate::store::{self, Author, Once, Terms, Written};
 
 use super::Api;
 use super::body::BODY_MAX;
+use super::mask;
 use super::problem::Problem;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -189,31 +190,18 @@ impl Api {
     }
 
     /// A fault of the store as its author may know it.
-    fn told(&self, _by: &Author, fault: store::Error) -> Problem {
-        Problem::from(fault)
-    }
-}
-
-fn rows(_tree: &Tree, _viewer: &Viewer, warnings: &[Warning]) -> Vec<WarningRow> {
-    warnings.iter().map(WarningRow::of).collect()
-}
-
-impl WarningRow {
-    fn of(warning: &Warning) -> Self {
-        let kind = match warning.kind {
-            WarningKind::Over => "over",
-            WarningKind::Revokes => "revokes",
-            WarningKind::Removes => "removes",
-        };
-        Self {
-            kind: kind.to_owned(),
-            gate: warning.gate.clone(),
-            resource: warning.resource.clone(),
-            by: warning.by,
-            at: Moment::rfc3339(warning.at),
-            text: warning.text.clone(),
+    fn told(&self, by: &Author, fault: store::Error) -> Problem {
+        match fault {
+            store::Error::Refused(refused) => {
+                mask::refused(&self.live.world().tree, &by.viewer, refused)
+            }
+            fault => Problem::from(fault),
         }
     }
+}
+
+fn rows(tree: &Tree, viewer: &Viewer, warnings: &[Warning]) -> Vec<WarningRow> {
+    warnings.iter().map(|warning| mask::warning(tree, viewer, warning)).collect()
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
