@@ -26,7 +26,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("systemd", &["clock"]),
     ("view", &["license", "quota", "clock"]),
     ("roster", &["sip", "license", "view"]),
-    ("admin", &["store", "license", "quota", "admission", "clock", "view", "telemetry"]),
+    ("admin", &["store", "license", "quota", "admission", "clock", "view", "roster", "telemetry"]),
     // It answers from the database as a start would: hence the ledger; it writes numbers as sip does.
     (
         "cli",

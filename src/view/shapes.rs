@@ -76,7 +76,7 @@ pub struct Allowance {
 }
 
 /// Limit and use of one resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NumberUse {
     pub limit: Option<i64>,
     pub in_use: i64,
@@ -117,7 +117,7 @@ pub struct RefusalRow {
 }
 
 /// Whether a request would pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Admit,
@@ -161,7 +161,7 @@ pub struct Entitlement {
 }
 
 /// One seat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SeatRow {
     pub number: String,
     pub kind: SeatKind,
@@ -177,7 +177,7 @@ pub struct SeatRow {
 }
 
 /// What a seat is held for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SeatKind {
     Sip,
@@ -187,7 +187,7 @@ pub enum SeatKind {
 }
 
 /// How a seat counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SeatState {
     Live,
@@ -198,7 +198,7 @@ pub enum SeatState {
 }
 
 /// What `seats free` ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Freed {
     pub number: String,
     pub freed: i64,

@@ -125,6 +125,10 @@ impl Live for Clerk {
         self.quota.list(&|_| true, self.clock.now())
     }
 
+    fn number(&self, text: &str) -> Result<String, String> {
+        admitd::roster::spell(text, &|_| None, false)
+    }
+
     fn free(&self, number: &str, _: Option<&str>) -> Result<Freed, Unanswered> {
         Ok(Freed { number: number.to_owned(), freed: 0 })
     }

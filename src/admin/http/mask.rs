@@ -50,7 +50,8 @@ pub fn warning(tree: &Tree, viewer: &Viewer, warning: &Warning) -> WarningRow {
     }
 }
 
-fn row(obstacle: &Obstacle) -> ObstacleRow {
+/// An obstacle with all it says.
+pub fn row(obstacle: &Obstacle) -> ObstacleRow {
     ObstacleRow {
         gate: obstacle.gate.clone(),
         resource: obstacle.resource.clone(),

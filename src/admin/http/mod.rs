@@ -3,17 +3,26 @@
 
 mod body;
 mod caller;
+mod claims;
 mod describe;
+mod entitlements;
+mod explain;
 mod fields;
 mod groups;
+mod import;
 mod licenses;
 mod mask;
 mod names;
+mod numbers;
 mod paging;
 mod params;
 mod problem;
+mod refusals;
+mod seats;
 mod serve;
+mod settings;
 mod state;
+mod users;
 mod writes;
 
 use std::sync::Arc;
@@ -52,6 +61,8 @@ pub trait Live: Send + Sync + 'static {
     fn usage(&self) -> Tally;
     /// Every seat.
     fn seats(&self) -> Vec<Seat>;
+    /// A number in the one spelling under which it is known, or why it is none.
+    fn number(&self, text: &str) -> Result<String, String>;
     /// Ends the seats of a number, or the one of a device.
     fn free(&self, number: &str, device: Option<&str>) -> Result<Freed, Unanswered>;
     /// Resolves when a write is known here, or after a second.
@@ -66,4 +77,13 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(groups::routes())
         .merge(licenses::routes())
         .merge(state::routes())
+        .merge(users::routes())
+        .merge(numbers::routes())
+        .merge(claims::routes())
+        .merge(seats::routes())
+        .merge(refusals::routes())
+        .merge(explain::routes())
+        .merge(entitlements::routes())
+        .merge(settings::routes())
+        .merge(import::routes())
 }

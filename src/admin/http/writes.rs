@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::license::distribution::{Change, Warning};
-use crate::license::{Tree, Viewer, World};
+use crate::license::{Moment, Tree, Usage, Viewer, World};
 use crate::store::{self, Author, Once, Terms, Written};
 
 use super::Api;
@@ -136,6 +136,19 @@ impl Preview {
     }
 }
 
+impl Asked {
+    /// The terms of a write by somebody.
+    pub fn terms<'a>(
+        &'a self,
+        by: &'a Author,
+        force: bool,
+        (at, usage): (Moment, &'a (dyn Usage + Sync)),
+    ) -> Terms<'a> {
+        let (expect, once) = (self.expect.as_deref(), self.once.as_ref());
+        Terms { at, force, usage, by, expect, once }
+    }
+}
+
 impl Api {
     /// Writes a change.
     pub async fn write(
@@ -157,15 +170,16 @@ impl Api {
         make: impl FnOnce(&Tree) -> store::Result<Change>,
     ) -> Result<Done, Problem> {
         let usage = self.live.usage();
-        let terms = Terms {
-            at: self.live.now(),
-            force,
-            usage: &usage,
-            by,
-            expect: asked.expect.as_deref(),
-            once: asked.once.as_ref(),
-        };
-        let written = self.store.compose(make, terms).await;
+        let terms = asked.terms(by, force, (self.live.now(), &usage));
+        self.done(by, self.store.compose(make, terms).await).await
+    }
+
+    /// Waits until the daemon knows what was written, and says what came of it.
+    pub async fn done(
+        &self,
+        by: &Author,
+        written: store::Result<Written<Vec<i64>>>,
+    ) -> Result<Done, Problem> {
         let Written { id, warnings, mark, .. } = written.map_err(|fault| self.told(by, fault))?;
         self.live.followed(mark).await;
         let world = self.live.world();
@@ -200,7 +214,8 @@ impl Api {
     }
 }
 
-fn rows(tree: &Tree, viewer: &Viewer, warnings: &[Warning]) -> Vec<WarningRow> {
+/// Warnings as their reader may know them.
+pub fn rows(tree: &Tree, viewer: &Viewer, warnings: &[Warning]) -> Vec<WarningRow> {
     warnings.iter().map(|warning| mask::warning(tree, viewer, warning)).collect()
 }
 
