@@ -22,3 +22,4 @@ pub mod systemd;
 pub mod telemetry;
 pub mod transport;
 pub mod view;
+pub mod webhooks;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use admitd::license::{
     FeatureSet, Group, GroupId, HandOut, Holder, License, LicenseId, Moment, Number, NumberId,
-    NumberKind, SERVER, Validity,
+    NumberKind, SERVER, User, UserId, Validity,
 };
 use admitd::store::{Batch, Error, SeatRow, SeatStore, Store, Terms};
 
@@ -258,10 +258,15 @@ async fn a_row_by_hand_takes_no_id_of_ours(base: Base) {
     hand.run("delete from groups where id in (50, 51)").await;
     let after_delete = store.add_group(group("C", SERVER), now()).await.unwrap().id;
     hand.run("insert into groups (parent_id, name) values (1, 'without an id')").await;
+    hand.run("insert into users (id, name) values (1, 'first')").await;
+    let second =
+        User { id: UserId(0), name: "second".into(), email: None, groups: vec![after_delete] };
+    let second = store.add_user(second, now()).await.unwrap().id;
 
     assert_eq!((after_insert, after_update), (GroupId(41), GroupId(51)));
     assert_eq!(after_delete, GroupId(52));
     assert_eq!(store.find_group("without an id").await.unwrap(), GroupId(53));
+    assert_eq!(second, UserId(2));
 }
 
 async fn names_that_look_like_sql_come_back(base: Base) {

@@ -14,7 +14,10 @@ use crate::refresh::Shared;
 use crate::roster;
 use crate::store::Mark;
 use crate::telemetry::{Recent, RefusalLine, escaped, is_refusal_id};
-use crate::view::{self, Entitlement, Explain, Freed, RefusalRow, SeatRow, State, Tally, TreeNode};
+use crate::view::{
+    self, Entitlement, Explain, Freed, InUse, Occupancy, RefusalRow, SeatRow, State, Tally,
+    TreeNode,
+};
 
 /// Whoever knows the answers.
 pub struct Desk {
@@ -30,7 +33,8 @@ pub struct Desk {
 impl Desk {
     /// The line that systemd shows.
     pub fn status(&self) -> String {
-        let seats = self.seats_now(self.clock.now()).len();
+        let mut seats = 0;
+        self.quota.uses(|one| seats += one.settled.sip);
         let numbers = self.shared.world().directory.len();
         let gates = self.quota.gates(self.clock.now()).len();
         format!("{seats} seats, {numbers} numbers, {gates} gates")
@@ -51,13 +55,6 @@ impl Desk {
 
     fn seats_now(&self, now: Now) -> Vec<Seat> {
         self.quota.list(&|_| true, now)
-    }
-
-    fn figures(&self) -> (Arc<World>, Tally, Now) {
-        let now = self.clock.now();
-        let world = self.shared.world();
-        let tally = Tally::of(&world.tree, &self.seats_now(now));
-        (world, tally, now)
     }
 
     /// What is live or held, without what a request holds until its answer: the figures of `state`
@@ -98,7 +95,7 @@ impl Answers for Desk {
     fn state(&self, path: &str) -> Result<State, Unanswered> {
         let (world, now) = (self.shared.world(), self.clock.now());
         let holder = self.find(&world, path)?;
-        let occupancy = view::Occupancy::count(&self.quota, &world.tree, holder);
+        let occupancy = self.occupancy(&world, holder);
         Ok(view::state(&world.tree, holder, now.moment(), &occupancy))
     }
 
@@ -130,9 +127,10 @@ impl Answers for Desk {
     }
 
     fn explain(&self, number: &str) -> Result<Explain, Unanswered> {
-        let (world, tally, now) = self.figures();
+        let (world, now) = (self.shared.world(), self.clock.now());
+        let in_use = InUse::new(&self.quota, &world.tree, now);
         let explained = |number: &str| {
-            view::explain(&world.tree, &world.directory, number, now.moment(), &tally)
+            view::explain(&world.tree, &world.directory, number, now.moment(), &in_use)
         };
         if !is_refusal_id(number) {
             return Ok(explained(number));
@@ -172,12 +170,12 @@ impl Live for Desk {
         self.clock.now().moment()
     }
 
-    fn tally(&self) -> Tally {
-        self.settled_figures().1
+    fn occupancy(&self, world: &World, holder: Holder) -> Occupancy {
+        Occupancy::count(&self.quota, &world.tree, holder)
     }
 
-    fn usage(&self) -> Tally {
-        self.figures().1
+    fn in_use<'a>(&'a self, world: &'a World) -> InUse<'a> {
+        InUse::new(&self.quota, &world.tree, self.clock.now())
     }
 
     fn seats(&self) -> Vec<Seat> {

@@ -33,6 +33,7 @@ use crate::store::{Claim, SeatStore, Store};
 use crate::systemd::{self, Liveness};
 use crate::telemetry::{self, Metrics, RefusalLog};
 use crate::transport;
+use crate::webhooks::Courier;
 
 use answers::Desk;
 use bindings::KeptBindings;
@@ -153,8 +154,17 @@ async fn serve(
     let control = Control::bind(socket, config.admin.socket_mode);
     let control =
         control.map_err(|fault| named(&format!("[admin] socket {}", socket.display()), fault))?;
-    let behind =
-        Behind { refresh, changes, hand_out, refusals: refusal_lines, held, control, scrape };
+    let courier = Courier::new(config.webhooks.allow_private)?;
+    let behind = Behind {
+        refresh,
+        changes,
+        hand_out,
+        refusals: refusal_lines,
+        held,
+        control,
+        scrape,
+        courier,
+    };
     let mut tasks = behind.start(&rooms, &desk, &metrics, &config, &stop);
     let keeper = tasks::keep(&rooms.ledger, &stop);
     let mailer = tasks::remind(&rooms, &shared, &config, &stop);

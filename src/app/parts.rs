@@ -23,6 +23,7 @@ use crate::store::Store;
 use crate::systemd::Liveness;
 use crate::telemetry::{Metrics, RefusalLog};
 use crate::transport::{Addresses, Protocol, Settings, UpstreamSettings, address_facing};
+use crate::webhooks::{self, Courier};
 
 /// The setting under which the workers' own ports are kept between starts.
 const PORTS: &str = "upstream_ports";
@@ -269,6 +270,17 @@ fn advertise(config: &Config) -> Option<Advertise> {
     match port.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
         Some((host, port)) => Some(Advertise { host: host.to_owned(), port: Some(port) }),
         None => Some(Advertise { host: text.to_owned(), port: None }),
+    }
+}
+
+/// What brings news to webhooks.
+pub fn webhooks(courier: Courier, rooms: &Rooms, desk: &Desk) -> webhooks::Parts {
+    let shared = Arc::clone(&desk.shared);
+    webhooks::Parts {
+        store: Arc::clone(&rooms.store),
+        courier,
+        clock: rooms.clock,
+        world: Box::new(move || shared.world()),
     }
 }
 

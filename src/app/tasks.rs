@@ -20,6 +20,7 @@ use crate::refresh::{self, Refresh, Shared};
 use crate::registrar::Registrar;
 use crate::reminders::Reminders;
 use crate::telemetry::{self, Metrics, RefusalQueue};
+use crate::webhooks::{self, Courier, Notices};
 
 /// Answers taken out of the queue at once.
 const LETTERS: usize = 10_000;
@@ -33,6 +34,7 @@ pub struct Behind {
     pub held: mpsc::Receiver<Letter>,
     pub control: Control,
     pub scrape: TcpListener,
+    pub courier: Courier,
 }
 
 impl Behind {
@@ -51,7 +53,10 @@ impl Behind {
         tasks.spawn(self.refresh.run(stopped()));
         tasks.spawn(refresh::pulse(Arc::clone(&rooms.quota), clock, self.hand_out, stopped()));
         let (recent, per_second) = (Arc::clone(&desk.recent), config.log.refusals_per_second);
-        tasks.spawn(telemetry::write_refusals(self.refusals, per_second, recent));
+        let (notices, inbox) = Notices::new();
+        let hears = move |line: &telemetry::RefusalLine| notices.refused(line);
+        tasks.spawn(telemetry::write_refusals(self.refusals, per_second, recent, hears));
+        tasks.spawn(webhooks::run(parts::webhooks(self.courier, rooms, desk), inbox, stopped()));
         tasks.spawn(self.control.serve(Arc::clone(desk) as Arc<dyn Answers>));
         tasks.spawn(scrape(self.scrape, Arc::clone(metrics), stop.clone()));
         tasks.spawn(follow(self.changes, Arc::clone(&desk.proxy), clock));

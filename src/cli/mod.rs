@@ -25,6 +25,7 @@ mod reminder;
 mod renew;
 mod time;
 mod user;
+mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -116,6 +117,7 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
             entitlement::run(desk, &subject, feature, configure).await
         }
         Command::Audit(args) => audit::run(desk, args).await,
+        Command::Webhook(command) => webhook::run(desk, command).await,
         Command::Tree => live::tree(desk).await,
         Command::State { path } => live::state(desk, path).await,
         Command::Seats { path, command } => live::seats(desk, path, command).await,

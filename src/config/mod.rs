@@ -47,6 +47,7 @@ pub struct Config {
     pub metrics: Metrics,
     pub log: Log,
     pub ledger: Ledger,
+    pub webhooks: Webhooks,
     /// `None`: no mails are sent.
     pub mail: Option<Mail>,
     pub reminders: Reminders,
@@ -145,6 +146,13 @@ pub struct Ledger {
     pub batch: Duration,
 }
 
+/// `[webhooks]`: who may be told of what happens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Webhooks {
+    /// Whether those of administrators below the server may lead to addresses that are not public.
+    pub allow_private: bool,
+}
+
 impl Config {
     /// The file to read: the one that is named, else the first of the usual places that exists.
     pub fn find(named: Option<&Path>) -> Option<PathBuf> {
@@ -208,6 +216,7 @@ impl Config {
                 self.log.refusals_per_second != new.log.refusals_per_second,
             ),
             ("ledger", self.ledger != new.ledger),
+            ("webhooks", self.webhooks != new.webhooks),
             ("mail", self.mail != new.mail),
             ("reminders", self.reminders != new.reminders),
         ];

@@ -13,7 +13,7 @@ use super::addresses::{self, Taken};
 use super::fault::Fault;
 use super::read::{Disk, Host, Read, Reader, Section, Wrong, text};
 use super::values::{Database, Domain, Hop, LogFormat, PathMode, Upstream, UpstreamUri};
-use super::{Admin, Admission, Config, Ledger, Log, Registrar, mail};
+use super::{Admin, Admission, Config, Ledger, Log, Registrar, Webhooks, mail};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -54,6 +54,7 @@ fn sections(reader: &mut Reader, mut root: Table<'_>, folder: &Path) -> Config {
     let metrics = addresses::metrics(reader.section(&mut root, "metrics"), &mut taken);
     let log = log(reader.section(&mut root, "log"));
     let ledger = ledger(reader.section(&mut root, "ledger"));
+    let webhooks = webhooks(reader.section(&mut root, "webhooks"));
     let (admin_listen, socket, socket_mode) =
         addresses::admin(reader.section(&mut root, "admin"), &mut taken);
     let mail = mail::mail(reader.section(&mut root, "mail"), folder);
@@ -81,6 +82,7 @@ fn sections(reader: &mut Reader, mut root: Table<'_>, folder: &Path) -> Config {
         metrics,
         log,
         ledger,
+        webhooks,
         mail,
         reminders,
     }
@@ -321,6 +323,12 @@ fn is_directive(part: &str) -> bool {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
     let part = part.trim();
     part.contains('=') || levels.iter().any(|level| part.eq_ignore_ascii_case(level))
+}
+
+fn webhooks(mut section: Section<'_, '_>) -> Webhooks {
+    let allow_private = section.get("allow_private", false);
+    section.finish();
+    Webhooks { allow_private }
 }
 
 fn ledger(mut section: Section<'_, '_>) -> Ledger {

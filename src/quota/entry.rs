@@ -171,7 +171,7 @@ impl Entry {
     }
 
     /// What its devices, calls and reservations must hold together.
-    pub(super) fn needed(&self) -> Units {
+    pub fn needed(&self) -> Units {
         let settled = self.settled();
         let reserved: u32 = self.unsettled.iter().map(|one| one.apps).sum();
         let seats = settled.sip > 0 || !self.unsettled.is_empty();

@@ -84,23 +84,26 @@ async fn lock(server: &Server) -> Result<PgConnection> {
 
 /// Holds the lock for life. A lost connection loses it: it is taken again as soon as that can be done.
 async fn hold(server: Arc<Server>, mut conn: PgConnection) {
-    let mut away = false;
+    // Why it is lost, as last told.
+    let mut lost: Option<String> = None;
     loop {
         tokio::time::sleep(ASK).await;
-        if !away && matches!(tokio::time::timeout(ANSWER, conn.ping()).await, Ok(Ok(()))) {
+        if lost.is_none() && matches!(tokio::time::timeout(ANSWER, conn.ping()).await, Ok(Ok(()))) {
             continue;
         }
         match lock(&server).await {
             Ok(again) => {
                 tracing::info!("the database is claimed again");
                 conn = again;
-                away = false;
+                lost = None;
             }
-            Err(fault) if !away => {
-                tracing::error!(%fault, "the claim on the database is lost; trying on");
-                away = true;
+            Err(fault) => {
+                let fault = fault.to_string();
+                if lost.as_ref() != Some(&fault) {
+                    tracing::error!(%fault, "the claim on the database is lost; trying on");
+                }
+                lost = Some(fault);
             }
-            Err(_) => {}
         }
     }
 }

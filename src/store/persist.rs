@@ -6,7 +6,7 @@ use crate::license::distribution::Change;
 use crate::license::{Group, Holder, License, LicenseId, World};
 
 use super::records::{
-    delete, delete_group, delete_user, new_ids, next_id, put_claim, put_group, put_license,
+    Row, delete, delete_group, delete_user, new_ids, next_id, put_claim, put_group, put_license,
     put_numbers, put_user,
 };
 use super::sql::{Conn, sql};
@@ -131,37 +131,43 @@ fn each_reference(change: &mut Change, visit: &mut dyn FnMut(usize, &mut i64)) {
 /// Writes a change that `world` was found to allow; `world` is as it was before.
 pub(super) async fn persist(conn: &mut Conn, world: &World, change: &Change) -> Result<()> {
     match change {
-        Change::AddGroup { group, licenses } | Change::EditGroup { group, licenses } => {
-            put_group(conn, group).await?;
-            put_licenses(conn, licenses).await
+        Change::AddGroup { group, licenses } => {
+            put_group(conn, group, Row::New).await?;
+            put_licenses(conn, world, licenses).await
+        }
+        Change::EditGroup { group, licenses } => {
+            put_group(conn, group, Row::Standing).await?;
+            put_licenses(conn, world, licenses).await
         }
         Change::MoveGroup { group, parent } => {
             let old = world.tree.group(*group);
             let old = old.ok_or_else(|| Error::not_found("group", *group))?;
-            put_group(conn, &Group { parent: Some(*parent), ..old.clone() }).await
+            let moved = Group { parent: Some(*parent), ..old.clone() };
+            put_group(conn, &moved, Row::Standing).await
         }
         Change::RemoveGroup { group } => delete_group(conn, *group).await,
         Change::AddUser { user, licenses } => {
-            put_user(conn, user).await?;
-            put_licenses(conn, licenses).await
+            put_user(conn, user, Row::New).await?;
+            put_licenses(conn, world, licenses).await
         }
-        Change::EditUser { user } => put_user(conn, user).await,
+        Change::EditUser { user } => put_user(conn, user, Row::Standing).await,
         Change::RemoveUser { user } => delete_user(conn, *user).await,
-        Change::AddLicense(license) | Change::EditLicense(license) => {
-            put_license(conn, license).await
-        }
+        Change::AddLicense(license) => put_license(conn, license, Row::New).await,
+        Change::EditLicense(license) => put_license(conn, license, Row::Standing).await,
         Change::SuspendLicense(id) => set_suspended(conn, *id, true).await,
         Change::ResumeLicense(id) => set_suspended(conn, *id, false).await,
         Change::RemoveLicense(id) => delete(conn, "licenses", id.0).await,
-        Change::AddNumbers(numbers) => put_numbers(conn, numbers).await,
-        Change::EditNumber(number) => put_numbers(conn, std::slice::from_ref(number)).await,
+        Change::AddNumbers(numbers) => put_numbers(conn, numbers, Row::New).await,
+        Change::EditNumber(number) => {
+            put_numbers(conn, std::slice::from_ref(number), Row::Standing).await
+        }
         Change::RemoveNumbers(ids) => {
             for id in ids {
                 delete(conn, "numbers", id.0).await?;
             }
             Ok(())
         }
-        Change::AddClaim(claim) => put_claim(conn, claim).await,
+        Change::AddClaim(claim) => put_claim(conn, claim, Row::New).await,
         Change::RemoveClaim(id) => delete(conn, "claims", id.0).await,
         Change::All(changes) => {
             // Each step starts from what the ones before it left.
@@ -175,9 +181,10 @@ pub(super) async fn persist(conn: &mut Conn, world: &World, change: &Change) -> 
     }
 }
 
-async fn put_licenses(conn: &mut Conn, licenses: &[License]) -> Result<()> {
+async fn put_licenses(conn: &mut Conn, world: &World, licenses: &[License]) -> Result<()> {
     for license in licenses {
-        put_license(conn, license).await?;
+        let stands = world.tree.license(license.id).is_some();
+        put_license(conn, license, if stands { Row::Standing } else { Row::New }).await?;
     }
     Ok(())
 }

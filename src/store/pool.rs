@@ -6,7 +6,7 @@ use sqlx::{PgPool, Postgres, SqlitePool};
 use tokio::sync::{MutexGuard, Notify};
 
 use super::position::Mark;
-use super::sql::{Conn, Dialect, sql};
+use super::sql::{Conn, Dialect, answered, sql};
 use super::{Result, Store, feed};
 
 /// The lock that makes a writer the only one of ours.
@@ -42,7 +42,7 @@ impl Pool {
         const ONE_INSTANT: &str = "begin isolation level repeatable read read only";
         Ok(match self {
             Self::Sqlite(pool) => Conn::SqliteTx(pool.begin().await?),
-            Self::Postgres(pool) => Conn::PostgresTx(pool.begin_with(ONE_INSTANT).await?),
+            Self::Postgres(pool) => Conn::PostgresTx(answered(pool.begin_with(ONE_INSTANT)).await?),
         })
     }
 
@@ -51,7 +51,9 @@ impl Pool {
         const ALL_THAT_COMMITTED: &str = "begin isolation level read committed";
         Ok(match self {
             Self::Sqlite(pool) => Conn::SqliteTx(pool.begin_with("begin immediate").await?),
-            Self::Postgres(pool) => Conn::PostgresTx(pool.begin_with(ALL_THAT_COMMITTED).await?),
+            Self::Postgres(pool) => {
+                Conn::PostgresTx(answered(pool.begin_with(ALL_THAT_COMMITTED)).await?)
+            }
         })
     }
 

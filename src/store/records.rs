@@ -10,17 +10,55 @@ use super::{Error, Result};
 /// Rows of one statement.
 const ROWS_AT_ONCE: usize = 500;
 
+/// Whether a record is written for the first time. A new one writes over nothing: whoever came in
+/// between with its id keeps it, and the write fails.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Row {
+    New,
+    Standing,
+}
+
+impl Row {
+    /// What stands after an insert.
+    fn or(self, replace: &str) -> &str {
+        match self {
+            Self::New => "",
+            Self::Standing => replace,
+        }
+    }
+}
+
 /// Takes ids for `count` new rows of `table`; ids of removed rows are not given again.
 pub(super) async fn new_ids(conn: &mut Conn, table: &'static str, count: i64) -> Result<Vec<i64>> {
     if conn.dialect() == Dialect::Sqlite {
         let next = next_id(conn, table).await?;
         return Ok((next..next + count).collect());
     }
-    // From the sequence, or a person who inserts at this moment could be given the same.
-    let ids = sql(format!(
+    let ids = from_sequence(conn, table, count).await?;
+    let highest = format!("select coalesce(max(id), 0) from {table}");
+    let (highest,): (i64,) = sql(highest).one(conn).await?;
+    if ids.first().is_some_and(|first| *first > highest) {
+        return Ok(ids);
+    }
+    // Somebody set it back, or is quicker than we are: never further back.
+    sql(format!(
+        "select setval(ids, greatest(?, pg_sequence_last_value(ids)))
+         from cast(pg_get_serial_sequence('{table}', 'id') as regclass) as ids"
+    ))
+    .bind(highest)
+    .execute(conn)
+    .await?;
+    from_sequence(conn, table, count).await
+}
+
+/// Not above the highest row: a person who inserts at this moment would be given the same.
+async fn from_sequence(conn: &mut Conn, table: &'static str, count: i64) -> Result<Vec<i64>> {
+    let ids: Vec<(i64,)> = sql(format!(
         "select nextval(pg_get_serial_sequence('{table}', 'id')) from generate_series(1, ?)"
-    ));
-    let ids: Vec<(i64,)> = ids.bind(count).all(conn).await?;
+    ))
+    .bind(count)
+    .all(conn)
+    .await?;
     Ok(ids.into_iter().map(|(id,)| id).collect())
 }
 
@@ -41,12 +79,16 @@ pub(super) async fn next_id(conn: &mut Conn, table: &'static str) -> Result<i64>
 }
 
 /// The group and its addresses.
-pub(super) async fn put_group(conn: &mut Conn, group: &Group) -> Result<()> {
-    sql("insert into groups (id, parent_id, name, kind, restricted, hand_out, time_zone, monitor)
-         values (?, ?, ?, ?, ?, ?, ?, ?)
-         on conflict (id) do update set parent_id = excluded.parent_id, name = excluded.name,
+pub(super) async fn put_group(conn: &mut Conn, group: &Group, row: Row) -> Result<()> {
+    sql(format!(
+        "insert into groups (id, parent_id, name, kind, restricted, hand_out, time_zone, monitor)
+         values (?, ?, ?, ?, ?, ?, ?, ?){}",
+        row.or(
+            " on conflict (id) do update set parent_id = excluded.parent_id, name = excluded.name,
             kind = excluded.kind, restricted = excluded.restricted, hand_out = excluded.hand_out,
-            time_zone = excluded.time_zone, monitor = excluded.monitor")
+            time_zone = excluded.time_zone, monitor = excluded.monitor"
+        )
+    ))
     .bind(group.id.0)
     .bind(group.parent.map(|id| id.0))
     .bind(&*group.name)
@@ -69,9 +111,11 @@ pub(super) async fn put_group(conn: &mut Conn, group: &Group) -> Result<()> {
 }
 
 /// The user and the memberships.
-pub(super) async fn put_user(conn: &mut Conn, user: &User) -> Result<()> {
-    sql("insert into users (id, name, email) values (?, ?, ?)
-         on conflict (id) do update set name = excluded.name, email = excluded.email")
+pub(super) async fn put_user(conn: &mut Conn, user: &User, row: Row) -> Result<()> {
+    sql(format!(
+        "insert into users (id, name, email) values (?, ?, ?){}",
+        row.or(" on conflict (id) do update set name = excluded.name, email = excluded.email")
+    ))
     .bind(user.id.0)
     .bind(&*user.name)
     .bind(user.email.as_deref())
@@ -88,18 +132,18 @@ pub(super) async fn put_user(conn: &mut Conn, user: &User) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn put_license(conn: &mut Conn, license: &License) -> Result<()> {
+pub(super) async fn put_license(conn: &mut Conn, license: &License, row: Row) -> Result<()> {
     let (group, user) = holder_columns(license.holder);
     let instant = |moment: Option<Moment>| moment.map(|moment| moment.0);
-    sql(
+    sql(format!(
         "insert into licenses (id, group_id, user_id, license_type, sip_numbers, mobile_apps, features,
-            valid_from, valid_until, suspended) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         on conflict (id) do update set group_id = excluded.group_id, user_id = excluded.user_id,
+            valid_from, valid_until, suspended) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?){}",
+        row.or(" on conflict (id) do update set group_id = excluded.group_id, user_id = excluded.user_id,
             license_type = excluded.license_type, sip_numbers = excluded.sip_numbers,
             mobile_apps = excluded.mobile_apps, features = excluded.features,
             valid_from = excluded.valid_from, valid_until = excluded.valid_until,
-            suspended = excluded.suspended",
-    )
+            suspended = excluded.suspended")
+    ))
     .bind(license.id.0)
     .bind(group)
     .bind(user)
@@ -116,7 +160,7 @@ pub(super) async fn put_license(conn: &mut Conn, license: &License) -> Result<()
 }
 
 /// Numbers, hundreds in a statement.
-pub(super) async fn put_numbers(conn: &mut Conn, numbers: &[Number]) -> Result<()> {
+pub(super) async fn put_numbers(conn: &mut Conn, numbers: &[Number], row: Row) -> Result<()> {
     for numbers in numbers.chunks(ROWS_AT_ONCE) {
         let mut insert = sql("insert into numbers (id, aor, group_id, user_id, kind, password) ");
         insert.push_rows(numbers.iter().map(|number| {
@@ -130,26 +174,30 @@ pub(super) async fn put_numbers(conn: &mut Conn, numbers: &[Number]) -> Result<(
                 number.password.as_deref().into(),
             ]
         }));
-        insert.push(
+        insert.push(row.or(
             " on conflict (id) do update set aor = excluded.aor, group_id = excluded.group_id,
                 user_id = excluded.user_id, kind = excluded.kind, password = excluded.password",
-        );
+        ));
         insert.execute(conn).await?;
     }
     Ok(())
 }
 
-pub(super) async fn put_claim(conn: &mut Conn, claim: &Claim) -> Result<()> {
+pub(super) async fn put_claim(conn: &mut Conn, claim: &Claim, row: Row) -> Result<()> {
     let (domain, first, last, address) = match &claim.rule {
         ClaimRule::Domain { domain } => (Some(domain), None, None, None),
         ClaimRule::Range { domain, first, last } => (Some(domain), Some(first), Some(last), None),
         ClaimRule::Address { address } => (None, None, None, Some(address.to_string())),
     };
-    sql("insert into claims (id, group_id, kind, domain, range_first, range_last, address)
-         values (?, ?, ?, ?, ?, ?, ?)
-         on conflict (id) do update set group_id = excluded.group_id, kind = excluded.kind,
+    sql(format!(
+        "insert into claims (id, group_id, kind, domain, range_first, range_last, address)
+         values (?, ?, ?, ?, ?, ?, ?){}",
+        row.or(
+            " on conflict (id) do update set group_id = excluded.group_id, kind = excluded.kind,
             domain = excluded.domain, range_first = excluded.range_first,
-            range_last = excluded.range_last, address = excluded.address")
+            range_last = excluded.range_last, address = excluded.address"
+        )
+    ))
     .bind(claim.id.0)
     .bind(claim.group.0)
     .bind(claim.kind.name())

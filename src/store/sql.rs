@@ -2,12 +2,16 @@
 //! What differs between the two stands in [`Dialect`], nowhere else.
 
 use std::ops::DerefMut;
+use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, FromRow, Transaction};
 
 use super::Result;
+
+/// The longest statement is the removal of a large group.
+const ANSWER: Duration = Duration::from_secs(120);
 
 /// Which database speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +97,7 @@ impl Conn {
     pub(super) async fn commit(self) -> Result<()> {
         match self {
             Self::SqliteTx(tx) => tx.commit().await?,
-            Self::PostgresTx(tx) => tx.commit().await?,
+            Self::PostgresTx(tx) => answered(tx.commit()).await?,
             Self::Sqlite(_) | Self::Postgres(_) => {}
         }
         Ok(())
@@ -172,7 +176,7 @@ impl Sql {
             Plain::Postgres(conn) => {
                 let query =
                     sqlx::query_with(AssertSqlSafe(numbered(&self.text)), postgres(self.values)?);
-                query.persistent(self.persistent).execute(conn).await?.rows_affected()
+                answered(query.persistent(self.persistent).execute(conn)).await?.rows_affected()
             }
         })
     }
@@ -189,7 +193,7 @@ impl Sql {
                     AssertSqlSafe(numbered(&self.text)),
                     postgres(self.values)?,
                 );
-                query.persistent(self.persistent).fetch_all(conn).await?
+                answered(query.persistent(self.persistent).fetch_all(conn)).await?
             }
         })
     }
@@ -206,7 +210,7 @@ impl Sql {
                     AssertSqlSafe(numbered(&self.text)),
                     postgres(self.values)?,
                 );
-                query.persistent(self.persistent).fetch_optional(conn).await?
+                answered(query.persistent(self.persistent).fetch_optional(conn)).await?
             }
         })
     }
@@ -215,6 +219,15 @@ impl Sql {
     pub(super) async fn one<T: Record>(self, conn: &mut Conn) -> Result<T> {
         Ok(self.optional(conn).await?.ok_or(sqlx::Error::RowNotFound)?)
     }
+}
+
+/// A server that does not answer is away: a connection that leads nowhere would be waited on for a
+/// quarter of an hour.
+pub(super) async fn answered<T>(
+    asked: impl Future<Output = std::result::Result<T, sqlx::Error>>,
+) -> std::result::Result<T, sqlx::Error> {
+    let answer = tokio::time::timeout(ANSWER, asked).await;
+    answer.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into())))
 }
 
 /// `?` become `$1`, `$2` …; no statement of ours has a question mark of its own.

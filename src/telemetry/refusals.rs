@@ -73,9 +73,15 @@ impl RefusalLog {
     }
 }
 
-/// Writes lines to the log until every [`RefusalLog`] is gone.
-pub async fn write_refusals(queue: RefusalQueue, per_second: u32, recent: Arc<Recent>) {
-    write_to(queue, per_second, &recent, &mut Tracing).await;
+/// Writes lines to the log until every [`RefusalLog`] is gone. `hears` gets each of them, those without
+/// a line too, and must not wait.
+pub async fn write_refusals(
+    queue: RefusalQueue,
+    per_second: u32,
+    recent: Arc<Recent>,
+    hears: impl Fn(&RefusalLine) + Send,
+) {
+    write_to(queue, per_second, (&recent, &hears), &mut Tracing).await;
 }
 
 trait Sink {
@@ -106,7 +112,12 @@ impl Sink for Tracing {
     }
 }
 
-async fn write_to(mut queue: RefusalQueue, per_second: u32, recent: &Recent, sink: &mut impl Sink) {
+async fn write_to(
+    mut queue: RefusalQueue,
+    per_second: u32,
+    (recent, hears): (&Recent, &impl Fn(&RefusalLine)),
+    sink: &mut impl Sink,
+) {
     let quota = Quota::per_second(NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN));
     let limiter = RateLimiter::direct(quota);
     let mut second = interval(Duration::from_secs(1));
@@ -120,6 +131,7 @@ async fn write_to(mut queue: RefusalQueue, per_second: u32, recent: &Recent, sin
                         Ok(()) => sink.line(&line),
                         Err(_) => held_back += 1,
                     }
+                    hears(&line);
                     recent.keep(line);
                 }
                 None => break,
@@ -193,10 +205,16 @@ mod tests {
         }
         drop(log);
         let mut kept = Kept::default();
-        write_to(queue, 10, &Recent::default(), &mut kept).await;
+        let heard = AtomicU64::new(0);
+        let hears = |_: &RefusalLine| {
+            heard.fetch_add(1, Ordering::Relaxed);
+        };
+        write_to(queue, 10, (&Recent::default(), &hears), &mut kept).await;
 
         assert!((10..100).contains(&kept.lines), "{}", kept.lines);
         assert_eq!(kept.lines + kept.held_back, 5000);
+        // Whoever hears them is spared none that found room.
+        assert_eq!(heard.into_inner(), QUEUE as u64);
     }
 
     #[test]

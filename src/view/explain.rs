@@ -2,7 +2,7 @@
 
 use crate::license::{Cause, Directory, Holder, Moment, NumberKind, Owned, Tree, Usage};
 
-use super::{Explain, Gate, NumberUse, Tally, Verdict, valid_until};
+use super::{Explain, Gate, NumberUse, Seating, Verdict, valid_until};
 
 /// What each gate above a number says. What the number holds already it need not take.
 pub fn explain(
@@ -10,7 +10,7 @@ pub fn explain(
     directory: &Directory,
     number: &str,
     at: Moment,
-    usage: &Tally,
+    usage: &dyn Seating,
 ) -> Explain {
     let holds = (usage.has_sip(number), usage.has_app(number));
     // A claim that was left without its group by hand owns nothing.

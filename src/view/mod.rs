@@ -23,7 +23,7 @@ pub use shapes::{
 };
 pub use state::{state, state_for};
 pub use tree::tree;
-pub use wire::{InUse, Occupancy};
+pub use wire::{InUse, Occupancy, Seating};
 
 use crate::license::{GateStatus, GroupId, Holder, Moment, Tree};
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::license::{Holder, Moment, Tree, Usage};
 use crate::quota::{Seat, SeatKind as Held, State};
 
-use super::{SeatKind, SeatRow, SeatState};
+use super::{SeatKind, SeatRow, SeatState, Seating};
 
 /// Seats summed at every holder above them, gate or not.
 #[derive(Clone, Debug, Default)]
@@ -102,18 +102,18 @@ impl Tally {
         }
     }
 
-    /// Whether the number holds a SIP seat.
-    pub fn has_sip(&self, number: &str) -> bool {
+    fn sums(&self, holder: Holder) -> Sums {
+        self.sums.get(&holder).copied().unwrap_or_default()
+    }
+}
+
+impl Seating for Tally {
+    fn has_sip(&self, number: &str) -> bool {
         self.sip.contains(number)
     }
 
-    /// Whether the number holds an app seat.
-    pub fn has_app(&self, number: &str) -> bool {
+    fn has_app(&self, number: &str) -> bool {
         self.apps.contains(number)
-    }
-
-    fn sums(&self, holder: Holder) -> Sums {
-        self.sums.get(&holder).copied().unwrap_or_default()
     }
 }
 

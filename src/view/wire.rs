@@ -9,6 +9,14 @@ use crate::clock::Now;
 use crate::license::{Holder, Tree, Usage};
 use crate::quota::{GateView, Quota, Use};
 
+/// What is in use, and what one number holds of it.
+pub trait Seating: Usage {
+    /// Whether the number holds a SIP seat.
+    fn has_sip(&self, number: &str) -> bool;
+    /// Whether the number holds an app seat.
+    fn has_app(&self, number: &str) -> bool;
+}
+
 /// What stands under one holder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sums {
@@ -169,6 +177,16 @@ impl Usage for InUse<'_> {
     fn promised_seats(&self, gate: Holder) -> u64 {
         let at = self.gate(gate);
         at.map_or_else(|| self.sums(gate).promised, |gate| unsigned(gate.claimed.in_use))
+    }
+}
+
+impl Seating for InUse<'_> {
+    fn has_sip(&self, number: &str) -> bool {
+        self.quota.look(number, |entry| entry.needed().sip > 0).unwrap_or_default()
+    }
+
+    fn has_app(&self, number: &str) -> bool {
+        self.quota.look(number, |entry| entry.needed().apps > 0).unwrap_or_default()
     }
 }
 

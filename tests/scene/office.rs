@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use admitd::admin::control::Unanswered;
 use admitd::admin::http::{self, Api, Credentials, Entrance, Later, Live, Proof, Turned};
 use admitd::clock::Clock;
-use admitd::license::{Assignment, GroupId, Moment, Role, SERVER, Viewer, World};
+use admitd::license::{Assignment, GroupId, Holder, Moment, Role, SERVER, Viewer, World};
 use admitd::quota::{Limits, Quota, Seat};
 use admitd::refresh::{Refresh, Shared};
 use admitd::store::{Author, Mark, Store};
 use admitd::telemetry::Recent;
-use admitd::view::{Freed, Tally};
+use admitd::view::{Freed, InUse, Occupancy};
 use chrono_tz::Tz;
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -113,12 +113,12 @@ impl Live for Clerk {
         self.clock.now().moment()
     }
 
-    fn tally(&self) -> Tally {
-        Tally::of(&self.world().tree, &self.seats())
+    fn occupancy(&self, world: &World, holder: Holder) -> Occupancy {
+        Occupancy::count(&self.quota, &world.tree, holder)
     }
 
-    fn usage(&self) -> Tally {
-        self.tally()
+    fn in_use<'a>(&'a self, world: &'a World) -> InUse<'a> {
+        InUse::new(&self.quota, &world.tree, self.clock.now())
     }
 
     fn seats(&self) -> Vec<Seat> {

@@ -224,7 +224,8 @@ async fn edit(
         let change = Change::All(changes);
         return Ok(Preview::of(api.preview(&by, &asked, false, change).await?));
     }
-    let usage = api.live.usage();
+    let world = api.live.world();
+    let usage = api.live.in_use(&world);
     let terms = asked.terms(&by, false, (api.live.now(), &usage));
     let written = api.store.edit_claim(claim.id, |claim| claim.kind = kind, terms).await;
     let written = written.map(|Written { id, warnings, mark, replayed }| Written {

@@ -98,7 +98,8 @@ fn explained(
     let unowned = crate::license::Directory::new();
     // What is not seen is as if nobody owned it.
     let directory = if owner.is_some() { &world.directory } else { &unowned };
-    let said = view::explain(tree, directory, number, api.live.now(), &api.live.usage());
+    let usage = api.live.in_use(world);
+    let said = view::explain(tree, directory, number, api.live.now(), &usage);
     let path = owner.map(|owner| tree.path(owner)).unwrap_or_default();
     let gates = said.gates.into_iter().zip(&path);
     let gates: Vec<ExplainedGate> = gates

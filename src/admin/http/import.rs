@@ -269,7 +269,8 @@ fn plan(
     viewer: &Viewer,
     read: impl FnOnce(&Ground<'_>) -> Result<(Plan, Vec<Warning>), Faults>,
 ) -> Result<(Plan, Vec<Warning>), Faults> {
-    let (world, usage) = (api.live.world(), api.live.usage());
+    let world = api.live.world();
+    let usage = api.live.in_use(&world);
     let spelling = |text: &str| api.live.number(text);
     let at = api.live.now();
     read(&Ground { world: &world, viewer, spelling: &spelling, at, usage: &usage })

@@ -29,11 +29,11 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::license::{Moment, World};
+use crate::license::{Holder, Moment, World};
 use crate::quota::Seat;
 use crate::store::{Mark, Store};
 use crate::telemetry::Recent;
-use crate::view::{Freed, Tally};
+use crate::view::{Freed, InUse, Occupancy};
 
 use super::control::Unanswered;
 
@@ -55,10 +55,10 @@ pub trait Live: Send + Sync + 'static {
     fn world(&self) -> Arc<World>;
     /// The second that is in progress.
     fn now(&self) -> Moment;
-    /// What is live or held: the figures of the list of seats.
-    fn tally(&self) -> Tally;
+    /// What is live or held under a holder and at the gates above it: what the list of seats adds up to.
+    fn occupancy(&self, world: &World, holder: Holder) -> Occupancy;
     /// The same with what requests hold until their answer: what a write is checked against.
-    fn usage(&self) -> Tally;
+    fn in_use<'a>(&'a self, world: &'a World) -> InUse<'a>;
     /// Every seat.
     fn seats(&self) -> Vec<Seat>;
     /// A number in the one spelling under which it is known, or why it is none.

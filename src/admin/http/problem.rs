@@ -24,9 +24,10 @@ const RETRY_SECS: u32 = 5;
 pub struct Problem {
     /// Names the kind of problem: `urn:admitd:problem:refused` and others.
     #[serde(rename = "type")]
-    #[schema(rename = "type")]
-    pub kind: String,
-    pub title: String,
+    #[schema(rename = "type", value_type = String)]
+    pub kind: Box<str>,
+    #[schema(value_type = String)]
+    pub title: &'static str,
     pub status: u16,
     /// What is wrong with this very request.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,8 +76,8 @@ impl Problem {
     /// A problem of one kind; `word` ends its type.
     fn new(status: StatusCode, word: &str, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("urn:admitd:problem:{word}"),
-            title: status.canonical_reason().unwrap_or("Problem").to_owned(),
+            kind: format!("urn:admitd:problem:{word}").into(),
+            title: status.canonical_reason().unwrap_or("Problem"),
             status: status.as_u16(),
             detail: Some(detail.into()),
             errors: Vec::new(),

@@ -42,5 +42,11 @@ pub(super) fn of(
     holder: Holder,
 ) -> Result<view::State, Problem> {
     viewer.may_read(&world.tree, What::Live, holder)?;
-    Ok(view::state_for(&world.tree, viewer, holder, api.live.now(), &api.live.tally()))
+    Ok(view::state_for(
+        &world.tree,
+        viewer,
+        holder,
+        api.live.now(),
+        &api.live.occupancy(world, holder),
+    ))
 }

@@ -169,7 +169,8 @@ impl Api {
         force: bool,
         make: impl FnOnce(&Tree) -> store::Result<Change>,
     ) -> Result<Done, Problem> {
-        let usage = self.live.usage();
+        let known = self.live.world();
+        let usage = self.live.in_use(&known);
         let terms = asked.terms(by, force, (self.live.now(), &usage));
         self.done(by, self.store.compose(make, terms).await).await
     }
@@ -195,7 +196,8 @@ impl Api {
         force: bool,
         change: Change,
     ) -> Result<Vec<WarningRow>, Problem> {
-        let usage = self.live.usage();
+        let known = self.live.world();
+        let usage = self.live.in_use(&known);
         let expect = asked.expect.as_deref();
         let terms = Terms { at: self.live.now(), force, usage: &usage, by, expect, once: None };
         let warnings = self.store.preview(change, terms).await;

@@ -4,6 +4,7 @@ mod audit;
 mod mail;
 mod owned;
 mod records;
+mod webhook;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub use owned::{ClaimCommand, NumberCommand, Owner};
 pub use records::{
     FeatureArg, GroupCommand, GroupFlags, LicenseCommand, LicenseFlags, UserCommand,
 };
+pub use webhook::WebhookCommand;
 
 /// admits SIP registrations and calls by group license
 ///
@@ -129,6 +131,9 @@ pub enum Command {
         after_long_help = "Examples:\n  admitd audit 'SmartHome/A Residence' --since 2027-01-01\n  admitd audit --who user:anna --limit 20 --json\n  admitd audit --csv > changes.csv"
     )]
     Audit(AuditArgs),
+    /// Webhooks: who is told of limits, ends and refusals
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Say whether a user or number may use a feature now, until when, and if not, why
     ///
     /// Exits 0 whatever the answer is.

@@ -33,7 +33,8 @@ impl Server {
         let shown = format!("postgres://{}/{database}", options.get_host());
         let options = options
             .application_name("admitd")
-            .options([("lock_timeout", LOCK_TIMEOUT)])
+            // What the server would like to mention is nobody's business here.
+            .options([("lock_timeout", LOCK_TIMEOUT), ("client_min_messages", "warning")])
             .disable_statement_logging();
         Ok(Self { options, shown })
     }

@@ -185,7 +185,7 @@ pub(super) async fn edit(
         let change = Change::EditNumber(number);
         return Ok(Preview::of(api.preview(&by, &asked, force, change).await?));
     }
-    let usage = api.live.usage();
+    let usage = api.live.in_use(&world);
     let terms = asked.terms(&by, force, (api.live.now(), &usage));
     let edit = |number: &mut Number| patch.apply(owner, number);
     let written = api.store.edit_number(entry.id, edit, terms).await;

@@ -60,7 +60,7 @@ declare
     given bigint;
     highest bigint;
 begin
-    execute format('select last_value from %s', ids) into given;
+    execute format('select case when is_called then last_value else last_value - 1 end from %s', ids) into given;
     if tg_op = 'INSERT' then
         select max(id) from fresh into highest;
     else

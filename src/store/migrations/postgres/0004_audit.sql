@@ -31,9 +31,13 @@ create function audit_is_only_added_to() returns trigger language plpgsql as $$
 begin
     raise exception 'the record of changes is only added to';
 end $$;
-create trigger audit_is_not_changed before update or delete or truncate on audit
+create trigger audit_is_not_changed before update or delete on audit
+    for each row execute function audit_is_only_added_to();
+create trigger audit_is_not_emptied before truncate on audit
     for each statement execute function audit_is_only_added_to();
-create trigger audit_scopes_are_not_changed before update or delete or truncate on audit_scopes
+create trigger audit_scopes_are_not_changed before update or delete on audit_scopes
+    for each row execute function audit_is_only_added_to();
+create trigger audit_scopes_are_not_emptied before truncate on audit_scopes
     for each statement execute function audit_is_only_added_to();
 
 -- What a write with a key answered: the same write again gets the same answer.
