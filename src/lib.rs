@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod ledger;
 pub mod license;
+pub mod people;
 pub mod proxy;
 pub mod quota;
 pub mod refresh;

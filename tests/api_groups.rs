@@ -2,7 +2,6 @@
 
 mod scene;
 
-use admitd::license::Role;
 use scene::Office;
 use scene::http::{Client, raw};
 use serde_json::{Value, json};
@@ -270,7 +269,7 @@ fn nobody_learns_of_groups_above_or_beside() {
     let top = group(&server, 1, "Top");
     let (own, beside) = (group(&server, top, "Own"), group(&server, top, "Beside"));
     let below = group(&server, own, "Below");
-    let site = office.with_role(Role::SiteAdministrator, own);
+    let site = office.with_role("site_administrator", "Top/Own");
 
     let seen = site.get("/groups").must(200);
 

@@ -11,6 +11,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("clock", &["license"]),
     ("quota", &["license", "clock"]),
     ("store", &["license", "clock"]),
+    ("people", &["store", "license", "clock"]),
     ("registrar", &["sip", "clock"]),
     ("ledger", &["store", "quota", "registrar", "license", "clock"]),
     ("transport", &["sip", "clock"]),
@@ -27,7 +28,20 @@ const MAP: &[(&str, &[&str])] = &[
     ("systemd", &["clock"]),
     ("view", &["license", "quota", "clock"]),
     ("roster", &["sip", "license", "view"]),
-    ("admin", &["store", "license", "quota", "admission", "clock", "view", "roster", "telemetry"]),
+    (
+        "admin",
+        &[
+            "people",
+            "store",
+            "license",
+            "quota",
+            "admission",
+            "clock",
+            "view",
+            "roster",
+            "telemetry",
+        ],
+    ),
     // It answers from the database as a start would: hence the ledger; it writes numbers as sip does.
     (
         "cli",
@@ -43,6 +57,7 @@ const MAP: &[(&str, &[&str])] = &[
             "view",
             "sip",
             "telemetry",
+            "people",
             "webhooks",
             "roster",
         ],

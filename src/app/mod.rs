@@ -3,7 +3,6 @@
 
 mod answers;
 mod bindings;
-mod entrance;
 mod observed;
 mod parts;
 mod reload;
@@ -26,6 +25,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::demo::{self, Stage};
 use crate::ledger::Ledger;
+use crate::people::People;
 use crate::quota::{Changes, Quota};
 use crate::refresh::Refresh;
 use crate::registrar::Registrar;
@@ -169,7 +169,12 @@ async fn serve(
     let keeper = tasks::keep(&rooms.ledger, &stop);
     let mailer = tasks::remind(&rooms, &shared, &config, &stop);
 
-    let mut api = http::serve(api, parts::api(&rooms, &desk), stop.clone().cancelled_owned())?;
+    let people = Arc::new(People::new(Arc::clone(&rooms.store), clock));
+    let attended = Arc::clone(&people).run(shared.access(), stop.clone().cancelled_owned());
+    tasks.spawn(attended);
+    let answers = parts::api(&rooms, &desk, &people);
+    let mut api = http::serve(api, answers, stop.clone().cancelled_owned())?;
+    invite(&people, api.address).await?;
 
     let threads = bound.run(proxy, clock, stop.clone())?;
     announce(&addresses, (scrape_at, api.address), &desk);
@@ -227,6 +232,16 @@ async fn open(
     let _ = hand_out.send(restored).await;
     let rooms = Rooms { store, quota, admission, registrar, ledger, clock, _sole: sole };
     Ok((rooms, refresh, changes, hand_out))
+}
+
+/// Where nobody could administer the server, whoever reads this may become the first who does.
+async fn invite(people: &People, address: std::net::SocketAddr) -> Result<(), Fault> {
+    if let Some(link) = people.invite().await? {
+        let link = format!("http://{address}/setup#{}", link.reveal());
+        tracing::warn!(%link, "there is no administrator yet; this link makes one, once, within a day");
+        eprintln!("admitd: there is no administrator yet; make one within a day: {link}");
+    }
+    Ok(())
 }
 
 /// Says that the daemon is ready, to the log and to systemd.

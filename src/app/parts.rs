@@ -6,13 +6,13 @@ use std::sync::Arc;
 use tokio::net::lookup_host;
 
 use super::answers::Desk;
-use super::entrance::Closed;
 use super::{Fault, Rooms};
 use crate::admin::http;
 use crate::admission::{self, Admission, key_of};
 use crate::clock::Now;
 use crate::config::{Config, Hop, PathMode};
 use crate::license::Moment;
+use crate::people::People;
 use crate::proxy::{
     Advertise, BuiltIn, Hold, Keys, Names, Parts, Proxy, Registry, Secrets, Upstream,
 };
@@ -72,11 +72,11 @@ pub fn admission(config: &Config) -> admission::Settings {
 }
 
 /// What the API works with.
-pub fn api(rooms: &Rooms, desk: &Arc<Desk>) -> Arc<http::Api> {
+pub fn api(rooms: &Rooms, desk: &Arc<Desk>, people: &Arc<People>) -> Arc<http::Api> {
     Arc::new(http::Api {
         store: Arc::clone(&rooms.store),
         live: Arc::clone(desk) as Arc<dyn http::Live>,
-        entrance: Arc::new(Closed),
+        people: Arc::clone(people),
     })
 }
 

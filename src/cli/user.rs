@@ -70,7 +70,8 @@ pub async fn run(desk: &Desk, command: UserCommand) -> Result<Shown, Failure> {
     }
 }
 
-fn user_named(tree: &Tree, name: &str) -> Result<UserId, Failure> {
+/// The user of this name.
+pub fn user_named(tree: &Tree, name: &str) -> Result<UserId, Failure> {
     match view::find(tree, &format!("user:{name}"))? {
         Holder::User(id) => Ok(id),
         Holder::Group(_) => Err(Failure::new(format!("no user is called {name:?}"))),

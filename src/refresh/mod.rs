@@ -18,7 +18,7 @@ use self::mirror::Mirror;
 use crate::clock::Clock;
 use crate::license::{Moment, World};
 use crate::quota::{Changes, Quota, Touched};
-use crate::store::{Changed, Feed, Known, Mark, Result, Store};
+use crate::store::{Changed, Feed, Key, Known, Mark, Result, Store};
 
 pub use mirror::Passwords;
 
@@ -56,6 +56,8 @@ pub struct Shared {
     known: ArcSwap<Known>,
     /// Told after each look at the feed.
     looked: watch::Sender<()>,
+    /// Told when roles, passwords, sessions or tokens changed.
+    access: watch::Sender<()>,
     compare: Notify,
 }
 
@@ -95,6 +97,11 @@ impl Shared {
         let _ = tokio::time::timeout(FOLLOWED, read).await;
     }
 
+    /// Hears of changes to roles, passwords, sessions and tokens, whoever made them.
+    pub fn access(&self) -> watch::Receiver<()> {
+        self.access.subscribe()
+    }
+
     /// Asks for a full comparison now (SIGHUP).
     pub fn compare(&self) {
         self.compare.notify_one();
@@ -118,6 +125,7 @@ impl Refresh {
             passwords,
             known: ArcSwap::from_pointee(mirror.known()),
             looked: watch::Sender::new(()),
+            access: watch::Sender::new(()),
             compare: Notify::new(),
         });
         let mut refresh = Self {
@@ -172,6 +180,9 @@ impl Refresh {
     async fn follow(&mut self) -> Result<()> {
         self.store.check_file()?;
         while let Some(changed) = self.feed.look().await? {
+            if !self.passed_on(&changed) {
+                continue;
+            }
             let touched = match self.take(&changed).await {
                 Ok(touched) => touched,
                 Err(fault) => {
@@ -188,6 +199,18 @@ impl Refresh {
             self.note_position();
         }
         Ok(())
+    }
+
+    /// Tells those who keep what is not kept here; whether anything of it is.
+    fn passed_on(&self, changed: &Changed) -> bool {
+        let Changed::Keys(keys) = changed else {
+            self.shared.access.send_replace(());
+            return true;
+        };
+        if keys.contains(&Key::Access) {
+            self.shared.access.send_replace(());
+        }
+        keys.iter().any(|key| *key != Key::Access)
     }
 
     async fn take(&mut self, changed: &Changed) -> Result<Touched> {

@@ -2,6 +2,7 @@
 //! types of `license` and back, checks each write inside its own transaction and tells readers which
 //! keys changed. It knows neither SIP nor gates; time comes in as an argument.
 
+mod access;
 mod at_hand;
 mod audit;
 mod bulk;
@@ -30,6 +31,9 @@ mod tree;
 mod webhooks;
 mod write;
 
+pub use access::{
+    Assigned, Bearer, FirstAdministrator, NewSession, NewToken, SecretHash, Session, Token,
+};
 pub use at_hand::{Keeper, Known};
 pub use audit::{AuditPages, AuditQuery, AuditRow, Export, Form};
 pub use bulk::{Everything, NumberRow};

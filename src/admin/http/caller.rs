@@ -11,6 +11,7 @@ use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 
+use crate::people::{Credentials, Turned};
 use crate::store::Author;
 
 use super::Api;
@@ -24,59 +25,23 @@ pub const CSRF_HEADER: &str = "x-csrf-token";
 /// Longer tokens and cookies are none of ours.
 const LONGEST: usize = 512;
 
-/// What a request shows of its sender.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// `Authorization: Bearer TOKEN`.
-    Token(String),
-    /// The session's cookie.
-    Session {
-        id: String,
-        /// `X-CSRF-Token`.
-        csrf: Option<String>,
-        /// Whether the request is of a kind that changes something, and so needs the word.
-        changes: bool,
-    },
-}
-
-/// What a request shows, and where it came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credentials {
-    pub proof: Proof,
-    pub from: Option<SocketAddr>,
-}
-
-/// Why somebody is not let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turned {
-    /// Not known, no longer valid, or locked.
-    Unknown,
-    /// A change in a session without its word.
-    Forged,
-    /// Too many attempts.
-    TooOften { retry_secs: u32 },
-    /// It could not be looked up.
-    Away,
-}
-
 /// Answers that take a while.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// Whoever knows the tokens and sessions.
-pub trait Entrance: Send + Sync + 'static {
-    /// Who it is that shows these.
-    fn admit<'a>(&'a self, shown: &'a Credentials) -> Later<'a, Result<Author, Turned>>;
-}
 
 /// Whoever asks, let in.
 #[derive(Clone, Debug)]
 pub struct Caller(pub Author);
 
-impl From<Turned> for Problem {
+/// The address that a request came from, where it is known.
+#[derive(Clone, Copy, Debug)]
+pub struct From(pub Option<SocketAddr>);
+
+impl std::convert::From<Turned> for Problem {
     fn from(turned: Turned) -> Self {
         match turned {
             Turned::Unknown => Self::unknown_caller(),
             Turned::Forged => Self::forged(),
+            Turned::ReadOnly => Self::forbidden(),
             Turned::TooOften { retry_secs } => Self::too_often(retry_secs),
             Turned::Away => Self::away(),
         }
@@ -87,9 +52,17 @@ impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        let proof = proof(&parts.method, &parts.headers).ok_or_else(Problem::unknown_caller)?;
-        let shown = Credentials { proof, from: peer(parts) };
-        Ok(Self(api.entrance.admit(&shown).await?))
+        let shown = shown(&parts.method, &parts.headers, peer(parts));
+        let shown = shown.ok_or_else(Problem::unknown_caller)?;
+        Ok(Self(api.people.authenticate(shown).await?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for From {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self(peer(parts)))
     }
 }
 
@@ -99,20 +72,28 @@ pub fn peer(parts: &Parts) -> Option<SocketAddr> {
 }
 
 /// A token before a session: whoever sends one means it, and no page of another site can.
-pub fn proof(method: &Method, headers: &HeaderMap) -> Option<Proof> {
+fn shown<'r>(
+    method: &Method,
+    headers: &'r HeaderMap,
+    from: Option<SocketAddr>,
+) -> Option<Credentials<'r>> {
+    let safe_method = method.is_safe();
+    let nobody = Credentials { bearer: None, cookie: None, csrf: None, safe_method, from };
     if let Some(value) = headers.get(AUTHORIZATION) {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         let token = token.trim();
         let fits = scheme.eq_ignore_ascii_case("bearer") && is_word(token);
-        return fits.then(|| Proof::Token(token.to_owned()));
+        return fits.then_some(Credentials { bearer: Some(token), ..nobody });
     }
-    let id = cookie(headers, SESSION_COOKIE).filter(|id| is_word(id))?;
+    let cookie = Some(session(headers)?);
     let csrf = headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
-    Some(Proof::Session {
-        id: id.to_owned(),
-        csrf: csrf.filter(|csrf| is_word(csrf)).map(str::to_owned),
-        changes: !method.is_safe(),
-    })
+    Some(Credentials { cookie, csrf: csrf.filter(|csrf| is_word(csrf)), ..nobody })
+}
+
+/// The secret in the session's cookie; a request with a token has no session.
+pub fn session(headers: &HeaderMap) -> Option<&str> {
+    let cookie = cookie(headers, SESSION_COOKIE).filter(|id| is_word(id));
+    cookie.filter(|_| !headers.contains_key(AUTHORIZATION))
 }
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -137,23 +118,29 @@ mod tests {
         lines.collect()
     }
 
+    fn read(method: &Method, headers: &HeaderMap) -> Option<String> {
+        let shown = shown(method, headers, None)?;
+        let Credentials { bearer, cookie, csrf, safe_method, .. } = shown;
+        Some(format!("{bearer:?} {cookie:?} {csrf:?} {safe_method}"))
+    }
+
     #[test]
     fn a_token_comes_before_a_session_and_a_broken_one_hides_none() {
         let both = headers(&[("authorization", "bearer abc"), ("cookie", "admitd_session=xyz")]);
         let basic = headers(&[("authorization", "Basic YTpi"), ("cookie", "admitd_session=xyz")]);
 
-        assert_eq!(proof(&Method::GET, &both), Some(Proof::Token("abc".into())));
-        assert_eq!(proof(&Method::GET, &basic), None);
-        assert_eq!(proof(&Method::GET, &HeaderMap::new()), None);
+        assert_eq!(read(&Method::GET, &both).unwrap(), "Some(\"abc\") None None true");
+        assert_eq!(read(&Method::GET, &basic), None);
+        assert_eq!(session(&both), None);
+        assert_eq!(read(&Method::GET, &HeaderMap::new()), None);
     }
 
     #[test]
     fn a_change_in_a_session_says_so() {
         let sent = headers(&[("cookie", "a=b; admitd_session=xyz"), ("x-csrf-token", "w")]);
-        let session =
-            |changes| Proof::Session { id: "xyz".into(), csrf: Some("w".into()), changes };
+        let session = "None Some(\"xyz\") Some(\"w\")";
 
-        assert_eq!(proof(&Method::GET, &sent), Some(session(false)));
-        assert_eq!(proof(&Method::DELETE, &sent), Some(session(true)));
+        assert_eq!(read(&Method::GET, &sent).unwrap(), format!("{session} true"));
+        assert_eq!(read(&Method::DELETE, &sent).unwrap(), format!("{session} false"));
     }
 }

@@ -10,7 +10,8 @@ use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::license::{Action, Feature, FeatureSet, HandOut, Moment, NumberKind, wording};
+use crate::license::{Action, Feature, FeatureSet, HandOut, Moment, NumberKind, Role, wording};
+use crate::people::password_fault;
 
 /// More than anybody grants.
 const MOST: u32 = 1_000_000_000;
@@ -53,12 +54,10 @@ texts! {
     Label: wording::label_fault, 0..=200;
     /// A mail address.
     Email: wording::email_fault, 3..=254;
-    /// The name of a user.
-    UserName: wording::name_fault, 1..=200;
     /// A number as people write it: `sip:101@example.com`, `101@example.com`.
     NumberText: number_fault, 1..=300;
     /// A password for digest authentication.
-    Password: password_fault, 1..=200;
+    SipPassword: sip_password_fault, 1..=200;
     /// One end of a range of user parts.
     Digits: digits_fault, 1..=18;
     /// A source address, IPv4 or IPv6.
@@ -69,6 +68,14 @@ texts! {
     PatternText: wording::name_fault, 1..=200;
     /// A SIP domain, in lower case.
     Domain: domain_fault, 1..=253;
+    /// The name of a user.
+    UserName: wording::name_fault, 1..=200;
+    /// A password that somebody chooses.
+    NewPassword: password_fault, 8..=256;
+    /// The name of a token.
+    TokenName: token_name_fault, 1..=64;
+    /// A password or a secret as somebody has it.
+    GivenSecret: secret_fault, 0..=1000;
     /// What is looked for.
     Needle: needle_fault, 0..=200;
     /// An instant: RFC 3339, a date (00:00 that day in the group's zone), or `+30d` from now.
@@ -88,7 +95,7 @@ fn number_fault(text: &str) -> Option<&'static str> {
     }
 }
 
-fn password_fault(text: &str) -> Option<&'static str> {
+fn sip_password_fault(text: &str) -> Option<&'static str> {
     let long = (text.chars().count() > 200).then_some("it has more than 200 characters");
     wording::password_fault(text).or(long)
 }
@@ -113,6 +120,16 @@ fn path_fault(text: &str) -> Option<&'static str> {
 fn domain_fault(text: &str) -> Option<&'static str> {
     let long = (text.len() > 253).then_some("it has more than 253 characters");
     wording::domain_fault(text).or(long)
+}
+
+fn token_name_fault(text: &str) -> Option<&'static str> {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let fits = (1..=64).contains(&text.len()) && text.bytes().all(is_word);
+    (!fits).then_some("write 1 to 64 letters, digits, dots, dashes and underscores")
+}
+
+fn secret_fault(text: &str) -> Option<&'static str> {
+    (text.chars().count() > 1000).then_some("it has more than 1000 characters")
 }
 
 fn needle_fault(text: &str) -> Option<&'static str> {
@@ -195,6 +212,8 @@ words! {
     KindWord(NumberKind);
     /// What is to be done with a feature.
     ActionWord(Action);
+    /// What somebody is in a group.
+    RoleWord(Role);
 }
 
 /// Features of a license, each once.

@@ -286,9 +286,8 @@ fn refused(faults: Faults) -> Problem {
         .lines
         .iter()
         .map(|fault| FieldFault { field: field(fault), message: fault.error.clone() });
-    let mut problem = Problem::fields(errors.collect());
-    problem.obstacles = faults.obstacles.iter().map(obstacle).collect();
-    problem
+    let obstacles = faults.obstacles.iter().map(obstacle).collect();
+    Problem::fields(errors.collect()).with_obstacles(obstacles)
 }
 
 /// Of a sum only what may still be asked for is told: the file's reader need not see the gate.

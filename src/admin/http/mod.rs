@@ -14,14 +14,20 @@ mod licenses;
 mod mask;
 mod names;
 mod numbers;
+mod pages;
 mod paging;
 mod params;
+mod passwords;
 mod problem;
 mod refusals;
+mod roles;
 mod seats;
 mod serve;
+mod sessions;
 mod settings;
+mod setup;
 mod state;
+mod tokens;
 mod users;
 mod writes;
 
@@ -30,6 +36,7 @@ use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::license::{Holder, Moment, World};
+use crate::people::People;
 use crate::quota::Seat;
 use crate::store::{Mark, Store};
 use crate::telemetry::Recent;
@@ -37,7 +44,7 @@ use crate::view::{Freed, InUse, Occupancy};
 
 use super::control::Unanswered;
 
-pub use caller::{Caller, Credentials, Entrance, Later, Proof, Turned};
+pub use caller::{Caller, Later};
 pub use describe::openapi;
 pub use problem::Problem;
 pub use serve::{Serving, router, serve};
@@ -46,7 +53,7 @@ pub use serve::{Serving, router, serve};
 pub struct Api {
     pub store: Arc<Store>,
     pub live: Arc<dyn Live>,
-    pub entrance: Arc<dyn Entrance>,
+    pub people: Arc<People>,
 }
 
 /// What the running daemon knows.
@@ -86,4 +93,9 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(entitlements::routes())
         .merge(settings::routes())
         .merge(import::routes())
+        .merge(sessions::routes())
+        .merge(setup::routes())
+        .merge(passwords::routes())
+        .merge(roles::routes())
+        .merge(tokens::routes())
 }

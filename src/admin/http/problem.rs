@@ -20,14 +20,18 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 const RETRY_SECS: u32 = 5;
 
 /// Why a request was not done. Nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(Box<Details>);
+
+/// What a problem says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Problem {
+#[schema(as = Problem)]
+pub struct Details {
     /// Names the kind of problem: `urn:admitd:problem:refused` and others.
     #[serde(rename = "type")]
-    #[schema(rename = "type", value_type = String)]
-    pub kind: Box<str>,
-    #[schema(value_type = String)]
-    pub title: &'static str,
+    #[schema(rename = "type")]
+    pub kind: String,
+    pub title: String,
     pub status: u16,
     /// What is wrong with this very request.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,15 +79,25 @@ pub struct ObstacleRow {
 impl Problem {
     /// A problem of one kind; `word` ends its type.
     fn new(status: StatusCode, word: &str, detail: impl Into<String>) -> Self {
-        Self {
-            kind: format!("urn:admitd:problem:{word}").into(),
-            title: status.canonical_reason().unwrap_or("Problem"),
+        Self(Box::new(Details {
+            kind: format!("urn:admitd:problem:{word}"),
+            title: status.canonical_reason().unwrap_or("Problem").to_owned(),
             status: status.as_u16(),
             detail: Some(detail.into()),
             errors: Vec::new(),
             obstacles: Vec::new(),
             retry_after: None,
-        }
+        }))
+    }
+
+    fn with_errors(mut self, errors: Vec<FieldFault>) -> Self {
+        self.0.errors = errors;
+        self
+    }
+
+    fn with_retry(mut self, secs: u32) -> Self {
+        self.0.retry_after = Some(secs);
+        self
     }
 
     /// The request cannot be read.
@@ -100,15 +114,20 @@ impl Problem {
     pub fn fields(errors: Vec<FieldFault>) -> Self {
         let told = errors.iter().take(3).map(|one| format!("{}: {}", one.field, one.message));
         let detail = told.collect::<Vec<_>>().join("; ");
-        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail) }
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail).with_errors(errors)
+    }
+
+    /// The same with the sums that do not fit.
+    pub fn with_obstacles(mut self, obstacles: Vec<ObstacleRow>) -> Self {
+        self.0.obstacles = obstacles;
+        self
     }
 
     /// A parameter of the query or a header cannot be read.
     pub fn parameter(name: impl Into<String>, message: impl Into<String>) -> Self {
-        let errors = vec![FieldFault { field: name.into(), message: message.into() }];
-        let told = errors.iter().map(|one| format!("{}: {}", one.field, one.message));
-        let detail = told.collect::<String>();
-        Self { errors, ..Self::unreadable(detail) }
+        let fault = FieldFault { field: name.into(), message: message.into() };
+        let detail = format!("{}: {}", fault.field, fault.message);
+        Self::unreadable(detail).with_errors(vec![fault])
     }
 
     /// Nothing of that name or id, or not theirs to know whether there is.
@@ -137,15 +156,13 @@ impl Problem {
     /// Too often; may be asked again after so many seconds.
     pub fn too_often(retry_after: u32) -> Self {
         let detail = "too many attempts; wait before the next one";
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", detail);
-        Self { retry_after: Some(retry_after), ..problem }
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", detail).with_retry(retry_after)
     }
 
     /// The database does not answer.
     pub fn away() -> Self {
         let detail = "the database does not answer; nothing was written";
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "away", detail);
-        Self { retry_after: Some(RETRY_SECS), ..problem }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "away", detail).with_retry(RETRY_SECS)
     }
 
     /// A write that the state of things forbids.
@@ -155,7 +172,9 @@ impl Problem {
 
     /// A rule of distribution forbids it.
     pub fn refused(detail: impl Into<String>, obstacles: Vec<ObstacleRow>) -> Self {
-        Self { obstacles, ..Self::new(StatusCode::CONFLICT, "refused", detail) }
+        let mut problem = Self::new(StatusCode::CONFLICT, "refused", detail);
+        problem.0.obstacles = obstacles;
+        problem
     }
 
     /// What a bare status of the framework means.
@@ -174,9 +193,20 @@ impl Problem {
         Self::new(status, word, detail)
     }
 
+    /// What a rule forbids, in words and as data; another problem comes back.
+    pub fn refusal(self) -> Result<(Option<String>, Vec<ObstacleRow>), Self> {
+        let is_refusal = self.status() == StatusCode::CONFLICT;
+        if is_refusal { Ok((self.0.detail, self.0.obstacles)) } else { Err(self) }
+    }
+
+    /// What it says.
+    pub fn details(&self) -> &Details {
+        &self.0
+    }
+
     /// The status it is answered with.
     pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 
@@ -192,7 +222,7 @@ impl From<store::Error> for Problem {
                 Self::new(StatusCode::PRECONDITION_FAILED, "changed", detail)
             }
             store::Error::Reused(detail) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "reused-key", detail)
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", detail)
             }
             store::Error::Url { .. } | store::Error::Database(_) | store::Error::Schema(_) => {
                 tracing::error!(%error, "a request of the API failed");
@@ -213,8 +243,8 @@ impl From<Denial> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, retry_after) = (self.status(), self.retry_after);
-        let mut response = (status, Json(self)).into_response();
+        let (status, retry_after) = (self.status(), self.0.retry_after);
+        let mut response = (status, Json(self.0)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Some(secs) = retry_after {
@@ -248,7 +278,7 @@ const DESCRIBED: &[(u16, &str)] = &[
 impl IntoResponses for Problems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         let describe = |(status, text): &(u16, &str)| {
-            let reference = utoipa::openapi::Ref::from_schema_name(Problem::name());
+            let reference = utoipa::openapi::Ref::from_schema_name(Details::name());
             let content = Content::new(Some(reference));
             let response = ResponseBuilder::new().description(*text).content(PROBLEM_JSON, content);
             (status.to_string(), RefOr::T(response.build()))
@@ -259,8 +289,8 @@ impl IntoResponses for Problems {
 
 /// Schemas that every description needs.
 pub fn schemas() -> Vec<(String, RefOr<utoipa::openapi::Schema>)> {
-    let mut found = vec![(Problem::name().into_owned(), Problem::schema())];
-    Problem::schemas(&mut found);
+    let mut found = vec![(Details::name().into_owned(), Details::schema())];
+    Details::schemas(&mut found);
     found
 }
 
@@ -272,7 +302,7 @@ mod tests {
     fn a_field_is_named_and_an_empty_list_is_not_shown() {
         let problem = Problem::field("name", "it is empty");
 
-        let json = serde_json::to_value(&problem).unwrap();
+        let json = serde_json::to_value(problem.details()).unwrap();
 
         assert_eq!(json["status"], 422);
         assert_eq!(json["errors"][0]["field"], "name");

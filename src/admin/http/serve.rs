@@ -25,6 +25,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::Api;
 use super::body::BODY_MAX;
 use super::describe::{DOCS, described, page};
+use super::pages;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::writes::keyed;
 
@@ -68,6 +69,7 @@ pub fn router(api: Arc<Api>) -> Router {
     routes
         .with_state(api)
         .merge(page(description))
+        .merge(pages::routes())
         .route("/", get(|| async { Redirect::temporary(DOCS) }))
         .layer(middleware::from_fn(keyed))
         .layer(DefaultBodyLimit::max(BODY_MAX))

@@ -42,11 +42,6 @@ pub(super) fn of(
     holder: Holder,
 ) -> Result<view::State, Problem> {
     viewer.may_read(&world.tree, What::Live, holder)?;
-    Ok(view::state_for(
-        &world.tree,
-        viewer,
-        holder,
-        api.live.now(),
-        &api.live.occupancy(world, holder),
-    ))
+    let usage = api.live.occupancy(world, holder);
+    Ok(view::state_for(&world.tree, viewer, holder, api.live.now(), &usage))
 }

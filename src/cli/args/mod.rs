@@ -1,5 +1,6 @@
 //! The command line as clap reads it: commands, flags, and the help that is also the manual page.
 
+mod access;
 mod audit;
 mod mail;
 mod owned;
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 use crate::license::Feature;
 
+pub use access::{RoleCommand, RoleWords, TokenCommand};
 pub use audit::AuditArgs;
 pub use mail::{MailCommand, ReminderCommand, TemplateCommand};
 pub use owned::{ClaimCommand, NumberCommand, Owner};
@@ -90,6 +92,12 @@ pub enum Command {
     /// Claims: numbers that a group owns by domain, range or source address
     #[command(subcommand)]
     Claim(ClaimCommand),
+    /// Roles: who is what in which group
+    #[command(subcommand)]
+    Role(RoleCommand),
+    /// Tokens: secrets with which programs use the HTTP API
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Draw the tree, with limit and use of every gate
     Tree,
     /// The license state of a group or user: limits, use, what is left, what comes next

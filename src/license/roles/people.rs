@@ -32,6 +32,29 @@ impl Viewer {
         self.demand(tree, &[Holder::User(user)], may)
     }
 
+    /// Whether a token that may so much is theirs to make, to see and to revoke: nobody makes one with
+    /// more than they have. `user` is whose own things it sees.
+    pub fn may_make_token(
+        &self,
+        world: &World,
+        what: Option<Assignment>,
+        user: Option<UserId>,
+    ) -> Result<(), Denial> {
+        if let Some(user) = user {
+            self.may_edit_credentials(world, user)?;
+        }
+        let Some(Assignment { role, group }) = what else {
+            return user.map_or(Err(Denial::Forbidden), |_| Ok(()));
+        };
+        let (tree, place) = (&world.tree, Holder::Group(group));
+        // Whose own things it sees may say where they count, and nothing more.
+        let narrows = role == Role::User && user.is_some();
+        let has = |own: &Assignment| own.role <= role && tree.stands_under(group, own.group);
+        let administers =
+            self.assignments.iter().any(|own| own.role.is_administrator() && has(own));
+        self.demand(tree, &[place], self.is_server() || narrows || administers)
+    }
+
     /// Whether they may set the reminder of a group.
     pub fn may_set_reminder(&self, tree: &Tree, group: GroupId) -> Result<(), Denial> {
         self.demand(tree, &[Holder::Group(group)], self.administers(tree, group))

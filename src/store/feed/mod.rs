@@ -37,6 +37,8 @@ pub enum Key {
     Claim(ClaimId),
     /// By address, so that one that is gone can still be found where it was.
     Number(String),
+    /// Roles, passwords, sessions or tokens: whoever keeps any of them forgets all.
+    Access,
 }
 
 /// What to read again.
@@ -144,6 +146,9 @@ fn keys(rows: impl Iterator<Item = (String, String)>) -> Changed {
 fn key_of(entity: &str, key: String) -> Option<Key> {
     if entity == "numbers" {
         return Some(Key::Number(key));
+    }
+    if entity == "access" {
+        return Some(Key::Access);
     }
     let id = key.parse().ok()?;
     Some(match entity {

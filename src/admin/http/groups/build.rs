@@ -166,8 +166,9 @@ pub(super) async fn build(
     };
     match done {
         Ok(warnings) => Ok(built(Vec::new(), None, warnings)),
-        Err(Problem { status: 409, obstacles, detail, .. }) if dry_run => {
-            Ok(built(obstacles, detail, Vec::new()))
+        Err(problem) if dry_run => {
+            let (refused, obstacles) = problem.refusal()?;
+            Ok(built(obstacles, refused, Vec::new()))
         }
         Err(problem) => Err(problem),
     }

@@ -102,11 +102,10 @@ async fn preview(api: &Api, by: &Author, tree: &Tree, change: Change) -> Result<
             let obstacles = Vec::new();
             Ok(Renewal { dry_run: true, licenses, obstacles, refused: None, warnings })
         }
-        Err(Problem { status: 409, obstacles, detail, .. }) => {
-            let warnings = Vec::new();
-            Ok(Renewal { dry_run: true, licenses, obstacles, refused: detail, warnings })
+        Err(problem) => {
+            let (refused, obstacles) = problem.refusal()?;
+            Ok(Renewal { dry_run: true, licenses, obstacles, refused, warnings: Vec::new() })
         }
-        Err(problem) => Err(problem),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::store::{Record, Written, tag};
 
 use super::super::body::{Body, Object, Patch};
 use super::super::caller::Caller;
-use super::super::fields::{KindWord, NumberText, Password};
+use super::super::fields::{KindWord, NumberText, SipPassword};
 use super::super::params::{Path, Query};
 use super::super::problem::{Problem, Problems};
 use super::super::writes::{
@@ -42,7 +42,7 @@ pub(super) struct NumberBody {
     kind: Option<KindWord>,
     /// For the built-in registrar; never shown.
     #[serde(default)]
-    password: Option<Password>,
+    password: Option<SipPassword>,
 }
 
 /// New numbers: all of them, or none.
@@ -67,8 +67,8 @@ pub(super) struct NumberPatch {
     kind: Option<KindWord>,
     /// Null: none.
     #[serde(default)]
-    #[schema(required = false, value_type = Option<Password>)]
-    password: Patch<Password>,
+    #[schema(required = false, value_type = Option<SipPassword>)]
+    password: Patch<SipPassword>,
 }
 
 /// The numbers that were created.
@@ -258,7 +258,7 @@ impl NumberBody {
             aor: spelled(api, &self.number, &format!("{place}number"))?,
             owner: owner(&world.tree, viewer, (self.group, self.user), place)?,
             kind: kind_or_default(self.kind),
-            password: self.password.map(|Password(password)| password),
+            password: self.password.map(|SipPassword(password)| password),
         })
     }
 }
@@ -268,7 +268,7 @@ impl NumberPatch {
         number.owner = owner.unwrap_or(number.owner);
         number.kind = self.kind.map_or(number.kind, |KindWord(kind)| kind);
         if let Some(password) = self.password.named() {
-            number.password = password.map(|Password(password)| password);
+            number.password = password.map(|SipPassword(password)| password);
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::store::{self, Record, tag};
 
 use super::super::body::{Body, Object, Patch};
 use super::super::caller::Caller;
-use super::super::fields::{Email, KindWord, NumberText, Password, UserName};
+use super::super::fields::{Email, KindWord, NumberText, SipPassword, UserName};
 use super::super::licenses::LicenseBody;
 use super::super::params::{Path, Query};
 use super::super::problem::{Problem, Problems};
@@ -61,7 +61,7 @@ pub(super) struct OwnNumber {
     kind: Option<KindWord>,
     /// For the built-in registrar; never shown.
     #[serde(default)]
-    password: Option<Password>,
+    password: Option<SipPassword>,
 }
 
 /// What changes of a user; what is left out stays.
@@ -260,7 +260,7 @@ fn numbers(bodies: Vec<Object<OwnNumber>>, api: &Api) -> Result<Vec<Number>, Pro
             aor,
             owner: Holder::User(NEW),
             kind: body.kind.map(|KindWord(kind)| kind).unwrap_or_default(),
-            password: body.password.map(|Password(password)| password),
+            password: body.password.map(|SipPassword(password)| password),
         })
     });
     made.collect()

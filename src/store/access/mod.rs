@@ -1,0 +1,56 @@
+//! Who may what, as rows: roles, passwords, sessions, API tokens and set-up links. Secrets come and go
+//! as hashes; what a password or a token looks like, the room `people` knows.
+
+mod passwords;
+mod record;
+mod roles;
+mod sessions;
+mod setups;
+mod tokens;
+
+use crate::license::{Directory, GroupId, Holder, Role, Tree, UserId, World};
+
+use super::sql::Conn;
+use super::{Error, Result, Store, tree};
+
+pub use roles::Assigned;
+pub use sessions::{NewSession, Session};
+pub use setups::FirstAdministrator;
+pub use tokens::{Bearer, NewToken, Token};
+
+/// SHA-256 of a secret: what stands in the database instead of it.
+pub type SecretHash = [u8; 32];
+
+/// The tree as the transaction sees it; no right asked here is about numbers.
+async fn world_of(store: &Store, conn: &mut Conn) -> Result<World> {
+    match store.at_hand(conn).await? {
+        Some(world) => Ok(world),
+        None => {
+            let (tree, _) = tree::load(conn, store.zone).await?;
+            Ok(World { tree, directory: Directory::new() })
+        }
+    }
+}
+
+fn expect_group(tree: &Tree, group: GroupId) -> Result<()> {
+    let found = tree.contains(Holder::Group(group));
+    found.then_some(()).ok_or_else(|| Error::not_found("group", group))
+}
+
+fn expect_user(tree: &Tree, user: UserId) -> Result<String> {
+    let found = tree.user(user).map(|user| user.name.clone());
+    found.ok_or_else(|| Error::not_found("user", user))
+}
+
+/// A role as a row has it.
+fn role_of(text: &str) -> Result<Role> {
+    text.parse().map_err(Error::Invalid)
+}
+
+fn hash_of(bytes: Vec<u8>) -> Result<SecretHash> {
+    let unreadable = |_| Error::Invalid("a hash in the database has another length".into());
+    bytes.try_into().map_err(unreadable)
+}
+
+#[cfg(test)]
+mod tests;
