@@ -146,13 +146,12 @@ impl Answers for Desk {
         &self,
         subject: &str,
         features: &[Feature],
-        action: Action,
     ) -> Result<Vec<Entitlement>, Unanswered> {
         let (world, now) = (self.shared.world(), self.clock.now().moment());
         let viewer = Viewer::server();
         let found = view::subject(&world, &viewer, subject).map_err(Unanswered)?;
         let asked = (subject, &found);
-        Ok(view::entitlements(&world, &viewer, asked, features, (action, &[]), now))
+        Ok(view::entitlements(&world, &viewer, asked, features, (Action::Use, &[]), now))
     }
 
     fn reload(&self) -> Result<Vec<String>, Unanswered> {

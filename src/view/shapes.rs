@@ -83,7 +83,7 @@ pub struct NumberUse {
 }
 
 /// Whether a number would be admitted, and what each gate above it says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Explain {
     pub number: String,
     pub verdict: Verdict,
@@ -104,7 +104,7 @@ pub struct Explain {
 }
 
 /// A request that was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusalRow {
     /// What the client was told.
     pub id: String,
@@ -125,11 +125,13 @@ pub enum Verdict {
 }
 
 /// One gate above a number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Gate {
+    /// A path, `/` or `user:NAME`; of one that the reader does not see its place.
     pub gate: String,
-    pub sip_numbers: NumberUse,
-    pub mobile_apps: NumberUse,
+    /// `null` where the reader does not see the gate.
+    pub sip_numbers: Option<NumberUse>,
+    pub mobile_apps: Option<NumberUse>,
     pub status: String,
     pub valid_until: Option<String>,
     /// What this gate alone would refuse for.

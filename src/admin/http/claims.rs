@@ -234,7 +234,7 @@ async fn edit(
         mark,
         replayed,
     });
-    let done = api.done(&by, written).await?;
+    let done = api.done(written).await?;
     let (tag, claim) = recorded(&by.viewer, id, done)?;
     Ok(Tagged(tag, claim).into_response())
 }

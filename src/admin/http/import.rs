@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::license::distribution::{Change, Warning};
+use crate::license::distribution::Change;
 use crate::license::{GroupId, SERVER, Viewer};
 use crate::roster::{self, Export, Fault, Faults, Ground};
 use crate::store::Author;
@@ -26,8 +26,8 @@ use super::body::unread_bytes;
 use super::caller::Caller;
 use super::params::Query;
 use super::problem::{FieldFault, ObstacleRow, Problem, Problems};
-use super::writes::{Asked, WarningRow, rows};
-use super::{Api, mask, names};
+use super::writes::{Asked, WarningRow};
+use super::{Api, names};
 
 /// Bytes of a file, at most.
 pub(super) const IMPORT_MAX: usize = 16 * 1024 * 1024;
@@ -130,7 +130,7 @@ async fn users(
     let file = csv(&headers, file)?;
     let top = over(&api, &by.viewer, Some(group))?;
     let read = move |ground: &Ground<'_>| {
-        let (plan, warnings) = roster::users(&file, (top, IMPORT_LINES), ground)?;
+        let (plan, _) = roster::users(&file, (top, IMPORT_LINES), ground)?;
         let read = Plan {
             change: (!plan.is_empty()).then(|| plan.change()),
             users: plan.users,
@@ -138,7 +138,7 @@ async fn users(
             licenses: plan.licenses,
             present: plan.present,
         };
-        Ok((read, warnings))
+        Ok(read)
     };
     import(&api, &by, &asked, dry_run, read).await
 }
@@ -162,7 +162,7 @@ async fn numbers(
     let file = csv(&headers, file)?;
     by.viewer.administered_groups()?;
     let read = move |ground: &Ground<'_>| {
-        let (plan, warnings) = roster::numbers(&file, IMPORT_LINES, ground)?;
+        let (plan, _) = roster::numbers(&file, IMPORT_LINES, ground)?;
         let read = Plan {
             change: (!plan.new.is_empty()).then(|| plan.change()),
             users: 0,
@@ -170,7 +170,7 @@ async fn numbers(
             licenses: 0,
             present: plan.present,
         };
-        Ok((read, warnings))
+        Ok(read)
     };
     import(&api, &by, &asked, dry_run, read).await
 }
@@ -234,13 +234,13 @@ async fn import(
     by: &Author,
     asked: &Asked,
     dry_run: bool,
-    read: impl FnOnce(&Ground<'_>) -> Result<(Plan, Vec<Warning>), Faults> + Send + 'static,
+    read: impl FnOnce(&Ground<'_>) -> Result<Plan, Faults> + Send + 'static,
 ) -> Result<Json<ImportReport>, Problem> {
     let (reader, viewer) = (Arc::clone(api), by.viewer.clone());
     // A large file takes its time, and others are to be answered meanwhile.
     let planned = tokio::task::spawn_blocking(move || plan(&reader, &viewer, read)).await;
     let planned = planned.map_err(|_| Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
-    let (plan, warnings) = match planned {
+    let plan = match planned {
         Ok(planned) => planned,
         Err(faults) if dry_run => return Ok(Json(ImportReport::faulty(faults))),
         Err(faults) => return Err(refused(faults)),
@@ -253,7 +253,7 @@ async fn import(
         present: plan.present,
         faults: Vec::new(),
         obstacles: Vec::new(),
-        warnings: rows(&api.live.world().tree, &by.viewer, &warnings),
+        warnings: Vec::new(),
     };
     if let Some(change) = plan.change {
         report.warnings = match dry_run {
@@ -267,8 +267,8 @@ async fn import(
 fn plan(
     api: &Api,
     viewer: &Viewer,
-    read: impl FnOnce(&Ground<'_>) -> Result<(Plan, Vec<Warning>), Faults>,
-) -> Result<(Plan, Vec<Warning>), Faults> {
+    read: impl FnOnce(&Ground<'_>) -> Result<Plan, Faults>,
+) -> Result<Plan, Faults> {
     let world = api.live.world();
     let usage = api.live.in_use(&world);
     let spelling = |text: &str| api.live.number(text);
@@ -292,7 +292,7 @@ fn refused(faults: Faults) -> Problem {
 
 /// Of a sum only what may still be asked for is told: the file's reader need not see the gate.
 fn obstacle(obstacle: &crate::license::distribution::Obstacle) -> ObstacleRow {
-    ObstacleRow { granted: None, ..mask::row(obstacle) }
+    ObstacleRow { granted: None, ..ObstacleRow::of(obstacle) }
 }
 
 impl ImportReport {

@@ -11,7 +11,6 @@ mod fields;
 mod groups;
 mod import;
 mod licenses;
-mod mask;
 mod names;
 mod numbers;
 mod pages;

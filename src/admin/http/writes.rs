@@ -16,13 +16,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::license::distribution::{Change, Warning};
-use crate::license::{Moment, Tree, Usage, Viewer, World};
+use crate::license::distribution::{Change, Warning, WarningKind};
+use crate::license::{Moment, Tree, Usage, World};
 use crate::store::{self, Author, Once, Terms, Written};
 
 use super::Api;
 use super::body::BODY_MAX;
-use super::mask;
 use super::problem::Problem;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -81,7 +80,8 @@ pub struct WarningRow {
     pub kind: String,
     pub gate: String,
     pub resource: String,
-    pub by: i64,
+    /// By how much, or how many; null where the gate is not yours to see.
+    pub by: Option<i64>,
     pub at: String,
     pub text: String,
 }
@@ -172,19 +172,15 @@ impl Api {
         let known = self.live.world();
         let usage = self.live.in_use(&known);
         let terms = asked.terms(by, force, (self.live.now(), &usage));
-        self.done(by, self.store.compose(make, terms).await).await
+        self.done(self.store.compose(make, terms).await).await
     }
 
     /// Waits until the daemon knows what was written, and says what came of it.
-    pub async fn done(
-        &self,
-        by: &Author,
-        written: store::Result<Written<Vec<i64>>>,
-    ) -> Result<Done, Problem> {
-        let Written { id, warnings, mark, .. } = written.map_err(|fault| self.told(by, fault))?;
+    pub async fn done(&self, written: store::Result<Written<Vec<i64>>>) -> Result<Done, Problem> {
+        let Written { id, warnings, mark, .. } = written?;
         self.live.followed(mark).await;
         let world = self.live.world();
-        let warnings = rows(&world.tree, &by.viewer, &warnings);
+        let warnings = rows(&warnings);
         Ok(Done { ids: id, warnings, world })
     }
 
@@ -201,24 +197,31 @@ impl Api {
         let expect = asked.expect.as_deref();
         let terms = Terms { at: self.live.now(), force, usage: &usage, by, expect, once: None };
         let warnings = self.store.preview(change, terms).await;
-        let warnings = warnings.map_err(|fault| self.told(by, fault))?;
-        Ok(rows(&self.live.world().tree, &by.viewer, &warnings))
-    }
-
-    /// A fault of the store as its author may know it.
-    fn told(&self, by: &Author, fault: store::Error) -> Problem {
-        match fault {
-            store::Error::Refused(refused) => {
-                mask::refused(&self.live.world().tree, &by.viewer, refused)
-            }
-            fault => Problem::from(fault),
-        }
+        let warnings = warnings?;
+        Ok(rows(&warnings))
     }
 }
 
-/// Warnings as their reader may know them.
-pub fn rows(tree: &Tree, viewer: &Viewer, warnings: &[Warning]) -> Vec<WarningRow> {
-    warnings.iter().map(|warning| mask::warning(tree, viewer, warning)).collect()
+fn rows(warnings: &[Warning]) -> Vec<WarningRow> {
+    warnings.iter().map(WarningRow::of).collect()
+}
+
+impl WarningRow {
+    fn of(warning: &Warning) -> Self {
+        let kind = match warning.kind {
+            WarningKind::Over => "over",
+            WarningKind::Revokes => "revokes",
+            WarningKind::Removes => "removes",
+        };
+        Self {
+            kind: kind.to_owned(),
+            gate: warning.gate.clone(),
+            resource: warning.resource.clone(),
+            by: warning.by,
+            at: warning.at.rfc3339(),
+            text: warning.text.clone(),
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {

@@ -195,7 +195,7 @@ pub(super) async fn edit(
         mark,
         replayed,
     });
-    let done = api.done(&by, written).await?;
+    let done = api.done(written).await?;
     let (tag, number) = recorded(&by.viewer, id, done)?;
     Ok(Tagged(tag, number).into_response())
 }
