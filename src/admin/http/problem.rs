@@ -118,6 +118,12 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail).with_errors(errors)
     }
 
+    /// The same with the sums that do not fit.
+    pub fn with_obstacles(mut self, obstacles: Vec<ObstacleRow>) -> Self {
+        self.0.obstacles = obstacles;
+        self
+    }
+
     /// A parameter of the query or a header cannot be read.
     pub fn parameter(name: impl Into<String>, message: impl Into<String>) -> Self {
         let fault = FieldFault { field: name.into(), message: message.into() };
@@ -206,7 +212,7 @@ impl Problem {
 }
 
 impl ObstacleRow {
-    fn of(obstacle: &Obstacle) -> Self {
+    pub fn of(obstacle: &Obstacle) -> Self {
         Self {
             gate: obstacle.gate.clone(),
             resource: obstacle.resource.clone(),
