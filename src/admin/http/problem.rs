@@ -190,7 +190,7 @@ impl ObstacleRow {
         Self {
             gate: obstacle.gate.clone(),
             resource: obstacle.resource.clone(),
-            granted: Some(obstacle.granted),
+            granted: obstacle.granted,
             left: Some(left),
             asked: obstacle.asked,
             last_date_that_fits: obstacle.last_date_that_fits.map(Moment::rfc3339),

@@ -35,6 +35,6 @@ async fn of_user(
 }
 
 /// The state of a holder as its reader may know it.
-pub(super) fn of(api: &Api, world: &World, _viewer: &Viewer, holder: Holder) -> view::State {
-    view::state(&world.tree, holder, api.live.now(), &api.live.occupancy(world, holder))
+pub(super) fn of(api: &Api, world: &World, viewer: &Viewer, holder: Holder) -> view::State {
+    view::state_for(viewer, &world.tree, holder, api.live.now(), &api.live.occupancy(world, holder))
 }

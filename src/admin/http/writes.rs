@@ -80,7 +80,8 @@ pub struct WarningRow {
     pub kind: String,
     pub gate: String,
     pub resource: String,
-    pub by: i64,
+    /// By how much, or how many; null where the gate is not yours to see.
+    pub by: Option<i64>,
     pub at: String,
     pub text: String,
 }
