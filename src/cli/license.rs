@@ -8,6 +8,7 @@ use super::desk::{Desk, Shown};
 use super::failure::Failure;
 use super::group::group_at;
 use super::paint::{or_dash, table};
+use super::renew;
 use super::time::When;
 
 /// Does what was asked.
@@ -39,6 +40,10 @@ pub async fn run(desk: &Desk, command: LicenseCommand) -> Result<Shown, Failure>
             let terms = desk.terms(&usage);
             let warnings = desk.store.remove_license(LicenseId(id), terms).await?;
             Ok(shown.with_warnings(&warnings))
+        }
+        LicenseCommand::Renew { id, below, ending_before, until, dry_run } => {
+            let which = renew::Which { id, below, ending_before, until };
+            renew::run(desk, which, dry_run).await
         }
         LicenseCommand::Show { id } => show(desk, LicenseId(id)).await,
         LicenseCommand::List { path } => {

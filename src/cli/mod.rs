@@ -22,6 +22,7 @@ mod paint;
 mod print;
 mod range;
 mod reminder;
+mod renew;
 mod role;
 mod setup;
 mod time;

@@ -5,6 +5,7 @@ mod entitlement;
 mod explain;
 mod license;
 mod mask;
+mod renewal;
 mod seats;
 mod shapes;
 mod state;
@@ -14,10 +15,12 @@ mod wire;
 pub use entitlement::{Subject, entitlements, subject};
 pub use explain::{explain, explain_for};
 pub use license::{license, license_for, license_status, licenses};
+pub use renewal::renewal;
 pub use seats::{Tally, seats, seats_for};
 pub use shapes::{
     Allowance, Entitlement, Explain, Feature, Figures, Freed, Gate, LicenseRow, NextChange,
-    NumberUse, RefusalRow, SeatKind, SeatRow, SeatState, State, TreeNode, TreeUser, Verdict,
+    NumberUse, RefusalRow, RenewedRow, SeatKind, SeatRow, SeatState, State, TreeNode, TreeUser,
+    Verdict,
 };
 pub use state::{state, state_for};
 pub use tree::{tree, tree_for};

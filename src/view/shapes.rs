@@ -29,7 +29,8 @@ pub struct State {
 /// The figures of one resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Figures {
-    /// Maximum; for a group that is off the nearest gate's.
+    /// Maximum; for a group that is off the nearest gate's. Null is unlimited, or, where `limit_of` says
+    /// only its place, not the reader's to know.
     pub limit: Option<i64>,
     pub used: i64,
     pub in_use: i64,
@@ -75,14 +76,14 @@ pub struct Allowance {
 }
 
 /// Limit and use of one resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NumberUse {
     pub limit: Option<i64>,
     pub in_use: i64,
 }
 
 /// Whether a number would be admitted, and what each gate above it says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Explain {
     pub number: String,
     pub verdict: Verdict,
@@ -103,7 +104,7 @@ pub struct Explain {
 }
 
 /// A request that was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusalRow {
     /// What the client was told.
     pub id: String,
@@ -116,7 +117,7 @@ pub struct RefusalRow {
 }
 
 /// Whether a request would pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Admit,
@@ -124,7 +125,7 @@ pub enum Verdict {
 }
 
 /// One gate above a number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Gate {
     /// A path, `/` or `user:NAME`; of one that the reader does not see its place.
     pub gate: String,
@@ -162,7 +163,7 @@ pub struct Entitlement {
 }
 
 /// One seat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SeatRow {
     pub number: String,
     pub kind: SeatKind,
@@ -178,7 +179,7 @@ pub struct SeatRow {
 }
 
 /// What a seat is held for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SeatKind {
     Sip,
@@ -188,7 +189,7 @@ pub enum SeatKind {
 }
 
 /// How a seat counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SeatState {
     Live,
@@ -199,7 +200,7 @@ pub enum SeatState {
 }
 
 /// What `seats free` ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Freed {
     pub number: String,
     pub freed: i64,
@@ -280,4 +281,13 @@ impl SeatState {
             Self::Dormant => "dormant",
         }
     }
+}
+
+/// A license that gets a new end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RenewedRow {
+    pub id: i64,
+    pub holder: String,
+    pub old_until: Option<String>,
+    pub new_until: Option<String>,
 }

@@ -4,6 +4,8 @@
 
 mod answer;
 mod daemon;
+pub mod http;
+mod office;
 mod phone;
 mod upstream;
 
@@ -11,6 +13,8 @@ mod upstream;
 pub use answer::Message;
 #[allow(unused_imports, reason = "every test file uses another part")]
 pub use daemon::Daemon;
+#[allow(unused_imports, reason = "every test file uses another part")]
+pub use office::Office;
 #[allow(unused_imports, reason = "every test file uses another part")]
 pub use phone::{Link, Phone, answer_text, authorize, take_message};
 #[allow(unused_imports, reason = "every test file uses another part")]

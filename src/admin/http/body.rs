@@ -172,7 +172,7 @@ mod tests {
     }
 
     async fn field(text: &str) -> String {
-        read(text).await.unwrap_err().errors.remove(0).field
+        read(text).await.unwrap_err().details().errors[0].field.clone()
     }
 
     #[tokio::test]
@@ -191,7 +191,7 @@ mod tests {
 
         for text in ["", "{", "\u{0}", &format!("{{\"list\":{deep}")] {
             let problem = read(text).await.unwrap_err();
-            assert!(matches!(problem.status, 400 | 422), "{problem:?}");
+            assert!(matches!(problem.details().status, 400 | 422), "{problem:?}");
         }
     }
 

@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_read_is_named() {
-        let field = |query: &str| read::<Filter>(query).unwrap_err().errors.remove(0).field;
+        let field =
+            |query: &str| read::<Filter>(query).unwrap_err().details().errors[0].field.clone();
 
         assert_eq!(read::<Filter>("under=7").unwrap().under, Some(7));
         assert_eq!(field("under=x"), "under");

@@ -11,9 +11,8 @@ use serde::Serialize;
 use utoipa::openapi::{Content, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
-use crate::license::Moment;
 use crate::license::distribution::{Obstacle, Refused};
-use crate::license::{Denial, Resource};
+use crate::license::{Denial, Moment};
 use crate::store;
 
 /// The media type of a problem.
@@ -22,8 +21,13 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 const RETRY_SECS: u32 = 5;
 
 /// Why a request was not done. Nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(Box<Details>);
+
+/// What a problem says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Problem {
+#[schema(as = Problem)]
+pub struct Details {
     /// Names the kind of problem: `urn:admitd:problem:refused` and others.
     #[serde(rename = "type")]
     #[schema(rename = "type")]
@@ -65,8 +69,8 @@ pub struct ObstacleRow {
     pub resource: String,
     /// The gate's allowance; null where it is not yours to see.
     pub granted: Option<i64>,
-    /// What was left of it before the write; null where it is not yours to see.
-    pub left: Option<i64>,
+    /// What was left of it before the write.
+    pub left: i64,
     /// What the write adds.
     pub asked: i64,
     /// The latest end with which the same would fit.
@@ -76,7 +80,7 @@ pub struct ObstacleRow {
 impl Problem {
     /// A problem of one kind; `word` ends its type.
     fn new(status: StatusCode, word: &str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Details {
             kind: format!("urn:admitd:problem:{word}"),
             title: status.canonical_reason().unwrap_or("Problem").to_owned(),
             status: status.as_u16(),
@@ -84,7 +88,17 @@ impl Problem {
             errors: Vec::new(),
             obstacles: Vec::new(),
             retry_after: None,
-        }
+        }))
+    }
+
+    fn with_errors(mut self, errors: Vec<FieldFault>) -> Self {
+        self.0.errors = errors;
+        self
+    }
+
+    fn with_retry(mut self, secs: u32) -> Self {
+        self.0.retry_after = Some(secs);
+        self
     }
 
     /// The request cannot be read.
@@ -101,15 +115,20 @@ impl Problem {
     pub fn fields(errors: Vec<FieldFault>) -> Self {
         let told = errors.iter().take(3).map(|one| format!("{}: {}", one.field, one.message));
         let detail = told.collect::<Vec<_>>().join("; ");
-        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail) }
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail).with_errors(errors)
+    }
+
+    /// The same with the sums that do not fit.
+    pub fn with_obstacles(mut self, obstacles: Vec<ObstacleRow>) -> Self {
+        self.0.obstacles = obstacles;
+        self
     }
 
     /// A parameter of the query or a header cannot be read.
     pub fn parameter(name: impl Into<String>, message: impl Into<String>) -> Self {
-        let errors = vec![FieldFault { field: name.into(), message: message.into() }];
-        let told = errors.iter().map(|one| format!("{}: {}", one.field, one.message));
-        let detail = told.collect::<String>();
-        Self { errors, ..Self::unreadable(detail) }
+        let fault = FieldFault { field: name.into(), message: message.into() };
+        let detail = format!("{}: {}", fault.field, fault.message);
+        Self::unreadable(detail).with_errors(vec![fault])
     }
 
     /// Nothing of that name or id, or not theirs to know whether there is.
@@ -138,15 +157,13 @@ impl Problem {
     /// Too often; may be asked again after so many seconds.
     pub fn too_often(retry_after: u32) -> Self {
         let detail = "too many attempts; wait before the next one";
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", detail);
-        Self { retry_after: Some(retry_after), ..problem }
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", detail).with_retry(retry_after)
     }
 
     /// The database does not answer.
     pub fn away() -> Self {
         let detail = "the database does not answer; nothing was written";
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "away", detail);
-        Self { retry_after: Some(RETRY_SECS), ..problem }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "away", detail).with_retry(RETRY_SECS)
     }
 
     /// A write that the state of things forbids.
@@ -155,9 +172,10 @@ impl Problem {
     }
 
     /// A rule of distribution forbids it.
-    pub fn refused(refused: Refused) -> Self {
-        let obstacles = refused.obstacles.iter().map(ObstacleRow::of).collect();
-        Self { obstacles, ..Self::new(StatusCode::CONFLICT, "refused", refused.error) }
+    pub fn refused(refused: &Refused) -> Self {
+        let mut problem = Self::new(StatusCode::CONFLICT, "refused", &*refused.error);
+        problem.0.obstacles = refused.obstacles.iter().map(ObstacleRow::of).collect();
+        problem
     }
 
     /// What a bare status of the framework means.
@@ -176,22 +194,30 @@ impl Problem {
         Self::new(status, word, detail)
     }
 
+    /// What a rule forbids, in words and as data; another problem comes back.
+    pub fn refusal(self) -> Result<(Option<String>, Vec<ObstacleRow>), Self> {
+        let is_refusal = self.status() == StatusCode::CONFLICT;
+        if is_refusal { Ok((self.0.detail, self.0.obstacles)) } else { Err(self) }
+    }
+
+    /// What it says.
+    pub fn details(&self) -> &Details {
+        &self.0
+    }
+
     /// The status it is answered with.
     pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 
 impl ObstacleRow {
-    /// An obstacle with all it says.
     pub fn of(obstacle: &Obstacle) -> Self {
-        let counted = obstacle.resource.parse::<Resource>().is_ok();
-        let left = if counted { obstacle.left.max(0) } else { obstacle.left };
         Self {
             gate: obstacle.gate.clone(),
             resource: obstacle.resource.clone(),
             granted: obstacle.granted,
-            left: Some(left),
+            left: obstacle.left.max(0),
             asked: obstacle.asked,
             last_date_that_fits: obstacle.last_date_that_fits.map(Moment::rfc3339),
         }
@@ -201,7 +227,7 @@ impl ObstacleRow {
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Refused(refused) => Self::refused(refused),
+            store::Error::Refused(refused) => Self::refused(&refused),
             store::Error::Denied(Denial::Forbidden) => Self::forbidden(),
             store::Error::Denied(Denial::Unseen) | store::Error::NotFound(_) => Self::not_found(),
             store::Error::Invalid(detail) => Self::conflict(detail),
@@ -230,8 +256,8 @@ impl From<Denial> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, retry_after) = (self.status(), self.retry_after);
-        let mut response = (status, Json(self)).into_response();
+        let (status, retry_after) = (self.status(), self.0.retry_after);
+        let mut response = (status, Json(self.0)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Some(secs) = retry_after {
@@ -265,7 +291,7 @@ const DESCRIBED: &[(u16, &str)] = &[
 impl IntoResponses for Problems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         let describe = |(status, text): &(u16, &str)| {
-            let reference = utoipa::openapi::Ref::from_schema_name(Problem::name());
+            let reference = utoipa::openapi::Ref::from_schema_name(Details::name());
             let content = Content::new(Some(reference));
             let response = ResponseBuilder::new().description(*text).content(PROBLEM_JSON, content);
             (status.to_string(), RefOr::T(response.build()))
@@ -276,8 +302,8 @@ impl IntoResponses for Problems {
 
 /// Schemas that every description needs.
 pub fn schemas() -> Vec<(String, RefOr<utoipa::openapi::Schema>)> {
-    let mut found = vec![(Problem::name().into_owned(), Problem::schema())];
-    Problem::schemas(&mut found);
+    let mut found = vec![(Details::name().into_owned(), Details::schema())];
+    Details::schemas(&mut found);
     found
 }
 
@@ -289,7 +315,7 @@ mod tests {
     fn a_field_is_named_and_an_empty_list_is_not_shown() {
         let problem = Problem::field("name", "it is empty");
 
-        let json = serde_json::to_value(&problem).unwrap();
+        let json = serde_json::to_value(problem.details()).unwrap();
 
         assert_eq!(json["status"], 422);
         assert_eq!(json["errors"][0]["field"], "name");

@@ -136,6 +136,6 @@ fn row(tree: &Tree, viewer: &Viewer, user: UserId, what: Assignment) -> RoleRow 
         user_name: tree.user(user).map(|user| user.name.clone()).unwrap_or_default(),
         role: RoleWord(what.role),
         group,
-        path: names::path(tree, viewer, what.group),
+        path: viewer.path_name(tree, what.group),
     }
 }

@@ -15,11 +15,11 @@ use utoipa_axum::routes;
 use crate::license::{Assignment, Tree, Viewer};
 use crate::people::csrf_of;
 
+use super::Api;
 use super::body::Body;
 use super::caller::{Caller, From, SESSION_COOKIE, session};
 use super::fields::{GivenSecret, RoleWord};
 use super::problem::{Problem, Problems};
-use super::{Api, names};
 
 /// Seconds after which a browser forgets the cookie by itself: the longest session.
 const COOKIE_SECS: u32 = 7 * 24 * 3600;
@@ -126,7 +126,7 @@ fn held(tree: &Tree, viewer: &Viewer) -> Vec<HeldRole> {
     let row = |one: &Assignment| HeldRole {
         role: RoleWord(one.role),
         group: one.group.0,
-        path: names::path(tree, viewer, one.group),
+        path: viewer.path_name(tree, one.group),
     };
     viewer.assignments.iter().map(row).collect()
 }

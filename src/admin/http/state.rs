@@ -7,7 +7,7 @@ use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::license::{Holder, Viewer, World};
+use crate::license::{Holder, Viewer, What, World};
 use crate::view;
 
 use super::caller::Caller;
@@ -31,10 +31,17 @@ async fn of_user(
 ) -> Result<Json<view::State>, Problem> {
     let world = api.live.world();
     let user = names::user(&world.tree, &by.viewer, id)?;
-    Ok(Json(of(&api, &world, &by.viewer, Holder::User(user.id))))
+    Ok(Json(of(&api, &world, &by.viewer, Holder::User(user.id))?))
 }
 
 /// The state of a holder as its reader may know it.
-pub(super) fn of(api: &Api, world: &World, viewer: &Viewer, holder: Holder) -> view::State {
-    view::state_for(viewer, &world.tree, holder, api.live.now(), &api.live.occupancy(world, holder))
+pub(super) fn of(
+    api: &Api,
+    world: &World,
+    viewer: &Viewer,
+    holder: Holder,
+) -> Result<view::State, Problem> {
+    viewer.may_read(&world.tree, What::Live, holder)?;
+    let usage = api.live.occupancy(world, holder);
+    Ok(view::state_for(viewer, &world.tree, holder, api.live.now(), &usage))
 }

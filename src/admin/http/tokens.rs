@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::license::{GroupId, Holder, Moment, NoSeats, Role, SERVER, Tree, UserId, Viewer};
+use crate::license::{GroupId, Moment, NoSeats, Role, SERVER, Tree, UserId, Viewer};
 use crate::people::{Refused, Secret};
 use crate::store::{Author, NewToken, Terms, Token};
 
@@ -178,7 +178,7 @@ fn row(tree: &Tree, viewer: &Viewer, token: Token) -> TokenRow {
         name: token.name,
         role: RoleWord(token.role),
         group: token.group.map(|GroupId(id)| id),
-        path: token.group.map(|group| names::holder(tree, viewer, Holder::Group(group))),
+        path: token.group.map(|group| viewer.path_name(tree, group)),
         user: token.user.map(|UserId(id)| id),
         read_only: token.read_only,
         created_at: token.created_at.rfc3339(),

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::license::distribution::{Change, Warning, WarningKind};
-use crate::license::{Moment, Tree, Viewer, World};
+use crate::license::{Moment, Tree, Usage, World};
 use crate::store::{self, Author, Once, Terms, Written};
 
 use super::Api;
@@ -136,6 +136,19 @@ impl Preview {
     }
 }
 
+impl Asked {
+    /// The terms of a write by somebody.
+    pub fn terms<'a>(
+        &'a self,
+        by: &'a Author,
+        force: bool,
+        (at, usage): (Moment, &'a (dyn Usage + Sync)),
+    ) -> Terms<'a> {
+        let (expect, once) = (self.expect.as_deref(), self.once.as_ref());
+        Terms { at, force, usage, by, expect, once }
+    }
+}
+
 impl Api {
     /// Writes a change.
     pub async fn write(
@@ -158,19 +171,16 @@ impl Api {
     ) -> Result<Done, Problem> {
         let known = self.live.world();
         let usage = self.live.in_use(&known);
-        let terms = Terms {
-            at: self.live.now(),
-            force,
-            usage: &usage,
-            by,
-            expect: asked.expect.as_deref(),
-            once: asked.once.as_ref(),
-        };
-        let written = self.store.compose(make, terms).await;
-        let Written { id, warnings, mark, .. } = written.map_err(|fault| self.told(by, fault))?;
+        let terms = asked.terms(by, force, (self.live.now(), &usage));
+        self.done(self.store.compose(make, terms).await).await
+    }
+
+    /// Waits until the daemon knows what was written, and says what came of it.
+    pub async fn done(&self, written: store::Result<Written<Vec<i64>>>) -> Result<Done, Problem> {
+        let Written { id, warnings, mark, .. } = written?;
         self.live.followed(mark).await;
         let world = self.live.world();
-        let warnings = rows(&world.tree, &by.viewer, &warnings);
+        let warnings = rows(&warnings);
         Ok(Done { ids: id, warnings, world })
     }
 
@@ -187,17 +197,12 @@ impl Api {
         let expect = asked.expect.as_deref();
         let terms = Terms { at: self.live.now(), force, usage: &usage, by, expect, once: None };
         let warnings = self.store.preview(change, terms).await;
-        let warnings = warnings.map_err(|fault| self.told(by, fault))?;
-        Ok(rows(&self.live.world().tree, &by.viewer, &warnings))
-    }
-
-    /// A fault of the store as its author may know it.
-    fn told(&self, _by: &Author, fault: store::Error) -> Problem {
-        Problem::from(fault)
+        let warnings = warnings?;
+        Ok(rows(&warnings))
     }
 }
 
-fn rows(_tree: &Tree, _viewer: &Viewer, warnings: &[Warning]) -> Vec<WarningRow> {
+fn rows(warnings: &[Warning]) -> Vec<WarningRow> {
     warnings.iter().map(WarningRow::of).collect()
 }
 
@@ -213,7 +218,7 @@ impl WarningRow {
             gate: warning.gate.clone(),
             resource: warning.resource.clone(),
             by: warning.by,
-            at: Moment::rfc3339(warning.at),
+            at: warning.at.rfc3339(),
             text: warning.text.clone(),
         }
     }

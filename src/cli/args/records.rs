@@ -140,6 +140,27 @@ pub enum LicenseCommand {
         /// Which license
         id: i64,
     },
+    /// Give a license, or all of a subtree that end before a date, a new end
+    #[command(
+        after_long_help = "Examples:\n  admitd license renew 7 --until 2028-12-01\n  admitd license renew --below SmartHome --ending-before 2027-12-02 --until 2028-12-01 --dry-run",
+        group = ArgGroup::new("which").required(true).args(["id", "below"])
+    )]
+    Renew {
+        /// Which license, as `license list` shows it
+        id: Option<i64>,
+        /// Those of this group, of all below it and of the users in them
+        #[arg(long, value_name = "PATH", requires = "ending_before")]
+        below: Option<String>,
+        /// Only those that end before: RFC 3339, a date, +30d
+        #[arg(long, value_name = "TIME", requires = "below")]
+        ending_before: Option<When>,
+        /// The new end, exclusive: RFC 3339, a date, +30d
+        #[arg(long, value_name = "TIME")]
+        until: When,
+        /// Only show what would come of it
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Show one license
     Show {
         /// Which license

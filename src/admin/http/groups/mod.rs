@@ -1,5 +1,7 @@
 //! Groups: what stands under whom.
 
+mod build;
+mod pattern;
 mod write;
 
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::license::{Group, GroupId, Holder, Tree, Viewer};
+use crate::license::{Group, GroupId, Holder, Tree, Viewer, What};
 use crate::store::{Record, tag};
 use crate::view;
 
@@ -42,7 +44,8 @@ pub struct GroupRow {
     pub time_zone: Option<String>,
     /// Whether it lets through above its limit.
     pub monitor: bool,
-    pub admin_emails: Vec<String>,
+    /// Null where they are not yours to see.
+    pub admin_emails: Option<Vec<String>>,
 }
 
 /// Which groups.
@@ -69,6 +72,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(one, write::edit, write::remove))
         .routes(routes!(children))
         .routes(routes!(write::move_to))
+        .routes(routes!(build::build))
         .routes(routes!(state))
         .routes(routes!(licenses))
 }
@@ -89,7 +93,7 @@ async fn list(
         names::group(tree, &by.viewer, id)?;
     }
     let ids: Vec<GroupId> = match (&filter.path, filter.parent, filter.under) {
-        (Some(path), ..) => names::find(tree, &by.viewer, &path.0).into_iter().collect(),
+        (Some(path), ..) => by.viewer.find(tree, &path.0).into_iter().collect(),
         (None, Some(parent), _) => tree.children(GroupId(parent)).collect(),
         (None, None, Some(top)) => tree.subtree(GroupId(top)),
         (None, None, None) => below(tree, &by.viewer),
@@ -141,8 +145,8 @@ async fn state(
     Path(id): Path<i64>,
 ) -> Result<Json<view::State>, Problem> {
     let world = api.live.world();
-    let group = names::group(&world.tree, &by.viewer, id)?;
-    Ok(Json(super::state::of(&api, &world, &by.viewer, Holder::Group(group.id))))
+    let holder = Holder::Group(names::group(&world.tree, &by.viewer, id)?.id);
+    Ok(Json(super::state::of(&api, &world, &by.viewer, holder)?))
 }
 
 /// List the licenses of a group
@@ -156,8 +160,9 @@ async fn licenses(
     paging: Paging,
 ) -> Result<Json<Page<LicenseRow>>, Problem> {
     let world = api.live.world();
-    let group = names::group(&world.tree, &by.viewer, id)?;
-    let licenses = world.tree.licenses_of(Holder::Group(group.id)).iter().map(|one| &**one);
+    let holder = Holder::Group(names::group(&world.tree, &by.viewer, id)?.id);
+    by.viewer.may_read(&world.tree, What::Licenses, holder)?;
+    let licenses = world.tree.licenses_of(holder).iter().map(|one| &**one);
     super::licenses::page(&world.tree, (&by.viewer, api.live.now()), licenses.collect(), &paging)
 }
 
@@ -165,7 +170,7 @@ async fn licenses(
 fn below(tree: &Tree, viewer: &Viewer) -> Vec<GroupId> {
     let mut found: Vec<GroupId> = match viewer.is_server() {
         true => tree.groups().map(|group| group.id).collect(),
-        false => viewer.assignments.iter().flat_map(|own| tree.subtree(own.group)).collect(),
+        false => viewer.own_tops(tree).iter().flat_map(|own| tree.subtree(*own)).collect(),
     };
     found.sort_unstable();
     found.dedup();
@@ -188,10 +193,11 @@ fn page(
 impl GroupRow {
     /// A group as its reader may know it.
     pub fn of(tree: &Tree, viewer: &Viewer, group: &Group) -> Self {
+        let contact = viewer.may_read(tree, What::Contact, Holder::Group(group.id)).is_ok();
         let parent = group.parent.filter(|above| viewer.sees(tree, Holder::Group(*above)));
         Self {
             id: group.id.0,
-            path: names::path(tree, viewer, group.id),
+            path: viewer.path_name(tree, group.id),
             name: group.name.clone(),
             kind: group.kind.clone(),
             parent: parent.map(|parent| parent.0),
@@ -199,7 +205,7 @@ impl GroupRow {
             hand_out: HandOutWord(group.hand_out),
             time_zone: group.time_zone.map(|zone| zone.name().to_owned()),
             monitor: group.monitor,
-            admin_emails: group.admin_emails.clone(),
+            admin_emails: contact.then(|| group.admin_emails.clone()),
         }
     }
 }

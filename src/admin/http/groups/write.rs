@@ -113,7 +113,9 @@ pub(super) async fn add(
     let world = api.live.world();
     let parent = match (body.parent, &body.parent_path) {
         (Some(id), None) => names::group(&world.tree, &by.viewer, id)?.id,
-        (None, Some(path)) => names::find(&world.tree, &by.viewer, &path.0)
+        (None, Some(path)) => by
+            .viewer
+            .find(&world.tree, &path.0)
             .ok_or_else(|| Problem::field("parent_path", "there is no such group"))?,
         _ => return Err(Problem::field("parent", "name either parent or parent_path")),
     };

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::license::{Holder, License, LicenseId, Moment, Tree, Viewer};
+use crate::license::{Holder, License, LicenseId, Moment, Tree, Viewer, What};
 use crate::store::{Record, tag};
 use crate::view;
 
@@ -108,6 +108,9 @@ async fn list(
     let zone = holder.map_or(chrono_tz::Tz::UTC, |holder| tree.zone_of_holder(holder));
     let before = filter.ending_before.as_ref().map(|instant| instant.resolve(zone, now));
     let before = before.transpose().map_err(|fault| Problem::parameter("ending_before", fault))?;
+    if let Some(holder) = holder {
+        by.viewer.may_read(tree, What::Licenses, holder)?;
+    }
     let found: Vec<&License> = match (holder, filter.below) {
         (Some(holder), false) => tree.licenses_of(holder).iter().map(|one| &**one).collect(),
         (Some(Holder::Group(top)), true) => {
@@ -118,7 +121,7 @@ async fn list(
     let wanted = found.into_iter().filter(|license| {
         let ends = |before| license.validity.until.is_some_and(|until| until < before);
         before.is_none_or(ends)
-            && by.viewer.sees(tree, license.holder)
+            && by.viewer.may_read(tree, What::Licenses, license.holder).is_ok()
             && filter.status.is_none_or(|status| status == LicenseStatus::of(tree, license, now))
     });
     page(tree, (&by.viewer, now), wanted.collect(), &paging)
@@ -142,9 +145,9 @@ async fn one(
 
 /// A license that the viewer may know of.
 fn seen<'t>(tree: &'t Tree, viewer: &Viewer, id: i64) -> Result<&'t License, Problem> {
-    let found = tree.license(LicenseId(id));
-    let found = found.filter(|license| viewer.sees(tree, license.holder));
-    found.ok_or_else(Problem::not_found)
+    let found = tree.license(LicenseId(id)).ok_or_else(Problem::not_found)?;
+    viewer.may_read(tree, What::Licenses, found.holder)?;
+    Ok(found)
 }
 
 /// A page of licenses, by id.
@@ -170,7 +173,7 @@ impl LicenseRow {
         };
         Self {
             id: license.id.0,
-            holder: names::holder(tree, viewer, license.holder),
+            holder: viewer.name_of(tree, license.holder, None),
             group,
             user,
             license_type: license.license_type.clone(),

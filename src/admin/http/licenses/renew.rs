@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::license::distribution::Change;
 use crate::license::{GroupId, License, LicenseId, Moment, Tree, Validity, Viewer};
 use crate::store::{self, Author};
+use crate::view::{self, RenewedRow};
 
 use super::super::body::Body;
 use super::super::caller::Caller;
@@ -57,15 +58,6 @@ pub struct Renewal {
     pub warnings: Vec<WarningRow>,
 }
 
-/// A license that gets a new end.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RenewedRow {
-    pub id: i64,
-    pub holder: String,
-    pub old_until: Option<String>,
-    pub new_until: Option<String>,
-}
-
 /// Which licenses, with everything resolved.
 #[derive(Clone)]
 enum Which {
@@ -95,7 +87,7 @@ pub(super) async fn renew(
     let mut licenses = Vec::new();
     let make = |tree: &Tree| {
         let change = which.change(tree, until);
-        licenses = rows(tree, &by.viewer, &change);
+        licenses = view::renewal(tree, &by.viewer, &change);
         Ok::<_, store::Error>(change)
     };
     let done = api.compose(&by, &asked, false, make).await?;
@@ -104,34 +96,17 @@ pub(super) async fn renew(
 }
 
 async fn preview(api: &Api, by: &Author, tree: &Tree, change: Change) -> Result<Renewal, Problem> {
-    let licenses = rows(tree, &by.viewer, &change);
+    let licenses = view::renewal(tree, &by.viewer, &change);
     match api.preview(by, &Asked::default(), false, change).await {
         Ok(warnings) => {
             let obstacles = Vec::new();
             Ok(Renewal { dry_run: true, licenses, obstacles, refused: None, warnings })
         }
-        Err(Problem { status: 409, obstacles, detail, .. }) => {
-            let warnings = Vec::new();
-            Ok(Renewal { dry_run: true, licenses, obstacles, refused: detail, warnings })
+        Err(problem) => {
+            let (refused, obstacles) = problem.refusal()?;
+            Ok(Renewal { dry_run: true, licenses, obstacles, refused, warnings: Vec::new() })
         }
-        Err(problem) => Err(problem),
     }
-}
-
-/// Each license of a renewal with its old and its new end.
-fn rows(tree: &Tree, viewer: &Viewer, change: &Change) -> Vec<RenewedRow> {
-    let Change::All(steps) = change else { return Vec::new() };
-    let edited = steps.iter().filter_map(|step| match step {
-        Change::EditLicense(license) => Some(license),
-        _ => None,
-    });
-    let row = |license: &License| RenewedRow {
-        id: license.id.0,
-        holder: names::holder(tree, viewer, license.holder),
-        old_until: tree.license(license.id).and_then(|old| old.validity.until).map(Moment::rfc3339),
-        new_until: license.validity.until.map(Moment::rfc3339),
-    };
-    edited.map(row).collect()
 }
 
 impl RenewBody {
