@@ -20,6 +20,7 @@ on_both!(
     after_downtime_only_the_latest_missed_one,
     an_end_that_becomes_known_late_has_one_mail_at_once,
     an_end_that_is_moved_has_a_series_of_its_own,
+    a_reminder_that_is_set_anew_repeats_nothing,
     of_two_daemons_at_once_one_sends,
     what_is_refused_for_a_while_arrives_once,
     a_refused_address_fails_and_is_not_tried_again,
@@ -148,6 +149,22 @@ async fn an_end_that_is_moved_has_a_series_of_its_own(base: Base) {
             "Home: licenses end on 1 December 2024 (7 days left)",
         ]
     );
+}
+
+async fn a_reminder_that_is_set_anew_repeats_nothing(base: Base) {
+    let server = MailServer::start();
+    let (site, reminder) = site(&base).await;
+    let mut reminders = site.reminders(&server.config());
+    reminders.step(nine(5)).await.unwrap();
+
+    // Of this series the 22nd was the latest: a mail has been sent since.
+    site.remind(&Reminder { days: 30, every: Every::Weekly, ..reminder }).await;
+    let anew = reminders.step(at(1, nine(5))).await.unwrap();
+    let next = reminders.step(nine(2)).await.unwrap();
+
+    assert_eq!((anew.made, anew.wake), (0, Some(nine(2))));
+    assert_eq!(next.sent, 1);
+    assert_eq!(days(&site.queue().await), [("2024-11-26", "sent"), ("2024-11-29", "sent")]);
 }
 
 async fn of_two_daemons_at_once_one_sends(base: Base) {

@@ -344,7 +344,7 @@ impl Year {
         let Holder::Group(group) = license.holder else { return };
         let now = self.site.now.0;
         let (store, terms) = (Arc::clone(&self.site.store), self.site.terms());
-        match self.dice.below(8) {
+        match self.dice.below(10) {
             0 | 1 => {
                 // Renewed without a gap.
                 let from = license.validity.until;

@@ -96,7 +96,7 @@ async fn of_two_writers_at_once_one_takes_the_last_license(base: Base) {
         let Error::Refused(refused) = refused else { panic!("{refused:?}") };
         assert_eq!(refused.obstacles.len(), 1);
         assert_eq!(refused.obstacles[0].gate, name);
-        assert_eq!((refused.obstacles[0].granted, refused.obstacles[0].left), (1, 0));
+        assert_eq!((refused.obstacles[0].granted, refused.obstacles[0].left), (Some(1), 0));
     }
 }
 

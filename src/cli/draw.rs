@@ -217,6 +217,7 @@ pub fn explain(paint: Paint, answer: &Explain) -> String {
         return lines.join("\n");
     }
     let mut drawn = table(["Gate", "SIP", "Apps", "For claimed", "Status", "Refuses"]);
+    let bar = |of: &Option<NumberUse>| of.as_ref().map(|of| paint.bar(of)).unwrap_or_default();
     for gate in &answer.gates {
         let binds = answer.bound_by.as_ref() == Some(&gate.gate);
         let mut refuses = gate.cause.clone().unwrap_or_default();
@@ -229,9 +230,9 @@ pub fn explain(paint: Paint, answer: &Explain) -> String {
         };
         drawn.add_row([
             if binds { format!("{} ←", gate.gate) } else { gate.gate.clone() },
-            paint.bar(&gate.sip_numbers),
-            paint.bar(&gate.mobile_apps),
-            gate.claimed.as_ref().map(|claimed| paint.bar(claimed)).unwrap_or_default(),
+            bar(&gate.sip_numbers),
+            bar(&gate.mobile_apps),
+            bar(&gate.claimed),
             status,
             refuses,
         ]);

@@ -21,7 +21,7 @@ pub struct Failure {
 pub struct ObstacleRow {
     pub gate: String,
     pub resource: String,
-    pub granted: i64,
+    pub granted: Option<i64>,
     pub left: i64,
     pub asked: i64,
     pub last_date_that_fits: Option<String>,

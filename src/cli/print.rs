@@ -49,7 +49,7 @@ fn told(failure: &Failure) -> String {
         obstacles.add_row([
             obstacle.gate.clone(),
             obstacle.resource.clone(),
-            obstacle.granted.to_string(),
+            obstacle.granted.map(|granted| granted.to_string()).unwrap_or_default(),
             obstacle.left.to_string(),
             obstacle.asked.to_string(),
             obstacle.last_date_that_fits.clone().unwrap_or_default(),

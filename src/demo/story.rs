@@ -59,14 +59,15 @@ pub fn why(explain: &Explain) -> String {
     }
     let bound = explain.gates.iter().find(|gate| Some(&gate.gate) == explain.bound_by.as_ref());
     // The number itself has its seat; what was refused is one device more.
-    let full = |gate: &&Gate| is_full(&gate.mobile_apps);
+    let full = |gate: &&Gate| gate.mobile_apps.as_ref().is_some_and(is_full);
+    let limit = |of: &Option<NumberUse>| of.as_ref().and_then(|of| of.limit);
     match (bound, explain.cause.as_deref()) {
         (Some(gate), Some("sip_limit")) => match &gate.claimed {
             // Where nothing is promised to others this is the limit itself.
-            Some(claimed) if claimed.limit != gate.sip_numbers.limit && is_full(claimed) => {
+            Some(claimed) if claimed.limit != limit(&gate.sip_numbers) && is_full(claimed) => {
                 in_use(gate, claimed, "SIP numbers left to claimed ones")
             }
-            _ => in_use(gate, &gate.sip_numbers, "SIP numbers"),
+            _ => sip_in_use(gate),
         },
         (Some(gate), Some("app_limit")) => apps_in_use(gate),
         (Some(gate), Some(cause)) => format!("{}: {}", gate.gate, cause.replace('_', " ")),
@@ -74,8 +75,14 @@ pub fn why(explain: &Explain) -> String {
     }
 }
 
+fn sip_in_use(gate: &Gate) -> String {
+    let told = |of| in_use(gate, of, "SIP numbers");
+    gate.sip_numbers.as_ref().map(told).unwrap_or_default()
+}
+
 fn apps_in_use(gate: &Gate) -> String {
-    in_use(gate, &gate.mobile_apps, "mobile apps")
+    let told = |of| in_use(gate, of, "mobile apps");
+    gate.mobile_apps.as_ref().map(told).unwrap_or_default()
 }
 
 fn is_full(count: &NumberUse) -> bool {
@@ -122,8 +129,8 @@ mod tests {
         let number_use = |(in_use, limit)| NumberUse { in_use, limit: Some(limit) };
         Gate {
             gate: name.to_owned(),
-            sip_numbers: number_use(sip),
-            mobile_apps: number_use(apps),
+            sip_numbers: Some(number_use(sip)),
+            mobile_apps: Some(number_use(apps)),
             status: "valid".to_owned(),
             valid_until: None,
             cause: None,

@@ -216,7 +216,8 @@ impl Tree {
         })
     }
 
-    fn next_change(&self, path: &[Holder], at: Moment) -> Option<NextChange> {
+    /// The next instant at which the strictest allowance over a path changes.
+    pub fn next_change(&self, path: &[Holder], at: Moment) -> Option<NextChange> {
         let from = self.effective(path, at);
         let steps = self.edges(path, at).into_iter().map(|at| (at, self.effective(path, at)));
         steps.filter(|(_, to)| *to != from).map(|(at, to)| NextChange { at, from, to }).next()

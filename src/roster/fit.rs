@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::license::distribution::{self, Change, Obstacle, Refused, Warning};
+use crate::license::distribution::{self, Change, Listener, Obstacle, Refused, Warning};
 use crate::license::{Holder, License, Number, User, UserId};
 
 use super::Ground;
@@ -50,20 +50,24 @@ pub fn change(units: &[Unit]) -> Change {
 
 /// Checks all of them together. What does not fit is told by line; others' gates by their place.
 pub fn check(ground: &Ground<'_>, units: &[Unit]) -> Result<Vec<Warning>, Faults> {
+    let all = change(units);
+    let listener = Listener::new(ground.viewer, ground.world, &all);
     let mut rest = units.to_vec();
     let mut faults = Faults::default();
     for _ in 0..OTHERS {
         match judged(ground, &rest) {
-            Ok(warnings) if faults.is_empty() => return Ok(warnings),
+            Ok(warnings) if faults.is_empty() => {
+                return Ok(warnings.into_iter().map(|one| listener.warning(one)).collect());
+            }
             Ok(_) => break,
             Err(refused) if refused.obstacles.is_empty() => {
                 let at = first_that_fails(ground, &rest, &|refused| refused.obstacles.is_empty());
                 let Some(line) = rest.get(at).map(|unit| unit.line) else { break };
-                faults.lines.push(Fault::of_line(line, refused.error));
+                faults.lines.push(Fault::of_line(line, listener.refused(refused).error));
                 rest.retain(|unit| unit.line != line);
             }
             Err(refused) => {
-                sums(ground, &rest, refused, &mut faults);
+                sums(ground, &rest, listener.refused(refused), &mut faults);
                 break;
             }
         }
@@ -75,7 +79,7 @@ fn judged(ground: &Ground<'_>, units: &[Unit]) -> Result<Vec<Warning>, Refused> 
     distribution::check(ground.world, &change(units), ground.at, false, ground.usage)
 }
 
-/// Each sum once, with the line from which on it does not fit.
+/// Each sum once, as whoever asked may read it, with the line from which on it does not fit.
 fn sums(ground: &Ground<'_>, units: &[Unit], refused: Refused, faults: &mut Faults) {
     let homes = homes(units);
     for obstacle in refused.obstacles {
@@ -88,21 +92,10 @@ fn sums(ground: &Ground<'_>, units: &[Unit], refused: Refused, faults: &mut Faul
             |one: &Obstacle| (one.holder, &one.resource) == (obstacle.holder, &obstacle.resource);
         let at = first_that_fails(ground, &under, &|refused| refused.obstacles.iter().any(same));
         let unit = under.get(at).or(under.last()).or(units.first());
-        let subject = unit.and_then(|unit| seen_from(&homes, unit));
-        let (line, name) =
-            (unit.map_or(0, |unit| unit.line), gate_told(ground, subject, &obstacle));
-        let obstacle = Obstacle { gate: name, ..obstacle };
+        let line = unit.map_or(0, |unit| unit.line);
         faults.lines.push(Fault::of_line(line, obstacle.without_allowance()));
         faults.obstacles.push(obstacle);
     }
-}
-
-fn gate_told(ground: &Ground<'_>, subject: Option<Holder>, obstacle: &Obstacle) -> String {
-    // A new user's own gate is in no tree yet.
-    if !ground.world.tree.contains(obstacle.holder) {
-        return obstacle.gate.clone();
-    }
-    ground.viewer.name_of(&ground.world.tree, obstacle.holder, subject)
 }
 
 /// The groups of users that are not in the tree yet.
@@ -112,18 +105,6 @@ fn homes(units: &[Unit]) -> BTreeMap<UserId, &User> {
         Adds::Number(_) => None,
     });
     users.collect()
-}
-
-/// Somebody in the tree from whom the gate stands where it stands.
-fn seen_from(homes: &BTreeMap<UserId, &User>, unit: &Unit) -> Option<Holder> {
-    let first_group = |user: &User| user.groups.first().copied().map(Holder::Group);
-    match &unit.adds {
-        Adds::User(user, _) => first_group(user),
-        Adds::Number(number) => match number.owner {
-            Holder::User(id) => homes.get(&id).map_or(Some(number.owner), |user| first_group(user)),
-            Holder::Group(_) => Some(number.owner),
-        },
-    }
 }
 
 fn stands_under(

@@ -130,7 +130,7 @@ fn warning_of(json: &Value) -> Option<Warning> {
         gate: text("gate")?,
         holder: group.or_else(|| int("user").map(UserId).map(Holder::User))?,
         resource: text("resource")?,
-        by: int("by")?,
+        by: int("by"),
         at: Moment(int("at")?),
         text: text("text")?,
     })
@@ -147,7 +147,7 @@ mod tests {
             gate: "A/B".into(),
             holder: Holder::User(UserId(7)),
             resource: "sip_numbers".into(),
-            by: 3,
+            by: Some(3),
             at: Moment(5),
             text: "A/B: over".into(),
         };

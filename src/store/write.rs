@@ -3,10 +3,10 @@
 
 use std::sync::LazyLock;
 
-use crate::license::distribution::{self, Change, Warning};
+use crate::license::distribution::{self, Change, Listener, Warning};
 use crate::license::{
     Claim, ClaimId, Group, GroupId, License, LicenseId, Moment, NoSeats, Number, NumberId, Tree,
-    Usage, User, UserId, Viewer,
+    Usage, User, UserId, Viewer, World,
 };
 
 use super::audit::{self, Made};
@@ -122,7 +122,7 @@ impl Store {
         if let Some(expected) = terms.expect {
             tag::expect(&world, &change, expected)?;
         }
-        Ok(distribution::check(&world, &change, terms.at, terms.force, terms.usage)?)
+        judged(&world, &change, terms)
     }
 
     /// Adds a group.
@@ -326,12 +326,26 @@ pub(super) async fn checked(
     if let Some(expected) = terms.expect {
         tag::expect(&world, change, expected)?;
     }
-    let warnings = distribution::check(&world, change, terms.at, terms.force, terms.usage)?;
+    let warnings = judged(&world, change, terms)?;
     let renewed = audit::renewed_passwords(conn, change).await?;
     let entries = audit::entries(&world, change, &renewed);
     persist(conn, &world, change).await?;
     audit::record(conn, terms.made(), &entries).await?;
     Ok(warnings)
+}
+
+/// What the rules of distribution say, as the author may read it.
+fn judged(world: &World, change: &Change, terms: Terms<'_>) -> Result<Vec<Warning>> {
+    let told = distribution::check(world, change, terms.at, terms.force, terms.usage);
+    let viewer = &terms.by.viewer;
+    if viewer.is_server() || told.as_ref().is_ok_and(Vec::is_empty) {
+        return Ok(told?);
+    }
+    let listener = Listener::new(viewer, world, change);
+    match told {
+        Ok(warnings) => Ok(warnings.into_iter().map(|one| listener.warning(one)).collect()),
+        Err(refused) => Err(listener.refused(refused).into()),
+    }
 }
 
 /// What this very write was answered before.

@@ -1,7 +1,10 @@
 //! Would a number be admitted now, and which gate binds? Figures and rules are the wire's own.
 
-use crate::license::{Cause, Directory, Holder, Moment, NumberKind, Owned, Tree, Usage};
+use crate::license::{
+    Cause, Directory, Holder, Moment, NumberKind, Owned, Tree, Usage, Viewer, World,
+};
 
+use super::mask::Eye;
 use super::{Explain, Gate, NumberUse, Seating, Verdict, valid_until};
 
 /// What each gate above a number says. What the number holds already it need not take.
@@ -12,23 +15,47 @@ pub fn explain(
     at: Moment,
     usage: &dyn Seating,
 ) -> Explain {
+    explain_to(&Viewer::server(), (tree, directory), number, at, usage)
+}
+
+/// The same as `viewer` may read it: a number that is not theirs to see is unknown, and of a gate that
+/// they don't see only its place, its status, until when, and what it refuses for.
+pub fn explain_for(
+    viewer: &Viewer,
+    world: &World,
+    number: &str,
+    at: Moment,
+    usage: &dyn Seating,
+) -> Explain {
+    explain_to(viewer, (&world.tree, &world.directory), number, at, usage)
+}
+
+fn explain_to(
+    viewer: &Viewer,
+    (tree, directory): (&Tree, &Directory),
+    number: &str,
+    at: Moment,
+    usage: &dyn Seating,
+) -> Explain {
     let holds = (usage.has_sip(number), usage.has_app(number));
     // A claim that was left without its group by hand owns nothing.
     let owned = directory.owner_of(number).filter(|owned| tree.contains(owned.holder));
+    let owned = owned.filter(|owned| viewer.sees(tree, owned.holder));
     let Some(owned) = owned else { return unknown(number) };
+    let eye = Eye { viewer, tree, subject: owned.holder };
     let path = tree.path(owned.holder);
     let judged: Vec<(Holder, Option<Cause>)> =
         path.iter().map(|gate| (*gate, refusal(tree, owned, *gate, at, usage, holds))).collect();
     let lifted = |gate: &Holder| tree.is_monitored(*gate);
     let refusals = judged.iter().filter(|(gate, _)| !lifted(gate));
     let bound = Cause::bound(refusals.filter_map(|(gate, cause)| Some((*gate, (*cause)?))));
-    let gates = judged.iter().map(|(gate, cause)| gate_row(tree, owned, *gate, *cause, at, usage));
+    let gates = judged.iter().map(|(gate, cause)| gate_row(eye, owned, *gate, *cause, at, usage));
     Explain {
         number: number.to_owned(),
         verdict: if bound.is_none() { Verdict::Admit } else { Verdict::Refuse },
         cause: bound.map(|(_, cause)| cause.name().to_owned()),
-        bound_by: bound.map(|(gate, _)| tree.name_of(gate)),
-        owner: Some(tree.name_of(owned.holder)),
+        bound_by: bound.map(|(gate, _)| eye.name(gate)),
+        owner: Some(eye.name(owned.holder)),
         kind: Some(owned.kind.name().to_owned()),
         source: Some(source(directory, owned)),
         live: holds.0,
@@ -103,17 +130,22 @@ fn claimed(
 }
 
 fn gate_row(
-    tree: &Tree,
+    eye: Eye<'_>,
     owned: Owned,
     gate: Holder,
     cause: Option<Cause>,
     at: Moment,
     usage: &dyn Usage,
 ) -> Gate {
-    let (sip_numbers, mobile_apps) = uses(tree, gate, at, usage);
-    let claimed = claimed(tree, owned, gate, at, usage);
+    let tree = eye.tree;
+    let seen = eye.sees(gate);
+    let (sip_numbers, mobile_apps) = seen.then(|| uses(tree, gate, at, usage)).unzip();
+    let claimed = seen.then(|| claimed(tree, owned, gate, at, usage)).flatten();
+    let monitor = tree.is_monitored(gate);
+    // What an unseen gate lets pass all the same is use of it.
+    let cause = cause.filter(|_| seen || !monitor);
     Gate {
-        gate: tree.name_of(gate),
+        gate: eye.name(gate),
         sip_numbers,
         mobile_apps,
         status: tree.gate_status(gate, at).name().to_owned(),
@@ -121,7 +153,7 @@ fn gate_row(
         cause: cause.map(|cause| cause.name().to_owned()),
         claimed: claimed
             .map(|(budget, held)| NumberUse { limit: Some(signed(budget)), in_use: signed(held) }),
-        monitor: tree.is_monitored(gate),
+        monitor: monitor && seen,
     }
 }
 

@@ -1,15 +1,30 @@
 //! Licenses as they are listed.
 
-use crate::license::{Holder, License, Moment, Tree};
+use crate::license::{Holder, License, Moment, Tree, Viewer, What};
 
 use super::LicenseRow;
 use super::state::names;
 
 /// One license.
 pub fn license(tree: &Tree, license: &License, at: Moment) -> LicenseRow {
+    row(&Viewer::server(), tree, license, at)
+}
+
+/// One license as `viewer` may read it, if at all.
+pub fn license_for(
+    viewer: &Viewer,
+    tree: &Tree,
+    license: &License,
+    at: Moment,
+) -> Option<LicenseRow> {
+    viewer.may_read(tree, What::Licenses, license.holder).ok()?;
+    Some(row(viewer, tree, license, at))
+}
+
+fn row(viewer: &Viewer, tree: &Tree, license: &License, at: Moment) -> LicenseRow {
     LicenseRow {
         id: license.id.0,
-        holder: tree.name_of(license.holder),
+        holder: viewer.name_of(tree, license.holder, None),
         license_type: license.license_type.clone(),
         sip_numbers: license.sip_numbers,
         mobile_apps: license.mobile_apps,

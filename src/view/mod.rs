@@ -4,6 +4,7 @@
 mod entitlement;
 mod explain;
 mod license;
+mod mask;
 mod renewal;
 mod seats;
 mod shapes;
@@ -12,17 +13,17 @@ mod tree;
 mod wire;
 
 pub use entitlement::{Subject, entitlements, subject};
-pub use explain::explain;
-pub use license::{license, license_status, licenses};
+pub use explain::{explain, explain_for};
+pub use license::{license, license_for, license_status, licenses};
 pub use renewal::renewal;
-pub use seats::{Tally, seats};
+pub use seats::{Tally, seats, seats_for};
 pub use shapes::{
     Allowance, Entitlement, Explain, Feature, Figures, Freed, Gate, LicenseRow, NextChange,
     NumberUse, RefusalRow, RenewedRow, SeatKind, SeatRow, SeatState, State, TreeNode, TreeUser,
     Verdict,
 };
 pub use state::{state, state_for};
-pub use tree::tree;
+pub use tree::{tree, tree_for};
 pub use wire::{InUse, Occupancy, Seating};
 
 use crate::license::{GateStatus, GroupId, Holder, Moment, Tree};

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::license::{Holder, Moment, Tree, Usage};
+use crate::license::{Holder, Moment, Tree, Usage, Viewer};
 use crate::quota::{Seat, SeatKind as Held, State};
 
+use super::mask::Eye;
 use super::{SeatKind, SeatRow, SeatState, Seating};
 
 /// Seats summed at every holder above them, gate or not.
@@ -26,6 +27,11 @@ struct Sums {
 /// One row for each SIP seat and each app seat, by number. A number that only calls hold has one row
 /// for them; reservations have none.
 pub fn seats(tree: &Tree, seats: &[Seat]) -> Vec<SeatRow> {
+    seats_for(&Viewer::server(), tree, seats)
+}
+
+/// The rows that `viewer` may read.
+pub fn seats_for(viewer: &Viewer, tree: &Tree, seats: &[Seat]) -> Vec<SeatRow> {
     let registered: HashSet<&str> =
         seats.iter().filter(|seat| seat.kind == Held::Sip).map(|seat| &*seat.aor).collect();
     let mut calls = HashSet::new();
@@ -34,16 +40,15 @@ pub fn seats(tree: &Tree, seats: &[Seat]) -> Vec<SeatRow> {
         Held::Call => !registered.contains(&*seat.aor) && calls.insert(&*seat.aor),
         Held::Reserved => false,
     });
-    let mut rows: Vec<SeatRow> = shown.map(|seat| row(tree, seat)).collect();
+    let shown = shown.filter(|seat| viewer.is_server() || viewer.sees(tree, seat.owner));
+    let mut rows: Vec<SeatRow> = shown.map(|seat| row(viewer, tree, seat)).collect();
     rows.sort_by(|a, b| (&a.number, a.kind, &a.device).cmp(&(&b.number, b.kind, &b.device)));
     rows
 }
 
-fn row(tree: &Tree, seat: &Seat) -> SeatRow {
-    let group = match seat.owner {
-        Holder::Group(id) => Some(id),
-        Holder::User(id) => tree.user(id).and_then(|user| user.groups.first().copied()),
-    };
+fn row(viewer: &Viewer, tree: &Tree, seat: &Seat) -> SeatRow {
+    let eye = Eye { viewer, tree, subject: seat.owner };
+    let monitor = |gate: &Holder| tree.is_monitored(*gate) && eye.sees(*gate);
     let time = |wall_ms: i64| Moment(wall_ms.div_euclid(1000)).rfc3339();
     SeatRow {
         number: seat.aor.to_string(),
@@ -53,7 +58,7 @@ fn row(tree: &Tree, seat: &Seat) -> SeatRow {
             Held::Sip | Held::Reserved => SeatKind::Sip,
         },
         device: seat.device.map(|device| device.to_string()).unwrap_or_default(),
-        group: group.map(|group| tree.path_name(group)),
+        group: eye.listed_in().map(|group| viewer.path_name(tree, group)),
         since: time(seat.since_ms),
         until: seat.until_ms.map(time),
         state: match seat.state {
@@ -61,7 +66,8 @@ fn row(tree: &Tree, seat: &Seat) -> SeatRow {
             State::Held => SeatState::Held,
             State::Dormant => SeatState::Dormant,
         },
-        over: seat.over,
+        // What an unseen gate lets pass above its limit is use of it.
+        over: seat.over && (viewer.is_server() || tree.path(seat.owner).iter().any(monitor)),
     }
 }
 

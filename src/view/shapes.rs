@@ -127,9 +127,11 @@ pub enum Verdict {
 /// One gate above a number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gate {
+    /// A path, `/` or `user:NAME`; of one that the reader does not see its place.
     pub gate: String,
-    pub sip_numbers: NumberUse,
-    pub mobile_apps: NumberUse,
+    /// `null` where the reader does not see the gate.
+    pub sip_numbers: Option<NumberUse>,
+    pub mobile_apps: Option<NumberUse>,
     pub status: String,
     pub valid_until: Option<String>,
     /// What this gate alone would refuse for.

@@ -2,57 +2,60 @@
 
 use crate::license::{self, FeatureSet, FeatureStatus, Holder, Moment, Tree, Usage, Viewer};
 
+use super::mask::Eye;
 use super::{Allowance, Feature, Figures, NextChange, State};
 
 /// The license state of a holder.
 pub fn state(tree: &Tree, holder: Holder, at: Moment, usage: &dyn Usage) -> State {
-    state_for(tree, &Viewer::server(), holder, at, usage)
+    state_for(&Viewer::server(), tree, holder, at, usage)
 }
 
-/// The same as its reader may know it: of a gate that they don't see only where it stands.
+/// The license state of a holder as `viewer` may read it: of a gate that is not seen only its place,
+/// until when, and how much may still be asked for.
 pub fn state_for(
-    tree: &Tree,
     viewer: &Viewer,
+    tree: &Tree,
     holder: Holder,
     at: Moment,
     usage: &dyn Usage,
 ) -> State {
+    let eye = Eye { viewer, tree, subject: holder };
     let state = tree.state(holder, at, usage);
-    let name_of = |gate: Holder| viewer.name_of(tree, gate, Some(holder));
-    let name = |holder: Option<Holder>| holder.map(name_of);
-    let figures = |of: license::Figures| {
-        let seen = of.limit_of.is_none_or(|gate| viewer.sees(tree, gate));
-        figures(&name_of, license::Figures { limit: of.limit.filter(|_| seen), ..of })
+    let path = tree.path(holder);
+    let seen: Vec<Holder> = path.iter().copied().filter(|gate| eye.sees(*gate)).collect();
+    let next_change = match seen.len() == path.len() {
+        true => state.next_change,
+        false => tree.next_change(&seen, at),
     };
     State {
-        group: name_of(holder),
+        group: eye.name(holder),
         restricted: state.restricted,
-        sip_numbers: figures(state.sip_numbers),
-        mobile_apps: figures(state.mobile_apps),
+        sip_numbers: figures(eye, state.sip_numbers),
+        mobile_apps: figures(eye, state.mobile_apps),
         features: state.features.into_iter().map(feature).collect(),
         valid_until: state.valid_until.map(Moment::rfc3339),
-        next_change: state
-            .next_change
-            .map(|change| next_change(as_seen(tree, viewer, holder, at, change))),
+        next_change: next_change.map(shown_change),
         status: state.status.name().to_owned(),
-        stopped_by: name(state.stopped_by),
-        ends_with: name(state.ends_with),
+        stopped_by: state.stopped_by.map(|gate| eye.name(gate)),
+        ends_with: state.ends_with.map(|gate| eye.name(gate)),
         time_zone: tree.zone_of_holder(holder).name().to_owned(),
     }
 }
 
-fn figures(name_of: &dyn Fn(Holder) -> String, figures: license::Figures) -> Figures {
+fn figures(eye: Eye<'_>, figures: license::Figures) -> Figures {
+    let seen = figures.limit_of.is_none_or(|gate| eye.sees(gate));
+    let over = figures.left.filter(|_| seen).map_or(0, |left| (-left).max(0));
     Figures {
-        limit: figures.limit,
+        limit: figures.limit.filter(|_| seen),
         used: figures.used,
         in_use: figures.in_use,
         handed_out: figures.handed_out,
         left: figures.left.map(|left| left.max(0)),
         available: figures.available,
-        bound_by: figures.bound_by.map(name_of),
-        limit_of: figures.limit_of.map(name_of),
+        bound_by: figures.bound_by.map(|gate| eye.name(gate)),
+        limit_of: figures.limit_of.map(|gate| eye.name(gate)),
         over_by: figures.over_by,
-        left_over_by: figures.left.map_or(0, |left| (-left).max(0)),
+        left_over_by: over,
     }
 }
 
@@ -70,29 +73,7 @@ fn feature(state: license::FeatureState) -> (String, Feature) {
     (state.feature.name().to_owned(), feature)
 }
 
-/// A change of allowance without what gates that are not the reader's to see allow.
-fn as_seen(
-    tree: &Tree,
-    viewer: &Viewer,
-    holder: Holder,
-    now: Moment,
-    change: license::NextChange,
-) -> license::NextChange {
-    let mut path = tree.path(holder);
-    let all = path.len();
-    path.retain(|gate| viewer.sees(tree, *gate));
-    if path.len() == all {
-        return change;
-    }
-    let seen = |at, of: license::Effective| license::Effective {
-        features: of.features,
-        ..tree.effective(&path, at)
-    };
-    let license::NextChange { at, from, to } = change;
-    license::NextChange { at, from: seen(now, from), to: seen(at, to) }
-}
-
-fn next_change(change: license::NextChange) -> NextChange {
+fn shown_change(change: license::NextChange) -> NextChange {
     NextChange { at: change.at.rfc3339(), from: allowance(change.from), to: allowance(change.to) }
 }
 

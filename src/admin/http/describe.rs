@@ -4,10 +4,12 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement,
 };
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::caller::SESSION_COOKIE;
+use super::fields::Needle;
 use super::{problem, routes};
 
 /// Where everything lives.
@@ -37,6 +39,8 @@ pub(super) fn described() -> OpenApiRouter<std::sync::Arc<super::Api>> {
     for (name, schema) in problem::schemas() {
         components = components.schema(name, schema);
     }
+    // Parameters only refer to it: no body brings it along.
+    components = components.schema(Needle::name(), Needle::schema());
     let info = InfoBuilder::new()
         .title("admitd")
         .version(env!("CARGO_PKG_VERSION"))

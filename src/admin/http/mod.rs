@@ -7,7 +7,6 @@ mod describe;
 mod fields;
 mod groups;
 mod licenses;
-mod mask;
 mod names;
 mod pages;
 mod paging;

@@ -11,7 +11,8 @@ use serde::Serialize;
 use utoipa::openapi::{Content, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
-use crate::license::Denial;
+use crate::license::distribution::{Obstacle, Refused};
+use crate::license::{Denial, Moment};
 use crate::store;
 
 /// The media type of a problem.
@@ -165,9 +166,9 @@ impl Problem {
     }
 
     /// A rule of distribution forbids it.
-    pub fn refused(detail: impl Into<String>, obstacles: Vec<ObstacleRow>) -> Self {
-        let mut problem = Self::new(StatusCode::CONFLICT, "refused", detail);
-        problem.0.obstacles = obstacles;
+    pub fn refused(refused: Refused) -> Self {
+        let mut problem = Self::new(StatusCode::CONFLICT, "refused", refused.error);
+        problem.0.obstacles = refused.obstacles.into_iter().map(ObstacleRow::of).collect();
         problem
     }
 
@@ -204,11 +205,26 @@ impl Problem {
     }
 }
 
+impl ObstacleRow {
+    /// An obstacle as it is shown.
+    pub fn of(obstacle: Obstacle) -> Self {
+        Self {
+            gate: obstacle.gate,
+            resource: obstacle.resource,
+            granted: obstacle.granted,
+            // What is over is told in words; nobody has less than nothing left.
+            left: obstacle.left.max(0),
+            asked: obstacle.asked,
+            last_date_that_fits: obstacle.last_date_that_fits.map(Moment::rfc3339),
+        }
+    }
+}
+
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         match error {
-            // Without names: whoever knows the reader tells more.
-            store::Error::Refused(_) => Self::refused("a rule forbids it", Vec::new()),
+            // Told by the store as the author may read it.
+            store::Error::Refused(refused) => Self::refused(refused),
             store::Error::Denied(Denial::Forbidden) => Self::forbidden(),
             store::Error::Denied(Denial::Unseen) | store::Error::NotFound(_) => Self::not_found(),
             store::Error::Invalid(detail) => Self::conflict(detail),

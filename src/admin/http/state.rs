@@ -43,5 +43,5 @@ pub(super) fn of(
 ) -> Result<view::State, Problem> {
     viewer.may_read(&world.tree, What::Live, holder)?;
     let usage = api.live.occupancy(world, holder);
-    Ok(view::state_for(&world.tree, viewer, holder, api.live.now(), &usage))
+    Ok(view::state_for(viewer, &world.tree, holder, api.live.now(), &usage))
 }

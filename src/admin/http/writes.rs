@@ -16,13 +16,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::license::distribution::{Change, Warning};
-use crate::license::{Tree, Viewer, World};
+use crate::license::distribution::{Change, Warning, WarningKind};
+use crate::license::{Tree, World};
 use crate::store::{self, Author, Once, Terms, Written};
 
 use super::Api;
 use super::body::BODY_MAX;
-use super::mask;
 use super::problem::Problem;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -81,7 +80,8 @@ pub struct WarningRow {
     pub kind: String,
     pub gate: String,
     pub resource: String,
-    pub by: i64,
+    /// By how much, or how many; null where the gate is not yours to see.
+    pub by: Option<i64>,
     pub at: String,
     pub text: String,
 }
@@ -167,11 +167,9 @@ impl Api {
             once: asked.once.as_ref(),
         };
         let written = self.store.compose(make, terms).await;
-        let Written { id, warnings, mark, .. } = written.map_err(|fault| self.told(by, fault))?;
+        let Written { id, warnings, mark, .. } = written?;
         self.live.followed(mark).await;
-        let world = self.live.world();
-        let warnings = rows(&world.tree, &by.viewer, &warnings);
-        Ok(Done { ids: id, warnings, world })
+        Ok(Done { ids: id, warnings: rows(&warnings), world: self.live.world() })
     }
 
     /// Says what `write` would say, and writes nothing.
@@ -186,24 +184,30 @@ impl Api {
         let usage = self.live.in_use(&known);
         let expect = asked.expect.as_deref();
         let terms = Terms { at: self.live.now(), force, usage: &usage, by, expect, once: None };
-        let warnings = self.store.preview(change, terms).await;
-        let warnings = warnings.map_err(|fault| self.told(by, fault))?;
-        Ok(rows(&self.live.world().tree, &by.viewer, &warnings))
-    }
-
-    /// A fault of the store as its author may know it.
-    fn told(&self, by: &Author, fault: store::Error) -> Problem {
-        match fault {
-            store::Error::Refused(refused) => {
-                mask::refused(&self.live.world().tree, &by.viewer, refused)
-            }
-            fault => Problem::from(fault),
-        }
+        Ok(rows(&self.store.preview(change, terms).await?))
     }
 }
 
-fn rows(tree: &Tree, viewer: &Viewer, warnings: &[Warning]) -> Vec<WarningRow> {
-    warnings.iter().map(|warning| mask::warning(tree, viewer, warning)).collect()
+fn rows(warnings: &[Warning]) -> Vec<WarningRow> {
+    warnings.iter().map(WarningRow::of).collect()
+}
+
+impl WarningRow {
+    fn of(warning: &Warning) -> Self {
+        let kind = match warning.kind {
+            WarningKind::Over => "over",
+            WarningKind::Revokes => "revokes",
+            WarningKind::Removes => "removes",
+        };
+        Self {
+            kind: kind.to_owned(),
+            gate: warning.gate.clone(),
+            resource: warning.resource.clone(),
+            by: warning.by,
+            at: warning.at.rfc3339(),
+            text: warning.text.clone(),
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {

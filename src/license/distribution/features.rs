@@ -103,7 +103,7 @@ fn tell(both: &Comparison<'_>, gate: Holder, missing: Missing) -> Vec<Finding> {
         gate: both.after.name_of(gate),
         holder: gate,
         resource: feature.name().into(),
-        granted: 0,
+        granted: Some(0),
         left: 0,
         asked: 1,
         last_date_that_fits,

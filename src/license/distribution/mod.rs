@@ -14,9 +14,11 @@ mod shares;
 mod slow;
 mod sums;
 mod timeline;
+mod told;
 mod verdict;
 
 pub use change::Change;
 pub use check::check;
 pub use ownership::is_claimed_by_others;
+pub use told::Listener;
 pub use verdict::{Obstacle, Refused, Warning, WarningKind};

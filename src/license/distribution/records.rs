@@ -116,16 +116,18 @@ fn check_name(world: &World, new: &Group, parent: GroupId) -> Verdict {
     demand_text("name for a group", name, wording::name_fault(name).or(slash))?;
     let mut siblings = world.tree.children(parent).filter(|id| *id != new.id);
     let taken = siblings.any(|id| world.tree.group(id).is_some_and(|group| group.name == name));
-    demand(!taken, || format!("{} has a group {name:?} already", world.tree.path_name(parent)))
+    let twin = || format!("has a group {name:?} already");
+    if taken { Err(Refused::about(&world.tree, Holder::Group(parent), twin())) } else { Ok(()) }
 }
 
 fn check_move(world: &World, id: GroupId, parent: GroupId) -> Verdict {
     let moved = group(world, id)?;
     group(world, parent)?;
     demand(id != SERVER, || "the server cannot be moved".into())?;
-    demand(!world.tree.stands_under(parent, id), || {
-        format!("{} stands under {}", world.tree.path_name(parent), world.tree.path_name(id))
-    })?;
+    if world.tree.stands_under(parent, id) {
+        let said = format!("is {:?} or stands under it", moved.name);
+        return Err(Refused::about(&world.tree, Holder::Group(parent), said));
+    }
     check_name(world, moved, parent)
 }
 
@@ -181,8 +183,8 @@ fn check_emptiness(
     let held: Vec<_> = counted.iter().filter(|(_, count)| *count > 0).collect();
     if !held.is_empty() && !force {
         let held: Vec<_> = held.iter().map(|(what, count)| format!("{count} {what}")).collect();
-        let name = world.tree.name_of(holder);
-        return Err(Refused::because(format!("{name} is not empty: {}", held.join(", "))));
+        let said = format!("is not empty: {}", held.join(", "));
+        return Err(Refused::about(&world.tree, holder, said));
     }
     let tell = |(what, count): &&(&str, usize)| {
         let count = i64::try_from(*count).unwrap_or(i64::MAX);
@@ -257,12 +259,12 @@ fn check_license_record(new: &License, gate: &str) -> Verdict {
         gate: gate.into(),
         holder: new.holder,
         resource: Resource::MobileApps.name().into(),
-        granted: new.sip_numbers.into(),
+        granted: Some(new.sip_numbers.into()),
         left: new.sip_numbers.into(),
         asked: new.mobile_apps.into(),
         last_date_that_fits: None,
     };
-    Err(Refused { error, obstacles: vec![obstacle] })
+    Err(Refused { obstacles: vec![obstacle], ..Refused::because(error) })
 }
 
 fn check_new_numbers(world: &World, numbers: &[Number]) -> Verdict {

@@ -25,7 +25,7 @@ pub(super) fn in_use(both: &Comparison<'_>, gate: Holder, usage: &dyn Usage) -> 
                 gate: both.after.name_of(gate),
                 holder: gate,
                 resource: resource.name().into(),
-                granted,
+                granted: Some(granted),
                 left: granted,
                 asked,
                 last_date_that_fits: None,

@@ -302,7 +302,7 @@ fn tell(
         gate: both.after.name_of(gate),
         holder: gate,
         resource: resource.name().into(),
-        granted: worse.granted,
+        granted: Some(worse.granted),
         left: worse.left,
         asked: worse.asked,
         last_date_that_fits,

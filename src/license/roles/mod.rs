@@ -3,7 +3,11 @@
 
 mod names;
 mod people;
+#[cfg(test)]
+mod property;
 mod sight;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::HashMap;

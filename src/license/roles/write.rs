@@ -24,7 +24,7 @@ impl Viewer {
         }
         let (mut world, mut before) = (world.clone(), *first);
         for step in rest {
-            apply(&mut world, before);
+            world.apply_sound(before);
             self.may_step(&world, step)?;
             before = step;
         }
@@ -216,12 +216,4 @@ fn is_new<T>(known: Option<T>) -> Verdict {
 fn all_of(licenses: &[License], holder: Holder) -> Verdict {
     let own = licenses.iter().all(|license| license.holder == holder);
     if own { Ok(()) } else { Err(Denial::Forbidden) }
-}
-
-/// A group under itself cannot be, and would have no top; the check of distribution refuses it.
-fn apply(world: &mut World, step: &Change) {
-    let circles = |group, parent| world.tree.stands_under(parent, group);
-    if !matches!(step, Change::MoveGroup { group, parent } if circles(*group, *parent)) {
-        world.apply(step);
-    }
 }

@@ -75,7 +75,7 @@ fn row_14_what_only_raises_is_accepted_with_a_warning() {
     let warnings = site.write(renewal).unwrap();
 
     assert_eq!(warnings.len(), 1);
-    assert_eq!((warnings[0].gate.as_str(), warnings[0].by, warnings[0].at), ("S", 20, DEC_1));
+    assert_eq!((warnings[0].gate.as_str(), warnings[0].by, warnings[0].at), ("S", Some(20), DEC_1));
     let path = site.world.tree.path(site.holder("S/A"));
     assert_eq!(site.world.tree.effective(&path, DEC_1).sip_numbers, Some(30));
 }

@@ -5,6 +5,7 @@ mod distribution;
 mod readings;
 mod reminders;
 mod states;
+mod told;
 mod wire;
 
 use std::collections::BTreeSet;
@@ -228,7 +229,7 @@ impl Site {
 fn obstacle(refused: Result<Vec<Warning>, Refused>) -> (String, String, i64, i64, i64) {
     let refused = refused.expect_err("accepted");
     let first = refused.obstacles.first().expect("no obstacle").clone();
-    (first.gate, first.resource, first.granted, first.left, first.asked)
+    (first.gate, first.resource, first.granted.unwrap(), first.left, first.asked)
 }
 
 fn last_date(refused: Result<Vec<Warning>, Refused>) -> Option<Moment> {

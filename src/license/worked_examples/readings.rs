@@ -196,7 +196,7 @@ fn numbers_wait_for_the_next_license_and_none_is_none() {
 
     let five = site.numbers("K", NumberKind::Phone, 5);
     let warnings = site.write(five).unwrap();
-    assert_eq!((warnings[0].by, warnings[0].at), (3, DEC_1));
+    assert_eq!((warnings[0].by, warnings[0].at), (Some(3), DEC_1));
 }
 
 #[test]
@@ -235,8 +235,12 @@ fn a_forced_deletion_says_what_goes_and_keeps_users_who_are_elsewhere() {
     let change = Change::RemoveGroup { group: site.at("A") };
 
     assert!(error(site.check(&change, false)).contains("1 subgroups"));
-    let told: Vec<_> =
-        site.force(change).unwrap().into_iter().map(|one| (one.resource, one.by)).collect();
+    let told: Vec<_> = site
+        .force(change)
+        .unwrap()
+        .into_iter()
+        .map(|one| (one.resource, one.by.unwrap()))
+        .collect();
 
     assert!(told.contains(&("numbers".into(), 2)) && told.contains(&("users".into(), 1)));
     assert_eq!(site.world.directory.len(), 1);
@@ -284,5 +288,5 @@ fn what_a_grant_takes_from_claimed_numbers_is_said() {
 
     let warnings = site.gate("R/A", &[sip(4)]).unwrap();
 
-    assert_eq!((warnings[0].gate.as_str(), warnings[0].by), ("R", 4));
+    assert_eq!((warnings[0].gate.as_str(), warnings[0].by), ("R", Some(4)));
 }

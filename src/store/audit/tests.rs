@@ -56,7 +56,7 @@ fn all() -> AuditQuery {
 }
 
 fn viewer(role: Role, group: GroupId) -> Viewer {
-    Viewer { user: None, assignments: vec![Assignment { role, group }], others: None }
+    Viewer { assignments: vec![Assignment { role, group }], ..Viewer::default() }
 }
 
 /// What the server's administrator reads, oldest first, in a word each.
