@@ -52,6 +52,9 @@ fn each_reason_has_its_word() {
 
     assert_eq!(cause("entitlement|7@example.com|ukey2"), "unknown_number");
     assert_eq!(cause("entitlement|user:anna|ukey2|--configure"), "role");
+    site.done("role|add|anna|--role|site_administrator|--group|SmartHome");
+    assert_eq!(cause("entitlement|user:anna|ukey2|--configure"), Value::Null);
+    assert_eq!(cause("entitlement|1@example.com|ukey2|--configure"), "role");
     site.done("license|add|--user|anna|--sip|1|--feature|ukey2|--from|2039-01-01");
     assert_eq!(cause("entitlement|user:anna|ukey2"), "not_yet_valid");
     let later = one(&site, "entitlement|user:anna|ukey2");

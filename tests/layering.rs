@@ -28,7 +28,20 @@ const MAP: &[(&str, &[&str])] = &[
     ("systemd", &["clock"]),
     ("view", &["license", "quota", "clock"]),
     ("roster", &["sip", "license", "view"]),
-    ("admin", &["people", "store", "license", "quota", "admission", "clock", "view", "telemetry"]),
+    (
+        "admin",
+        &[
+            "people",
+            "store",
+            "license",
+            "quota",
+            "admission",
+            "clock",
+            "view",
+            "roster",
+            "telemetry",
+        ],
+    ),
     // It answers from the database as a start would: hence the ledger; it writes numbers as sip does.
     (
         "cli",

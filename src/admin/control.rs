@@ -15,7 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::license::{Action, Feature};
+use crate::license::Feature;
 use crate::view::{Entitlement, Explain, Freed, SeatRow, State, TreeNode};
 
 /// Longest request; a path or a number fits many times.
@@ -48,7 +48,6 @@ pub enum Request {
     Entitlements {
         subject: String,
         features: Vec<String>,
-        action: String,
     },
     Reload,
 }
@@ -70,12 +69,11 @@ pub trait Answers: Send + Sync + 'static {
     fn free(&self, number: &str, device: Option<&str>) -> Result<Freed, Unanswered>;
     /// Whether a number would be admitted.
     fn explain(&self, number: &str) -> Result<Explain, Unanswered>;
-    /// Whether `user:NAME` or a number may use or configure features.
+    /// Whether `user:NAME` or a number may use features.
     fn entitlements(
         &self,
         subject: &str,
         features: &[Feature],
-        action: Action,
     ) -> Result<Vec<Entitlement>, Unanswered>;
     /// Reads the config file again, as SIGHUP does; gives back what waits for a restart.
     fn reload(&self) -> Result<Vec<String>, Unanswered>;
@@ -206,8 +204,8 @@ fn answer(line: &[u8], answers: &dyn Answers) -> Value {
         Request::Seats { path } => shown(answers.seats(path.as_deref())),
         Request::Free { number, device } => shown(answers.free(&number, device.as_deref())),
         Request::Explain { number } => shown(answers.explain(&number)),
-        Request::Entitlements { subject, features, action } => {
-            shown(entitlements(answers, &subject, &features, &action))
+        Request::Entitlements { subject, features } => {
+            shown(entitlements(answers, &subject, &features))
         }
         Request::Reload => shown(answers.reload()),
     };
@@ -221,11 +219,9 @@ fn entitlements(
     answers: &dyn Answers,
     subject: &str,
     features: &[String],
-    action: &str,
 ) -> Result<Vec<Entitlement>, Unanswered> {
     let features: Result<Vec<Feature>, _> = features.iter().map(|name| name.parse()).collect();
-    let action = action.parse().map_err(Unanswered)?;
-    answers.entitlements(subject, &features.map_err(Unanswered)?, action)
+    answers.entitlements(subject, &features.map_err(Unanswered)?)
 }
 
 fn shown<T: Serialize>(answer: Result<T, Unanswered>) -> Result<Value, String> {
@@ -276,7 +272,6 @@ mod tests {
             &self,
             _subject: &str,
             _features: &[Feature],
-            _action: Action,
         ) -> Result<Vec<Entitlement>, Unanswered> {
             Ok(Vec::new())
         }

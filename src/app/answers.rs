@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::reload::Reloader;
 use crate::admin::control::{Answers, Unanswered};
 use crate::admin::http::{Later, Live};
-use crate::admission::display_name;
+use crate::admission::{Admission, display_name};
 use crate::clock::{Clock, Now};
 use crate::license::{Action, Feature, Holder, Moment, SERVER, Viewer, World};
 use crate::proxy::Proxy;
 use crate::quota::{Quota, Seat, SeatKind};
 use crate::refresh::Shared;
+use crate::roster;
 use crate::store::Mark;
 use crate::telemetry::{Recent, RefusalLine, escaped, is_refusal_id};
 use crate::view::{
@@ -23,6 +24,7 @@ pub struct Desk {
     pub quota: Arc<Quota>,
     pub shared: Arc<Shared>,
     pub proxy: Arc<Proxy>,
+    pub admission: Arc<Admission>,
     pub reloader: Reloader,
     pub recent: Arc<Recent>,
     pub clock: Clock,
@@ -144,13 +146,12 @@ impl Answers for Desk {
         &self,
         subject: &str,
         features: &[Feature],
-        action: Action,
     ) -> Result<Vec<Entitlement>, Unanswered> {
         let (world, now) = (self.shared.world(), self.clock.now().moment());
         let viewer = Viewer::server();
         let found = view::subject(&world, &viewer, subject).map_err(Unanswered)?;
         let asked = (subject, &found);
-        Ok(view::entitlements(&world, &viewer, asked, features, (action, &[]), now))
+        Ok(view::entitlements(&world, &viewer, asked, features, (Action::Use, &[]), now))
     }
 
     fn reload(&self) -> Result<Vec<String>, Unanswered> {
@@ -178,6 +179,12 @@ impl Live for Desk {
 
     fn seats(&self) -> Vec<Seat> {
         self.seats_now(self.clock.now())
+    }
+
+    fn number(&self, text: &str) -> Result<String, String> {
+        let settings = self.admission.settings();
+        let alias = |host: &str| settings.domain_of(host).map(str::to_owned);
+        roster::spell(text, &alias, settings.fold_user_case)
     }
 
     fn free(&self, number: &str, device: Option<&str>) -> Result<Freed, Unanswered> {

@@ -137,6 +137,7 @@ async fn serve(
         quota: Arc::clone(&rooms.quota),
         shared: Arc::clone(&shared),
         proxy: Arc::clone(&proxy),
+        admission: Arc::clone(&rooms.admission),
         reloader: reload::Reloader::new(&config, Arc::clone(&rooms.admission), logging),
         recent: Arc::default(),
         clock,

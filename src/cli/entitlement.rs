@@ -1,8 +1,9 @@
-//! `entitlement`: asked of the running daemon, else of the database.
+//! `entitlement`: what may be used is asked of the running daemon, else of the database; who may configure
+//! is asked of the database, which knows who is what.
 
 use crate::admin::control::Request;
-use crate::license::{Action, Feature};
-use crate::view::{self, Entitlement};
+use crate::license::{Action, Assignment, Feature, Holder, World};
+use crate::view::{self, Entitlement, Subject};
 
 use super::desk::{Desk, Shown};
 use super::draw;
@@ -16,22 +17,38 @@ pub async fn run(
     feature: Option<Feature>,
     configure: bool,
 ) -> Result<Shown, Failure> {
-    let subject = if name.starts_with("user:") { name.to_owned() } else { desk.number(name)? };
-    let action = if configure { Action::Configure } else { Action::Use };
+    let name = if name.starts_with("user:") { name.to_owned() } else { desk.number(name)? };
     let features = feature.map_or(Feature::ALL.to_vec(), |feature| vec![feature]);
+    let zone = desk.config.time_zone.name();
+    if configure {
+        let world = desk.world().await?;
+        let subject = view::subject(&world, &desk.author.viewer, &name)?;
+        let roles = match subject {
+            Subject::Holder(Holder::User(user)) => desk.store.roles_of(user).await?,
+            Subject::Holder(Holder::Group(_)) | Subject::Nobody => Vec::new(),
+        };
+        let how = (Action::Configure, roles.as_slice());
+        let answers = answers(desk, &world, (&name, &subject), &features, how);
+        let text = draw::entitlements(desk.paint, &answers, zone);
+        return Shown::new(&answers, text);
+    }
     let names = features.iter().map(|feature| feature.name().to_owned()).collect();
-    let request = Request::Entitlements {
-        subject: subject.clone(),
-        features: names,
-        action: action.name().to_owned(),
-    };
+    let request = Request::Entitlements { subject: name.clone(), features: names };
     let found: Answer<Vec<Entitlement>> = answered(desk, request, async |offline| {
-        let viewer = &desk.author.viewer;
-        let found = view::subject(&offline.world, viewer, &subject)?;
-        let asked = (subject.as_str(), &found);
-        Ok(view::entitlements(&offline.world, viewer, asked, &features, (action, &[]), desk.now))
+        let subject = view::subject(&offline.world, &desk.author.viewer, &name)?;
+        let how = (Action::Use, &[][..]);
+        Ok(answers(desk, &offline.world, (&name, &subject), &features, how))
     })
     .await?;
-    let zone = desk.config.time_zone.name();
     shown(&found, draw::entitlements(desk.paint, &found.answer, zone))
+}
+
+fn answers(
+    desk: &Desk,
+    world: &World,
+    subject: (&str, &Subject),
+    features: &[Feature],
+    how: (Action, &[Assignment]),
+) -> Vec<Entitlement> {
+    view::entitlements(world, &desk.author.viewer, subject, features, how, desk.now)
 }

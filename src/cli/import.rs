@@ -19,6 +19,10 @@ use super::paint::counted;
 
 /// Faulty lines that are told one by one.
 const FAULTS_SHOWN: usize = 20;
+/// Lines of a file of users: it is written in one transaction.
+const USER_LINES: usize = 50_000;
+/// Lines of a file of numbers, which is written in pieces.
+const NUMBER_LINES: usize = 5_000_000;
 
 /// Does what was asked.
 pub async fn run(desk: &Desk, command: ImportCommand) -> Result<Shown, Failure> {
@@ -34,7 +38,7 @@ async fn users(desk: &Desk, file: &Path, group: &str, dry_run: bool) -> Result<S
     let (plan, mut warnings) = {
         let world = desk.world().await?;
         let top = group_at(&world.tree, group)?;
-        on(desk, &world, &usage, &|ground| roster::users(&bytes, top, ground))?
+        on(desk, &world, &usage, |ground| roster::users(&bytes, (top, USER_LINES), ground))?
     };
     if !dry_run && !plan.is_empty() {
         warnings = desk.store.write(plan.change(), desk.terms(&usage)).await?.warnings;
@@ -63,7 +67,7 @@ async fn numbers(desk: &Desk, file: &Path, dry_run: bool) -> Result<Shown, Failu
     let usage = desk.usage().await?;
     let (plan, mut warnings) = {
         let world = desk.world().await?;
-        on(desk, &world, &usage, &|ground| roster::numbers(&bytes, ground))?
+        on(desk, &world, &usage, |ground| roster::numbers(&bytes, NUMBER_LINES, ground))?
     };
     let (mut added, mut present) = (plan.new.len(), plan.present);
     if !dry_run {
@@ -96,7 +100,7 @@ fn on<P>(
     desk: &Desk,
     world: &World,
     usage: &Tally,
-    read: &dyn Fn(&Ground<'_>) -> Result<(P, Vec<Warning>), Faults>,
+    read: impl Fn(&Ground<'_>) -> Result<(P, Vec<Warning>), Faults>,
 ) -> Result<(P, Vec<Warning>), Failure> {
     let spelling = |text: &str| desk.number(text).map_err(|failure| failure.error);
     let viewer = &desk.author.viewer;

@@ -24,6 +24,7 @@ mod range;
 mod reminder;
 mod renew;
 mod role;
+mod setup;
 mod time;
 mod token;
 mod user;
@@ -114,12 +115,13 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
         Command::Reminder(command) => reminder::run(desk, command).await,
         Command::Mail(command) => mail::run(desk, command).await,
         Command::Import(command) => import::run(desk, command).await,
+        Command::Role(command) => role::run(desk, command).await,
+        Command::Token(command) => token::run(desk, command).await,
+        Command::Setup => setup::run(desk).await,
         Command::Export { what, path, csv: _ } => export::run(desk, what, &path).await,
         Command::Entitlement { subject, feature, configure } => {
             entitlement::run(desk, &subject, feature, configure).await
         }
-        Command::Role(command) => role::run(desk, command).await,
-        Command::Token(command) => token::run(desk, command).await,
         Command::Audit(args) => audit::run(desk, args).await,
         Command::Webhook(command) => webhook::run(desk, command).await,
         Command::Tree => live::tree(desk).await,

@@ -103,7 +103,7 @@ fn owner_of(tree: &Tree, owner: &Owner) -> Result<Option<Holder>, Failure> {
 }
 
 /// `-` is read from stdin, where neither the shell's history nor the process list sees it.
-fn secret(argument: String) -> Result<String, Failure> {
+pub fn secret(argument: String) -> Result<String, Failure> {
     if argument != "-" {
         return Ok(argument);
     }

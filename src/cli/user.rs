@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::license::{GroupId, Holder, Tree, User, UserId};
+use crate::license::{GroupId, Holder, NoSeats, Tree, User, UserId};
+use crate::people::{Hasher, password_fault};
 use crate::view;
 
 use super::args::UserCommand;
@@ -61,6 +62,7 @@ pub async fn run(desk: &Desk, command: UserCommand) -> Result<Shown, Failure> {
             let warnings = desk.store.remove_user(id, terms).await?;
             Ok(shown.with_warnings(&warnings))
         }
+        UserCommand::Password { name, password } => set_password(desk, &name, password).await,
         UserCommand::Show { name } => show(desk, &name).await,
         UserCommand::List { path } => {
             let tree = desk.tree().await?;
@@ -68,6 +70,18 @@ pub async fn run(desk: &Desk, command: UserCommand) -> Result<Shown, Failure> {
             list_of(&tree, top)
         }
     }
+}
+
+async fn set_password(desk: &Desk, name: &str, password: String) -> Result<Shown, Failure> {
+    let id = user_named(&desk.tree().await?, name)?;
+    let password = number::secret(password)?;
+    if let Some(fault) = password_fault(&password) {
+        return Err(Failure::new(fault));
+    }
+    let hash = Hasher::default().hash(&password).await;
+    let hash = hash.map_err(|fault| Failure::new(fault.to_string()))?;
+    desk.store.set_password(id, &hash, desk.terms(&NoSeats)).await?;
+    stored(desk, id, "has another password").await
 }
 
 /// The user of this name.

@@ -1,7 +1,7 @@
 //! Who owns a number: those that somebody created, and those that come by a claim.
 //! Copies are cheap; it holds no secrets, only whether a number has one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ pub struct Directory {
     by_id: Shards<NumberId, Arc<str>>,
     by_owner: Shards<Holder, Arc<BTreeSet<NumberId>>>,
     claims: Arc<Claims>,
+    /// No number has a greater id.
+    greatest: i64,
 }
 
 /// A created number without its secret.
@@ -68,6 +70,23 @@ impl From<Entry> for Owned {
     }
 }
 
+/// Ids that are tried one by one.
+const STEPS: i64 = 20_000;
+
+/// The smallest of many, in order.
+fn smallest(ids: impl Iterator<Item = NumberId>, most: usize) -> Vec<NumberId> {
+    let mut kept = BinaryHeap::new();
+    for id in ids {
+        if kept.len() < most {
+            kept.push(id);
+        } else if kept.peek().is_some_and(|greatest| id < *greatest) {
+            kept.pop();
+            kept.push(id);
+        }
+    }
+    kept.into_sorted_vec()
+}
+
 impl Directory {
     /// Without numbers and claims.
     pub fn new() -> Self {
@@ -103,6 +122,26 @@ impl Directory {
         self.by_aor.iter().map(|(aor, entry)| (&**aor, *entry))
     }
 
+    /// The first `most` created numbers after an id, in the order of their ids.
+    pub fn numbers_after(&self, after: NumberId, most: usize) -> Vec<(&str, Entry)> {
+        // Ids are given one after the other: a step mostly meets one.
+        let end = after.0.saturating_add(STEPS).min(self.greatest);
+        let mut found = Vec::new();
+        let mut id = after.0;
+        while id < end && found.len() < most {
+            id += 1;
+            found.extend(self.number(NumberId(id)));
+        }
+        if found.len() < most && id < self.greatest {
+            // A wide gap: whatever lies beyond it is looked for among all.
+            let last = NumberId(id);
+            let beyond = self.by_id.iter().map(|(id, _)| *id).filter(|id| *id > last);
+            let beyond = smallest(beyond, most - found.len());
+            found.extend(beyond.into_iter().filter_map(|id| self.number(id)));
+        }
+        found
+    }
+
     /// The created numbers of one owner, by id.
     pub fn numbers_of(&self, owner: Holder) -> impl Iterator<Item = (&str, Entry)> {
         let ids = self.by_owner.get(&owner).into_iter().flat_map(|ids| ids.iter());
@@ -131,6 +170,7 @@ impl Directory {
             kind: number.kind,
             has_password: number.password.is_some(),
         };
+        self.greatest = self.greatest.max(number.id.0);
         self.by_id.insert(number.id, aor.clone());
         self.by_aor.insert(aor, entry);
         match self.by_owner.get_mut(&number.owner) {
@@ -251,6 +291,27 @@ mod tests {
         assert_eq!(directory.remove_number(NumberId(1)), None);
         assert_eq!(directory.numbers_of(a).count(), 0);
         assert_eq!(directory.owner_of("sip:101@example.com").unwrap().holder, b);
+    }
+
+    #[test]
+    fn numbers_are_paged_by_id_across_wide_gaps() {
+        let owner = Holder::Group(GroupId(2));
+        let mut directory = Directory::new();
+        let ids = [1, 2, 5, 90_000, 90_001, 7_000_000_000];
+        for id in ids {
+            directory.insert_number(&number(id, &format!("sip:{id}@example.com"), owner));
+        }
+
+        let mut seen = Vec::new();
+        let mut last = NumberId(0);
+        loop {
+            let page = directory.numbers_after(last, 2);
+            let Some((_, entry)) = page.last() else { break };
+            last = entry.id;
+            seen.extend(page.iter().map(|(_, entry)| entry.id.0));
+        }
+
+        assert_eq!(seen, ids);
     }
 
     #[test]

@@ -7,12 +7,12 @@ use crate::license::{Moment, NoSeats, UserId, Viewer};
 use crate::store::{Author, FirstAdministrator, Store, Terms};
 
 /// How long a link is good.
-const GOOD_SECS: i64 = 24 * 3600;
+pub const LINK_SECS: i64 = 24 * 3600;
 
 /// Makes a link, in place of those before it.
 pub async fn new_link(store: &Store, at: Moment) -> Result<Secret, Refused> {
     let link = Secret::word()?;
-    store.put_setup(link.hash(), Moment(at.0.saturating_add(GOOD_SECS))).await?;
+    store.put_setup(link.hash(), Moment(at.0.saturating_add(LINK_SECS))).await?;
     Ok(link)
 }
 

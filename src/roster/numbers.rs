@@ -15,8 +15,6 @@ use super::users::{alone, kind, password, spelled};
 
 /// The columns of a file of numbers.
 pub const NUMBER_COLUMNS: [&str; 5] = ["number", "group", "user", "kind", "password"];
-/// Lines of one file.
-const LINES: usize = 5_000_000;
 
 /// What a file of numbers comes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,9 +34,14 @@ impl NumbersPlan {
     }
 }
 
-/// What a file of numbers comes to and what easily goes wrong with it, or all that is wrong.
-pub fn numbers(bytes: &[u8], ground: &Ground<'_>) -> Result<(NumbersPlan, Vec<Warning>), Faults> {
-    let mut sheet = Sheet::read(bytes, &NUMBER_COLUMNS, "number", LINES)?;
+/// What a file of at most so many lines of numbers comes to and what easily goes wrong with it, or all that
+/// is wrong.
+pub fn numbers(
+    bytes: &[u8],
+    most: usize,
+    ground: &Ground<'_>,
+) -> Result<(NumbersPlan, Vec<Warning>), Faults> {
+    let mut sheet = Sheet::read(bytes, &NUMBER_COLUMNS, "number", most)?;
     let mut faults = Faults { lines: std::mem::take(&mut sheet.broken), ..Faults::default() };
     let (mut units, mut rows, mut lines) = (Vec::new(), Vec::new(), HashMap::new());
     for row in sheet.rows() {

@@ -161,8 +161,8 @@ mod tests {
     fn columns_come_in_any_order_with_or_without_a_mark_and_line_ends_of_both_kinds() {
         let anna = (2, Some("anna".to_owned()), Some("1".to_owned()));
 
-        assert_eq!(cells(b"name,number\nanna,1\n"), [anna.clone()]);
-        assert_eq!(cells(b"\xef\xbb\xbfnumber,name\r\n1,\"anna\"\r\n"), [anna.clone()]);
+        assert_eq!(cells(b"name,number\nanna,1\n"), vec![anna.clone()]);
+        assert_eq!(cells(b"\xef\xbb\xbfnumber,name\r\n1,\"anna\"\r\n"), vec![anna.clone()]);
         assert_eq!(cells(b"\xef\xbb\xbf\"number\",name\r\n 1 , anna"), [anna]);
         assert_eq!(cells(b"name,number\n'=x,\n"), [(2, Some("=x".to_owned()), None)]);
     }

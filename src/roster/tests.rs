@@ -68,7 +68,7 @@ fn dealer() -> Viewer {
 fn read(world: &World, viewer: &Viewer, top: GroupId, text: &str) -> Result<UsersPlan, Faults> {
     let spelling = |text: &str| spell(text, &|_| None, false);
     let ground = Ground { world, viewer, spelling: &spelling, at: NOW, usage: &NoSeats };
-    users(text.as_bytes(), top, &ground).map(|(plan, _)| plan)
+    users(text.as_bytes(), (top, 100), &ground).map(|(plan, _)| plan)
 }
 
 fn told(faults: &Faults) -> Vec<String> {
@@ -239,7 +239,7 @@ fn numbers_go_out_and_come_in_again() {
         Ground { world: &world, viewer: &viewer, spelling: &spelling, at: NOW, usage: &NoSeats };
 
     let file = exported_numbers(&world, SERVER).whole(&world, &viewer);
-    let (plan, _) = numbers(&file, &ground).unwrap();
+    let (plan, _) = numbers(&file, 100, &ground).unwrap();
     let hidden = exported_numbers(&world, SERVER).whole(&world, &dealer());
 
     assert_eq!((plan.new.len(), plan.present), (0, 1));
@@ -257,7 +257,7 @@ fn a_file_of_numbers_names_no_group_that_is_not_seen() {
     let text = "number,group,user\n1@example.com,Other,\n2@example.com,,bob\n3@example.com,Nowhere,\n\
         4@example.com,House,\n";
 
-    let faults = numbers(text.as_bytes(), &ground).unwrap_err();
+    let faults = numbers(text.as_bytes(), 100, &ground).unwrap_err();
 
     assert_eq!(
         told(&faults),

@@ -12,16 +12,14 @@ use super::license::{self, CellFault};
 use super::people::{People, Person, USER_COLUMNS, UsersPlan};
 use super::sheet::{Row, Sheet};
 
-/// Lines of one file: it is written in one transaction.
-const LINES: usize = 50_000;
-
-/// What a file of users below `top` comes to and what easily goes wrong with it, or all that is wrong.
+/// What a file of at most so many lines of users below `top` comes to and what easily goes wrong with it,
+/// or all that is wrong.
 pub fn users(
     bytes: &[u8],
-    top: GroupId,
+    (top, most): (GroupId, usize),
     ground: &Ground<'_>,
 ) -> Result<(UsersPlan, Vec<Warning>), Faults> {
-    let mut sheet = Sheet::read(bytes, &USER_COLUMNS, "name", LINES)?;
+    let mut sheet = Sheet::read(bytes, &USER_COLUMNS, "name", most)?;
     let mut reading = Reading {
         ground,
         top,

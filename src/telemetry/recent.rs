@@ -25,6 +25,11 @@ impl Recent {
         lines.push_back(line);
     }
 
+    /// Those that are `wanted`, the newest first.
+    pub fn newest(&self, wanted: impl Fn(&RefusalLine) -> bool) -> Vec<RefusalLine> {
+        self.lines.lock().iter().rev().filter(|line| wanted(line)).cloned().collect()
+    }
+
     /// The newest refusal with this id.
     pub fn find(&self, id: &str) -> Option<RefusalLine> {
         self.lines.lock().iter().rev().find(|line| line.id == id).cloned()

@@ -76,14 +76,14 @@ pub struct Allowance {
 }
 
 /// Limit and use of one resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NumberUse {
     pub limit: Option<i64>,
     pub in_use: i64,
 }
 
 /// Whether a number would be admitted, and what each gate above it says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Explain {
     pub number: String,
     pub verdict: Verdict,
@@ -104,7 +104,7 @@ pub struct Explain {
 }
 
 /// A request that was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusalRow {
     /// What the client was told.
     pub id: String,
@@ -117,7 +117,7 @@ pub struct RefusalRow {
 }
 
 /// Whether a request would pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Admit,
@@ -125,7 +125,7 @@ pub enum Verdict {
 }
 
 /// One gate above a number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Gate {
     /// A path, `/` or `user:NAME`; of one that the reader does not see its place.
     pub gate: String,
@@ -163,7 +163,7 @@ pub struct Entitlement {
 }
 
 /// One seat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SeatRow {
     pub number: String,
     pub kind: SeatKind,
@@ -179,7 +179,7 @@ pub struct SeatRow {
 }
 
 /// What a seat is held for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SeatKind {
     Sip,
@@ -189,7 +189,7 @@ pub enum SeatKind {
 }
 
 /// How a seat counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SeatState {
     Live,
@@ -200,7 +200,7 @@ pub enum SeatState {
 }
 
 /// What `seats free` ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Freed {
     pub number: String,
     pub freed: i64,

@@ -10,7 +10,7 @@ use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::license::{Feature, FeatureSet, HandOut, Moment, NumberKind, Role, wording};
+use crate::license::{Action, Feature, FeatureSet, HandOut, Moment, NumberKind, Role, wording};
 use crate::people::password_fault;
 
 /// More than anybody grants.
@@ -54,6 +54,14 @@ texts! {
     Label: wording::label_fault, 0..=200;
     /// A mail address.
     Email: wording::email_fault, 3..=254;
+    /// A number as people write it: `sip:101@example.com`, `101@example.com`.
+    NumberText: number_fault, 1..=300;
+    /// A password for digest authentication.
+    SipPassword: sip_password_fault, 1..=200;
+    /// One end of a range of user parts.
+    Digits: digits_fault, 1..=18;
+    /// A source address, IPv4 or IPv6.
+    Address: address_fault, 2..=45;
     /// A path of a group.
     GroupPath: path_fault, 1..=2000;
     /// A pattern of names: `Floor {n}`.
@@ -77,6 +85,28 @@ texts! {
 fn group_name_fault(text: &str) -> Option<&'static str> {
     let slash = text.contains('/').then_some("it has a \"/\"");
     wording::name_fault(text).or(slash)
+}
+
+fn number_fault(text: &str) -> Option<&'static str> {
+    match text.chars().count() {
+        0 => Some("it is empty"),
+        1..=300 => None,
+        _ => Some("it has more than 300 characters"),
+    }
+}
+
+fn sip_password_fault(text: &str) -> Option<&'static str> {
+    let long = (text.chars().count() > 200).then_some("it has more than 200 characters");
+    wording::password_fault(text).or(long)
+}
+
+fn digits_fault(text: &str) -> Option<&'static str> {
+    let fits = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    (!fits).then_some("write 1 to 18 digits")
+}
+
+fn address_fault(text: &str) -> Option<&'static str> {
+    text.parse::<std::net::IpAddr>().is_err().then_some("this is no IP address")
 }
 
 fn path_fault(text: &str) -> Option<&'static str> {
@@ -180,6 +210,8 @@ words! {
     FeatureWord(Feature);
     /// What a number is used for.
     KindWord(NumberKind);
+    /// What is to be done with a feature.
+    ActionWord(Action);
     /// What somebody is in a group.
     RoleWord(Role);
 }

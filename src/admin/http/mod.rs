@@ -3,22 +3,31 @@
 
 mod body;
 mod caller;
+mod claims;
 mod describe;
+mod entitlements;
+mod explain;
 mod fields;
 mod groups;
+mod import;
 mod licenses;
 mod names;
+mod numbers;
 mod pages;
 mod paging;
 mod params;
 mod passwords;
 mod problem;
+mod refusals;
 mod roles;
+mod seats;
 mod serve;
 mod sessions;
+mod settings;
 mod setup;
 mod state;
 mod tokens;
+mod users;
 mod writes;
 
 use std::sync::Arc;
@@ -58,6 +67,8 @@ pub trait Live: Send + Sync + 'static {
     fn in_use<'a>(&'a self, world: &'a World) -> InUse<'a>;
     /// Every seat.
     fn seats(&self) -> Vec<Seat>;
+    /// A number in the one spelling under which it is known, or why it is none.
+    fn number(&self, text: &str) -> Result<String, String>;
     /// Ends the seats of a number, or the one of a device.
     fn free(&self, number: &str, device: Option<&str>) -> Result<Freed, Unanswered>;
     /// Resolves when a write is known here, or after a second.
@@ -72,6 +83,15 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(groups::routes())
         .merge(licenses::routes())
         .merge(state::routes())
+        .merge(users::routes())
+        .merge(numbers::routes())
+        .merge(claims::routes())
+        .merge(seats::routes())
+        .merge(refusals::routes())
+        .merge(explain::routes())
+        .merge(entitlements::routes())
+        .merge(settings::routes())
+        .merge(import::routes())
         .merge(sessions::routes())
         .merge(setup::routes())
         .merge(passwords::routes())

@@ -118,6 +118,12 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail).with_errors(errors)
     }
 
+    /// The same with the sums that do not fit.
+    pub fn with_obstacles(mut self, obstacles: Vec<ObstacleRow>) -> Self {
+        self.0.obstacles = obstacles;
+        self
+    }
+
     /// A parameter of the query or a header cannot be read.
     pub fn parameter(name: impl Into<String>, message: impl Into<String>) -> Self {
         let fault = FieldFault { field: name.into(), message: message.into() };
@@ -166,9 +172,9 @@ impl Problem {
     }
 
     /// A rule of distribution forbids it.
-    pub fn refused(refused: Refused) -> Self {
-        let mut problem = Self::new(StatusCode::CONFLICT, "refused", refused.error);
-        problem.0.obstacles = refused.obstacles.into_iter().map(ObstacleRow::of).collect();
+    pub fn refused(refused: &Refused) -> Self {
+        let mut problem = Self::new(StatusCode::CONFLICT, "refused", &*refused.error);
+        problem.0.obstacles = refused.obstacles.iter().map(ObstacleRow::of).collect();
         problem
     }
 
@@ -207,10 +213,10 @@ impl Problem {
 
 impl ObstacleRow {
     /// An obstacle as it is shown.
-    pub fn of(obstacle: Obstacle) -> Self {
+    pub fn of(obstacle: &Obstacle) -> Self {
         Self {
-            gate: obstacle.gate,
-            resource: obstacle.resource,
+            gate: obstacle.gate.clone(),
+            resource: obstacle.resource.clone(),
             granted: obstacle.granted,
             // What is over is told in words; nobody has less than nothing left.
             left: obstacle.left.max(0),
@@ -223,8 +229,7 @@ impl ObstacleRow {
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         match error {
-            // Told by the store as the author may read it.
-            store::Error::Refused(refused) => Self::refused(refused),
+            store::Error::Refused(refused) => Self::refused(&refused),
             store::Error::Denied(Denial::Forbidden) => Self::forbidden(),
             store::Error::Denied(Denial::Unseen) | store::Error::NotFound(_) => Self::not_found(),
             store::Error::Invalid(detail) => Self::conflict(detail),

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::license::distribution::{Change, Warning, WarningKind};
-use crate::license::{Tree, World};
+use crate::license::{Moment, Tree, Usage, World};
 use crate::store::{self, Author, Once, Terms, Written};
 
 use super::Api;
@@ -136,6 +136,19 @@ impl Preview {
     }
 }
 
+impl Asked {
+    /// The terms of a write by somebody.
+    pub fn terms<'a>(
+        &'a self,
+        by: &'a Author,
+        force: bool,
+        (at, usage): (Moment, &'a (dyn Usage + Sync)),
+    ) -> Terms<'a> {
+        let (expect, once) = (self.expect.as_deref(), self.once.as_ref());
+        Terms { at, force, usage, by, expect, once }
+    }
+}
+
 impl Api {
     /// Writes a change.
     pub async fn write(
@@ -158,15 +171,12 @@ impl Api {
     ) -> Result<Done, Problem> {
         let known = self.live.world();
         let usage = self.live.in_use(&known);
-        let terms = Terms {
-            at: self.live.now(),
-            force,
-            usage: &usage,
-            by,
-            expect: asked.expect.as_deref(),
-            once: asked.once.as_ref(),
-        };
-        let written = self.store.compose(make, terms).await;
+        let terms = asked.terms(by, force, (self.live.now(), &usage));
+        self.done(self.store.compose(make, terms).await).await
+    }
+
+    /// Waits until the daemon knows what was written, and says what came of it.
+    pub async fn done(&self, written: store::Result<Written<Vec<i64>>>) -> Result<Done, Problem> {
         let Written { id, warnings, mark, .. } = written?;
         self.live.followed(mark).await;
         Ok(Done { ids: id, warnings: rows(&warnings), world: self.live.world() })

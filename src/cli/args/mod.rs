@@ -98,6 +98,11 @@ pub enum Command {
     /// Tokens: secrets with which programs use the HTTP API
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Print a link that makes a server administrator, once, within a day
+    ///
+    /// For the first start, or where everybody has lost the password. Links before it end.
+    #[command(after_long_help = "Examples:\n  admitd setup\n  admitd setup --json")]
+    Setup,
     /// Draw the tree, with limit and use of every gate
     Tree,
     /// The license state of a group or user: limits, use, what is left, what comes next

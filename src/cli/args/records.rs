@@ -248,6 +248,17 @@ pub enum UserCommand {
         /// Which user
         name: String,
     },
+    /// Set the password that a user signs in with; the user's sessions end
+    #[command(
+        after_long_help = "Examples:\n  admitd user password anna --password - < file\n  echo 'correct horse' | admitd user password anna --password -"
+    )]
+    Password {
+        /// Which user
+        name: String,
+        /// 8 to 256 characters; - reads it from stdin
+        #[arg(long)]
+        password: String,
+    },
     /// Show one user
     Show {
         /// Which user

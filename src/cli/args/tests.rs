@@ -35,6 +35,8 @@ fn every_form_is_read() {
         "admitd|token|add|c|--role|site_administrator|--group|a/b",
         "admitd|token|add|c|--role|user|--user|anna",
         "admitd|token|revoke|ci",
+        "admitd|user|password|anna|--password|-",
+        "admitd|setup|--json",
         "admitd|role|add|anna|--role|concierge|--group|a",
         "admitd|role|list|--user|anna|--group|a",
         "admitd|webhook|add|https://a.b/c|--group|a|--event|limit_reached|--event|license_ending|--days|7",

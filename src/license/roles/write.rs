@@ -31,6 +31,12 @@ impl Viewer {
         Ok(())
     }
 
+    /// Whether they may end the seats of the holder's numbers. Everybody may end their own.
+    pub fn may_free(&self, tree: &Tree, owner: Holder) -> Verdict {
+        let own = self.user.is_some_and(|user| owner == Holder::User(user));
+        if own && tree.contains(owner) { Ok(()) } else { self.may_own(tree, owner) }
+    }
+
     fn may_step(&self, world: &World, step: &Change) -> Verdict {
         let tree = &world.tree;
         match step {

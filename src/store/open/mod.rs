@@ -74,6 +74,14 @@ impl Store {
         }
     }
 
+    /// `sqlite` or `postgres`.
+    pub fn kind(&self) -> &'static str {
+        match &self.place {
+            Place::File(_) => "sqlite",
+            Place::Server { .. } => "postgres",
+        }
+    }
+
     /// Where the database is, in words that hold no secret.
     pub fn address(&self) -> String {
         match &self.place {

@@ -3,10 +3,10 @@
 //!
 //!     cargo bench --bench sizes [-- GROUPS NUMBERS]
 
-#[path = "../base/mod.rs"]
+#[path = "../../base/mod.rs"]
 mod base;
 mod measure;
-#[path = "../scene/mod.rs"]
+#[path = "../../scene/mod.rs"]
 mod scene;
 mod site;
 
