@@ -122,8 +122,6 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Shown, Failure> {
         Command::Entitlement { subject, feature, configure } => {
             entitlement::run(desk, &subject, feature, configure).await
         }
-        Command::Role(command) => role::run(desk, command).await,
-        Command::Token(command) => token::run(desk, command).await,
         Command::Audit(args) => audit::run(desk, args).await,
         Command::Webhook(command) => webhook::run(desk, command).await,
         Command::Tree => live::tree(desk).await,
