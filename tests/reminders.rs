@@ -50,7 +50,6 @@ fn at(hours: i64, of: Moment) -> Moment {
 /// A group whose license ends, with a daily reminder seven days before, for `p@example.com`.
 async fn site(base: &Base) -> (Site, Reminder) {
     let site = Site::new(base, Moment(END.0 - 60 * DAY)).await;
-    furnish(base).await;
     let (group, _) = site.gate("Home", Tz::Europe__Madrid, 50, END).await;
     let reminder = Reminder {
         group,
@@ -63,11 +62,6 @@ async fn site(base: &Base) -> (Site, Reminder) {
     site.remind(&reminder).await;
     site.publish().await;
     (site, reminder)
-}
-
-async fn furnish(base: &Base) {
-    let roles = "create table if not exists roles (user_id bigint, role text, group_id bigint)";
-    base.hand().await.run(roles).await;
 }
 
 type Row = (String, String, &'static str);

@@ -6,7 +6,6 @@ mod base;
 mod mail;
 mod scene;
 
-use std::process::Command;
 use std::time::Duration;
 
 use mail::MailServer;
@@ -20,9 +19,6 @@ fn a_reminder_that_is_set_by_a_command_is_sent_by_the_daemon_once() {
         server.port
     );
     let mut daemon = Daemon::start(&mail);
-    let roles = "create table if not exists roles (user_id bigint, role text, group_id bigint)";
-    let made = Command::new("sqlite3").arg(daemon.database()).arg(roles).status();
-    assert!(made.expect("sqlite3").success());
     daemon.tell(&["group", "add", "Home", "--restrict"]);
     daemon.tell(&["license", "add", "Home", "--sip", "5", "--until", "+2d"]);
 

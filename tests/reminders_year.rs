@@ -226,8 +226,6 @@ struct Year {
 impl Year {
     async fn new(base: &Base, seed: u64) -> Self {
         let site = Site::new(base, Moment(START)).await;
-        let roles = "create table if not exists roles (user_id bigint, role text, group_id bigint)";
-        base.hand().await.run(roles).await;
         let template = TemplateRow {
             subject: "{{ group }}|{{ due_end }}".into(),
             text: "{{ days_left }}".into(),
