@@ -24,7 +24,8 @@ const ADDRESSES: usize = 50;
 
 /// Gives a newtype over a text its reading, with a check, and its place in the description.
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident: $fault:expr, $min:literal..=$max:literal;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident: $fault:expr, $min:literal..=$max:literal;)+) => {
+    $(
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct $name(pub String);
@@ -48,7 +49,17 @@ macro_rules! texts {
         }
 
         impl ToSchema for $name {}
-    )+};
+    )+
+
+        fn texts() -> Vec<(String, RefOr<Schema>)> {
+            vec![$(($name::name().into_owned(), $name::schema())),+]
+        }
+    };
+}
+
+/// The texts and words, for the description: those of queries are named in no body.
+pub(super) fn schemas() -> Vec<(String, RefOr<Schema>)> {
+    texts().into_iter().chain(words()).collect()
 }
 
 texts! {
@@ -228,7 +239,8 @@ days! {
 
 /// Gives a newtype over a word of the domain its reading and its place in the description.
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident($type:ty);)+) => {$(
+    ($($(#[$doc:meta])* $name:ident($type:ty);)+) => {
+    $(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name(pub $type);
@@ -255,7 +267,12 @@ macro_rules! words {
         }
 
         impl ToSchema for $name {}
-    )+};
+    )+
+
+        fn words() -> Vec<(String, RefOr<Schema>)> {
+            vec![$(($name::name().into_owned(), $name::schema())),+]
+        }
+    };
 }
 
 words! {

@@ -166,7 +166,7 @@ impl Viewer {
                 let groups = tree.places(holder);
                 !groups.is_empty() && groups.iter().all(|group| self.stands_above(tree, *group))
             }
-            Holder::User(user) => self.administers_all(tree, user),
+            Holder::User(user) => self.administers_all(tree, user) && self.outranks(tree, user),
         };
         self.demand(tree, &[holder], may)
     }
@@ -187,7 +187,10 @@ impl Viewer {
     fn may_own(&self, tree: &Tree, owner: Holder) -> Verdict {
         let may = match owner {
             Holder::Group(group) => self.administers(tree, group),
-            Holder::User(user) => self.administers_all(tree, user),
+            Holder::User(user) => {
+                let rank = self.user == Some(user) || self.outranks(tree, user);
+                rank && self.administers_all(tree, user)
+            }
         };
         self.demand(tree, &[owner], may)
     }
