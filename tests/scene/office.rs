@@ -17,7 +17,12 @@ pub struct Office {
 impl Office {
     /// An empty server.
     pub fn open() -> Self {
-        let daemon = Daemon::start("");
+        Self::with("")
+    }
+
+    /// The same with more in the configuration.
+    pub fn with(more: &str) -> Self {
+        let daemon = Daemon::start(more);
         Self { address: daemon.admin, daemon, made: AtomicU32::new(0) }
     }
 
