@@ -186,10 +186,10 @@ fn licenses_are_handed_down_from_the_server_to_a_users_app_until_they_end() {
     dealer.patch(&license, json!({"valid_until": "+2s"})).must(200);
     assert_eq!(first.register(HOUR).status(), 200);
     eventually(Duration::from_secs(10), "the license ends", || {
-        first.register(HOUR).status() == 403
+        figures(&dealer, &of(residence)) == [0, 2, 0]
     });
+    assert_eq!(first.register(HOUR).status(), 403);
     assert_eq!(door.register(HOUR).status(), 403);
-    assert_eq!(figures(&dealer, &of(residence)), [0, 2, 0]);
     assert_eq!(figures(&dealer, &of(apartment))[2], 0);
     let state = dealer.get(&format!("{own}/state")).must(200).json;
     assert_eq!((&state["status"], &state["stopped_by"]), (&json!("expired"), &json!(path)));
