@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Somebody who asks with a token.
+/// Somebody who asks with a token, or in a session.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub address: SocketAddr,
-    pub token: String,
+    /// The headers that say who it is.
+    pub who: String,
 }
 
 /// What came back.
@@ -25,13 +26,29 @@ pub struct Reply {
 impl Client {
     /// Asks at `address` with `token`.
     pub fn new(address: SocketAddr, token: &str) -> Self {
-        Self { address, token: token.to_owned() }
+        Self { address, who: format!("Authorization: Bearer {token}\r\n") }
+    }
+
+    /// Nobody.
+    pub fn nobody(address: SocketAddr) -> Self {
+        Self { address, who: String::new() }
+    }
+
+    /// Signs in.
+    #[track_caller]
+    pub fn sign_in(address: SocketAddr, user: &str, password: &str) -> Self {
+        let body = serde_json::json!({"user": user, "password": password});
+        let signed = Self::nobody(address).post("/session", body).must(200);
+        let cookie = signed.header("set-cookie").and_then(|cookie| cookie.split(';').next());
+        let csrf = signed.json["csrf_token"].as_str().expect("the word of the session");
+        let cookie = cookie.expect("the cookie of the session");
+        Self { address, who: format!("Cookie: {cookie}\r\nX-CSRF-Token: {csrf}\r\n") }
     }
 
     /// One request with headers of its own; `path` starts after `/api/v1`.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         let mut lines = format!("{method} /api/v1{path} HTTP/1.1\r\nHost: localhost\r\n");
-        lines.push_str(&format!("Authorization: Bearer {}\r\n", self.token));
+        lines.push_str(&self.who);
         for (name, value) in headers {
             lines.push_str(&format!("{name}: {value}\r\n"));
         }

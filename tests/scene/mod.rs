@@ -7,6 +7,7 @@ mod daemon;
 pub mod http;
 mod office;
 mod phone;
+mod post;
 mod upstream;
 
 #[allow(unused_imports, reason = "every test file uses another part")]
@@ -17,6 +18,8 @@ pub use daemon::Daemon;
 pub use office::Office;
 #[allow(unused_imports, reason = "every test file uses another part")]
 pub use phone::{Link, Phone, answer_text, authorize, take_message};
+#[allow(unused_imports, reason = "every test file uses another part")]
+pub use post::Post;
 #[allow(unused_imports, reason = "every test file uses another part")]
 pub use upstream::Upstream;
 

@@ -20,9 +20,9 @@ impl Office {
         Self::with("")
     }
 
-    /// The same with more in its config.
-    pub fn with(config: &str) -> Self {
-        let daemon = Daemon::start(config);
+    /// The same with more in the configuration.
+    pub fn with(more: &str) -> Self {
+        let daemon = Daemon::start(more);
         Self { address: daemon.admin, daemon, made: AtomicU32::new(0) }
     }
 
