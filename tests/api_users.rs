@@ -214,6 +214,18 @@ fn entitlements_are_answered_one_by_one_and_many_at_once() {
         [json!(null), json!("unknown_user"), json!("role"), json!("unknown_number")]
     );
     assert_eq!(server.get(&format!("/entitlements?user={anna}")).must(200).items("id").len(), 9);
+    let reader = office.daemon.ask(&[
+        "token",
+        "add",
+        "door",
+        "--role",
+        "server_administrator",
+        "--read-only",
+    ]);
+    let reader = Client::new(office.address, reader["token"].as_str().unwrap());
+    let question = json!({"questions": [{"user": anna, "feature": "ukey2"}]});
+    assert_eq!(reader.post("/entitlements", question).must(200).items("allowed"), [true]);
+    reader.delete(&format!("/users/{anna}")).must(403);
     dealer.get("/entitlements?user=999").must(404);
     dealer.get("/entitlements").must(400);
     server.post("/entitlements", json!({"questions": []})).must(422);

@@ -40,6 +40,9 @@ const MAP: &[(&str, &[&str])] = &[
             "view",
             "roster",
             "telemetry",
+            "config",
+            "reminders",
+            "webhooks",
         ],
     ),
     // It answers from the database as a start would: hence the ledger; it writes numbers as sip does.

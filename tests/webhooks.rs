@@ -143,7 +143,7 @@ async fn queue(store: &Store, webhook: i64, numbers: std::ops::Range<i32>) {
 }
 
 async fn deliveries(store: &Store, webhook: i64) -> Vec<Delivery> {
-    store.deliveries(webhook, 10_000, &Viewer::server()).await.unwrap()
+    store.deliveries(webhook, None, 10_000, &Viewer::server()).await.unwrap()
 }
 
 fn courier() -> Courier {
@@ -263,7 +263,7 @@ async fn webhooks_belong_to_whoever_administers_their_group(base: Base) {
     assert!(store.webhooks(&of_b.viewer).await.unwrap().is_empty());
     let seen = [
         store.webhook(hook, &of_b.viewer).await.err(),
-        store.deliveries(hook, 10, &of_b.viewer).await.err(),
+        store.deliveries(hook, None, 10, &of_b.viewer).await.err(),
         store.enable_webhook(hook, false, &of_b, NOW).await.err(),
         store.remove_webhook(hook, &of_b, NOW).await.err(),
     ];

@@ -163,7 +163,7 @@ async fn serve(
         held,
         control,
         scrape,
-        courier,
+        courier: courier.clone(),
     };
     let mut tasks = behind.start(&rooms, &desk, &metrics, &config, &stop);
     let keeper = tasks::keep(&rooms.ledger, &stop);
@@ -172,7 +172,7 @@ async fn serve(
     let people = Arc::new(People::new(Arc::clone(&rooms.store), clock));
     let attended = Arc::clone(&people).run(shared.access(), stop.clone().cancelled_owned());
     tasks.spawn(attended);
-    let answers = parts::api(&rooms, &desk, &people);
+    let answers = parts::api(&config, &rooms, &desk, &people, courier);
     let mut api = http::serve(api, answers, stop.clone().cancelled_owned())?;
     invite(&people, api.address).await?;
 

@@ -72,11 +72,20 @@ pub fn admission(config: &Config) -> admission::Settings {
 }
 
 /// What the API works with.
-pub fn api(rooms: &Rooms, desk: &Arc<Desk>, people: &Arc<People>) -> Arc<http::Api> {
+pub fn api(
+    config: &Config,
+    rooms: &Rooms,
+    desk: &Arc<Desk>,
+    people: &Arc<People>,
+    courier: Courier,
+) -> Arc<http::Api> {
     Arc::new(http::Api {
         store: Arc::clone(&rooms.store),
         live: Arc::clone(desk) as Arc<dyn http::Live>,
         people: Arc::clone(people),
+        mailing: http::Mailing { server: config.mail.clone(), at: config.reminders.at },
+        courier,
+        tries: http::Tries::default(),
     })
 }
 

@@ -101,7 +101,7 @@ async fn test(desk: &Desk, id: i64) -> Result<Shown, Failure> {
 }
 
 async fn deliveries(desk: &Desk, id: i64) -> Result<Shown, Failure> {
-    let found = desk.store.deliveries(id, LISTED, &desk.author.viewer).await?;
+    let found = desk.store.deliveries(id, None, LISTED, &desk.author.viewer).await?;
     let mut drawn = table(["ID", "Time", "Event", "State", "Attempts", "Answer"]);
     for one in &found {
         let answer = one.last_error.clone().or(one.last_status.map(|status| status.to_string()));

@@ -31,7 +31,7 @@ pub use recipients::{Recipient, Sees};
 
 use recipients::recipients;
 pub use standing::{MailShape, Standing, UpcomingMail, mail_shape, standing};
-pub use template::{Event, Rendered, TemplateFault};
+pub use template::{Event, Rendered, TemplateFault, check};
 
 /// How often records and queue are looked at.
 const LOOK: Duration = Duration::from_secs(1);

@@ -53,7 +53,9 @@ pub use step::Step;
 pub use tag::{Record, tag};
 pub use transfer::Copied;
 pub use tree::{CreatedByOwner, placed_user};
-pub use webhooks::{Attempt, Delivery, Due, HookEvent, NewWebhook, Queued, Webhook};
+pub use webhooks::{
+    Attempt, Delivery, Due, HookEvent, LONGEST_NOTICE, NewWebhook, Queued, Webhook, WebhookEdit,
+};
 pub use write::{Author, Terms, Written};
 
 /// A database for one test.

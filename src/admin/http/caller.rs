@@ -48,6 +48,21 @@ impl std::convert::From<Turned> for Problem {
     }
 }
 
+/// Whoever asks what is too long for an address and so comes as a POST: nothing changes by it, and whoever
+/// may only read may ask.
+#[derive(Clone, Debug)]
+pub struct Asker(pub Author);
+
+impl FromRequestParts<Arc<Api>> for Asker {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let shown = shown(&Method::GET, &parts.headers, peer(parts));
+        let shown = shown.ok_or_else(Problem::unknown_caller)?;
+        Ok(Self(api.people.authenticate(shown).await?))
+    }
+}
+
 impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
 

@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::caller::SESSION_COOKIE;
-use super::{problem, routes};
+use super::{fields, problem, routes};
 
 /// Where everything lives.
 pub(super) const ROOT: &str = "/api/v1";
@@ -34,7 +34,7 @@ pub(super) fn described() -> OpenApiRouter<std::sync::Arc<super::Api>> {
     let mut components = ComponentsBuilder::new()
         .security_scheme("token", bearer)
         .security_scheme("session", SecurityScheme::ApiKey(cookie));
-    for (name, schema) in problem::schemas() {
+    for (name, schema) in problem::schemas().into_iter().chain(fields::schemas()) {
         components = components.schema(name, schema);
     }
     let info = InfoBuilder::new()

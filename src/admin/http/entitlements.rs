@@ -14,7 +14,7 @@ use crate::license::{Action, Assignment, Feature, Holder, Moment, Viewer, World}
 use crate::view::{self, Entitlement, Subject};
 
 use super::body::{Body, Object};
-use super::caller::Caller;
+use super::caller::{Asker, Caller};
 use super::fields::{ActionWord, FeatureWord, NumberText};
 use super::params::Query;
 use super::problem::{Problem, Problems};
@@ -34,8 +34,10 @@ pub struct Asked {
     #[param(max_length = 300)]
     number: Option<String>,
     /// Default: every feature.
+    #[param(inline)]
     feature: Option<FeatureWord>,
     /// Default: `use`.
+    #[param(inline)]
     action: Option<ActionWord>,
 }
 
@@ -111,7 +113,7 @@ async fn ask(
         Problems))]
 async fn ask_many(
     State(api): State<Arc<Api>>,
-    Caller(by): Caller,
+    Asker(by): Asker,
     Body(Questions { questions }): Body<Questions>,
 ) -> Result<Json<AnswerList>, Problem> {
     if questions.is_empty() || questions.len() > MOST {

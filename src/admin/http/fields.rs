@@ -10,8 +10,12 @@ use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::license::{Action, Feature, FeatureSet, HandOut, Moment, NumberKind, Role, wording};
+use crate::license::{
+    Action, Every, Feature, FeatureSet, HandOut, LONGEST_AHEAD, Moment, NumberKind, Role, wording,
+};
 use crate::people::password_fault;
+use crate::reminders::Event;
+use crate::store::{HookEvent, LONGEST_NOTICE, MailState};
 
 /// More than anybody grants.
 const MOST: u32 = 1_000_000_000;
@@ -20,7 +24,8 @@ const ADDRESSES: usize = 50;
 
 /// Gives a newtype over a text its reading, with a check, and its place in the description.
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident: $fault:expr, $min:literal..=$max:literal;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident: $fault:expr, $min:literal..=$max:literal;)+) => {
+    $(
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct $name(pub String);
@@ -44,7 +49,17 @@ macro_rules! texts {
         }
 
         impl ToSchema for $name {}
-    )+};
+    )+
+
+        fn texts() -> Vec<(String, RefOr<Schema>)> {
+            vec![$(($name::name().into_owned(), $name::schema())),+]
+        }
+    };
+}
+
+/// The texts and words, for the description: those of queries are named in no body.
+pub(super) fn schemas() -> Vec<(String, RefOr<Schema>)> {
+    texts().into_iter().chain(words()).collect()
 }
 
 texts! {
@@ -78,6 +93,10 @@ texts! {
     GivenSecret: secret_fault, 0..=1000;
     /// What is looked for.
     Needle: needle_fault, 0..=200;
+    /// Where a webhook leads: http or https.
+    WebhookUrl: url_fault, 1..=2000;
+    /// A part of a mail's template.
+    TemplatePart: template_fault, 0..=65536;
     /// An instant: RFC 3339, a date (00:00 that day in the group's zone), or `+30d` from now.
     Instant: instant_fault, 3..=40;
 }
@@ -136,6 +155,18 @@ fn needle_fault(text: &str) -> Option<&'static str> {
     (text.chars().count() > 200).then_some("it has more than 200 characters")
 }
 
+fn url_fault(text: &str) -> Option<&'static str> {
+    match text.len() {
+        0 => Some("it is empty"),
+        1..=2000 => None,
+        _ => Some("it has more than 2000 characters"),
+    }
+}
+
+fn template_fault(text: &str) -> Option<&'static str> {
+    (text.len() > 65_536).then_some("it has more than 65536 bytes")
+}
+
 fn instant_fault(text: &str) -> Option<&'static str> {
     let read = text.len() <= 40 && Moment::parse(text, Tz::UTC, Moment(0)).is_ok();
     (!read).then_some("this is no time: write 2027-12-01, 2027-12-01T00:00:00Z or +30d")
@@ -171,9 +202,45 @@ impl PartialSchema for Count {
 
 impl ToSchema for Count {}
 
+/// Gives a newtype over a number of days its bounds and its place in the description.
+macro_rules! days {
+    ($($(#[$doc:meta])* $name:ident: 1..=$most:expr;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name(pub u32);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let days = u32::deserialize(deserializer)?;
+                match (1..=$most).contains(&days) {
+                    true => Ok(Self(days)),
+                    false => Err(D::Error::custom(format!("write 1 to {}", $most))),
+                }
+            }
+        }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let days = ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer));
+                days.minimum(Some(1)).maximum(Some($most)).build().into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    )+};
+}
+
+days! {
+    /// How many days before an end the first mail goes out.
+    DaysAhead: 1..=LONGEST_AHEAD;
+    /// How many days before its end a webhook is told of a license.
+    DaysNotice: 1..=LONGEST_NOTICE;
+}
+
 /// Gives a newtype over a word of the domain its reading and its place in the description.
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident($type:ty);)+) => {$(
+    ($($(#[$doc:meta])* $name:ident($type:ty);)+) => {
+    $(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name(pub $type);
@@ -200,7 +267,12 @@ macro_rules! words {
         }
 
         impl ToSchema for $name {}
-    )+};
+    )+
+
+        fn words() -> Vec<(String, RefOr<Schema>)> {
+            vec![$(($name::name().into_owned(), $name::schema())),+]
+        }
+    };
 }
 
 words! {
@@ -212,6 +284,14 @@ words! {
     KindWord(NumberKind);
     /// What is to be done with a feature.
     ActionWord(Action);
+    /// How often a mail follows the first one.
+    EveryWord(Every);
+    /// What a mail is about.
+    MailEventWord(Event);
+    /// What became of a mail.
+    MailStateWord(MailState);
+    /// What a webhook is told of.
+    HookEventWord(HookEvent);
     /// What somebody is in a group.
     RoleWord(Role);
 }
@@ -284,6 +364,31 @@ impl PartialSchema for Emails {
 }
 
 impl ToSchema for Emails {}
+
+/// What a webhook is told of, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookEvents(pub Vec<HookEvent>);
+
+impl<'de> Deserialize<'de> for HookEvents {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = Vec::<HookEventWord>::deserialize(deserializer)?;
+        let most = HookEvent::ALL.len();
+        if words.is_empty() || words.len() > most {
+            return Err(D::Error::custom(format!("write 1 to {most} events")));
+        }
+        let events: BTreeSet<HookEvent> = words.into_iter().map(|HookEventWord(one)| one).collect();
+        Ok(Self(events.into_iter().collect()))
+    }
+}
+
+impl PartialSchema for HookEvents {
+    fn schema() -> RefOr<Schema> {
+        let list = ArrayBuilder::new().items(HookEventWord::schema());
+        list.min_items(Some(1)).max_items(Some(HookEvent::ALL.len())).build().into()
+    }
+}
+
+impl ToSchema for HookEvents {}
 
 #[cfg(test)]
 mod tests {

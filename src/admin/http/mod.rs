@@ -1,6 +1,7 @@
 //! The HTTP API under `/api/v1`: what administrators, consoles and scripts ask and change. It reads what
 //! the daemon has in memory and writes through the store, which decides; rights are `license::roles`'.
 
+mod audit;
 mod body;
 mod caller;
 mod claims;
@@ -11,6 +12,7 @@ mod fields;
 mod groups;
 mod import;
 mod licenses;
+mod mail;
 mod names;
 mod numbers;
 mod pages;
@@ -19,6 +21,7 @@ mod params;
 mod passwords;
 mod problem;
 mod refusals;
+mod reminders;
 mod roles;
 mod seats;
 mod serve;
@@ -27,7 +30,9 @@ mod settings;
 mod setup;
 mod state;
 mod tokens;
+mod tries;
 mod users;
+mod webhooks;
 mod writes;
 
 use std::sync::Arc;
@@ -40,19 +45,26 @@ use crate::quota::Seat;
 use crate::store::{Mark, Store};
 use crate::telemetry::Recent;
 use crate::view::{Freed, InUse, Occupancy};
+use crate::webhooks::Courier;
 
 use super::control::Unanswered;
 
 pub use caller::{Caller, Later};
 pub use describe::openapi;
+pub use mail::Mailing;
 pub use problem::Problem;
 pub use serve::{Serving, router, serve};
+pub use tries::Tries;
 
 /// What the handlers work with.
 pub struct Api {
     pub store: Arc<Store>,
     pub live: Arc<dyn Live>,
     pub people: Arc<People>,
+    pub mailing: Mailing,
+    /// Brings test deliveries, and knows where webhooks may lead.
+    pub courier: Courier,
+    pub tries: Tries,
 }
 
 /// What the running daemon knows.
@@ -97,4 +109,8 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(passwords::routes())
         .merge(roles::routes())
         .merge(tokens::routes())
+        .merge(audit::routes())
+        .merge(reminders::routes())
+        .merge(mail::routes())
+        .merge(webhooks::routes())
 }

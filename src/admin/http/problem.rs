@@ -212,11 +212,13 @@ impl Problem {
 }
 
 impl ObstacleRow {
+    /// An obstacle as it is shown.
     pub fn of(obstacle: &Obstacle) -> Self {
         Self {
             gate: obstacle.gate.clone(),
             resource: obstacle.resource.clone(),
             granted: obstacle.granted,
+            // What is over is told in words; nobody has less than nothing left.
             left: obstacle.left.max(0),
             asked: obstacle.asked,
             last_date_that_fits: obstacle.last_date_that_fits.map(Moment::rfc3339),

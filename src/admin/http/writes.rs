@@ -179,9 +179,7 @@ impl Api {
     pub async fn done(&self, written: store::Result<Written<Vec<i64>>>) -> Result<Done, Problem> {
         let Written { id, warnings, mark, .. } = written?;
         self.live.followed(mark).await;
-        let world = self.live.world();
-        let warnings = rows(&warnings);
-        Ok(Done { ids: id, warnings, world })
+        Ok(Done { ids: id, warnings: rows(&warnings), world: self.live.world() })
     }
 
     /// Says what `write` would say, and writes nothing.
@@ -196,9 +194,7 @@ impl Api {
         let usage = self.live.in_use(&known);
         let expect = asked.expect.as_deref();
         let terms = Terms { at: self.live.now(), force, usage: &usage, by, expect, once: None };
-        let warnings = self.store.preview(change, terms).await;
-        let warnings = warnings?;
-        Ok(rows(&warnings))
+        Ok(rows(&self.store.preview(change, terms).await?))
     }
 }
 

@@ -100,6 +100,17 @@ impl MailState {
     }
 }
 
+impl std::str::FromStr for MailState {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        Self::ALL.into_iter().find(|state| state.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("no state of a mail is called {text:?}; there are {names}")
+        })
+    }
+}
+
 impl Store {
     /// Puts the mails of some days into the queue, each once: where the day has been dealt with, or a
     /// mail of the series was made since it was due, nothing is made. Gives how many were.
@@ -322,7 +333,7 @@ fn mail(row: Row) -> Option<MailRow> {
         due_end: Moment(due_end),
         day,
         address,
-        state: MailState::ALL.into_iter().find(|one| one.name() == state)?,
+        state: state.parse().ok()?,
         made_at: Moment(made),
         attempts,
         next_attempt_at: Moment(next),

@@ -241,12 +241,18 @@ async fn make_room(conn: &mut Conn, webhook: i64) -> Result<()> {
 
 type Columns = (i64, String, String, String, i64, i64, Option<i64>, Option<String>, i64);
 
-/// The last deliveries of a webhook, newest first.
-pub(super) async fn of(conn: &mut Conn, webhook: i64, limit: usize) -> Result<Vec<Delivery>> {
+/// The last deliveries of a webhook, newest first; those below the id `before`.
+pub(super) async fn of(
+    conn: &mut Conn,
+    webhook: i64,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<Vec<Delivery>> {
     let found: Vec<Columns> = sql("select id, event, payload, state, attempts, next_attempt_at,
             last_status, last_error, created_at
-         from deliveries where webhook_id = ? order by id desc limit ?")
+         from deliveries where webhook_id = ? and id < ? order by id desc limit ?")
     .bind(webhook)
+    .bind(before.unwrap_or(i64::MAX))
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .all(conn)
     .await?;

@@ -15,8 +15,8 @@ pub use deliveries::{Attempt, Delivery, Due, Queued};
 
 /// Webhooks of one group: more are a mistake, or an attack.
 const MOST: i64 = 50;
-/// The longest notice of an end.
-const DAYS_MAX: u32 = 3650;
+/// The longest notice of an end, in days.
+pub const LONGEST_NOTICE: u32 = 3650;
 
 /// What a webhook is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +60,15 @@ pub struct NewWebhook {
     pub secret: String,
 }
 
+/// What changes of a webhook; the rest stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebhookEdit {
+    /// While it is off nothing is queued for it.
+    pub enabled: Option<bool>,
+    pub events: Option<Vec<HookEvent>>,
+    pub days: Option<u32>,
+}
+
 impl HookEvent {
     /// Those that can be asked for.
     pub const ALL: &'static [Self] =
@@ -91,7 +100,7 @@ impl std::str::FromStr for HookEvent {
 impl Store {
     /// Adds a webhook; its id.
     pub async fn add_webhook(&self, new: NewWebhook, by: &Author, at: Moment) -> Result<i64> {
-        fault(&new).map_or(Ok(()), |fault| Err(Error::Invalid(fault)))?;
+        fault(&new.events, new.days).map_or(Ok(()), |fault| Err(Error::Invalid(fault)))?;
         let mut writing = self.writing().await?;
         let conn = writing.conn();
         let (tree, _) = tree::load(conn, self.zone).await?;
@@ -134,11 +143,11 @@ impl Store {
         Ok(())
     }
 
-    /// Switches a webhook on or off; while it is off nothing is queued for it.
-    pub async fn enable_webhook(
+    /// Changes a webhook; where it leads and whose it is stay.
+    pub async fn edit_webhook(
         &self,
         id: i64,
-        enabled: bool,
+        edit: WebhookEdit,
         by: &Author,
         at: Moment,
     ) -> Result<()> {
@@ -146,10 +155,13 @@ impl Store {
         let conn = writing.conn();
         let (tree, _) = tree::load(conn, self.zone).await?;
         let before = own(conn, &tree, id, &by.viewer).await?;
-        let after = Webhook { enabled, ..before.clone() };
+        let after = edit.of(&before);
+        fault(&after.events, after.days).map_or(Ok(()), |fault| Err(Error::Invalid(fault)))?;
         if before != after {
-            sql("update webhooks set enabled = ? where id = ?")
-                .bind(enabled)
+            sql("update webhooks set enabled = ?, events = ?, days = ? where id = ?")
+                .bind(after.enabled)
+                .bind(names(&after.events))
+                .bind(i64::from(after.days))
                 .bind(id)
                 .execute(conn)
                 .await?;
@@ -158,6 +170,18 @@ impl Store {
         }
         writing.commit().await?;
         Ok(())
+    }
+
+    /// Switches a webhook on or off; while it is off nothing is queued for it.
+    pub async fn enable_webhook(
+        &self,
+        id: i64,
+        enabled: bool,
+        by: &Author,
+        at: Moment,
+    ) -> Result<()> {
+        let edit = WebhookEdit { enabled: Some(enabled), ..WebhookEdit::default() };
+        self.edit_webhook(id, edit, by, at).await
     }
 
     /// The webhooks that `viewer` administers, by id.
@@ -182,17 +206,29 @@ impl Store {
         Ok((hook, secret))
     }
 
-    /// The last deliveries of a webhook, newest first.
+    /// The last deliveries of a webhook, newest first; those below the id `before`.
     pub async fn deliveries(
         &self,
         id: i64,
+        before: Option<i64>,
         limit: usize,
         viewer: &Viewer,
     ) -> Result<Vec<Delivery>> {
         let mut conn = self.reading().await?;
         let (tree, _) = tree::load(&mut conn, self.zone).await?;
         own(&mut conn, &tree, id, viewer).await?;
-        deliveries::of(&mut conn, id, limit).await
+        deliveries::of(&mut conn, id, before, limit).await
+    }
+}
+
+impl WebhookEdit {
+    fn of(self, hook: &Webhook) -> Webhook {
+        Webhook {
+            enabled: self.enabled.unwrap_or(hook.enabled),
+            events: self.events.unwrap_or_else(|| hook.events.clone()),
+            days: self.days.unwrap_or(hook.days),
+            ..hook.clone()
+        }
     }
 }
 
@@ -244,12 +280,12 @@ fn names(events: &[HookEvent]) -> String {
 }
 
 /// What the columns cannot hold. Where the URL leads is for whoever delivers to judge.
-fn fault(new: &NewWebhook) -> Option<String> {
-    if new.events.is_empty() || new.events.contains(&HookEvent::Test) {
+fn fault(events: &[HookEvent], days: u32) -> Option<String> {
+    if events.is_empty() || events.contains(&HookEvent::Test) {
         return Some("a webhook needs an event".into());
     }
-    if !(1..=DAYS_MAX).contains(&new.days) {
-        return Some(format!("the days before an end are 1 to {DAYS_MAX}"));
+    if !(1..=LONGEST_NOTICE).contains(&days) {
+        return Some(format!("the days before an end are 1 to {LONGEST_NOTICE}"));
     }
     None
 }

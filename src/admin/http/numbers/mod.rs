@@ -56,7 +56,9 @@ pub struct NumberFilter {
     #[param(required = false)]
     below: bool,
     /// The number, or a part of it.
+    #[param(inline)]
     number: Option<Needle>,
+    #[param(inline)]
     kind: Option<KindWord>,
 }
 

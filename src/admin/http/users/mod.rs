@@ -59,6 +59,7 @@ pub struct UserFilter {
     #[param(required = false)]
     below: bool,
     /// A part of the name, in any case.
+    #[param(inline)]
     name: Option<Needle>,
 }
 
