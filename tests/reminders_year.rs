@@ -490,7 +490,7 @@ async fn a_year(base: Base, seed: u64) {
     year.run().await;
 
     let (must, may) = (year.model.must.len(), year.model.may.len());
-    println!("seed {seed}: {must} mails due, {may} doubtful; {:?}", year.story);
+    eprintln!("seed {seed}: {must} mails due, {may} doubtful; {:?}", year.story);
     assert!(must > 100 && may < must, "{must} due, {may} doubtful");
     year.compare().await;
 }
