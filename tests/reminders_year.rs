@@ -72,8 +72,11 @@ struct Model {
     /// Made while the server failed.
     waiting: Vec<(Key, String)>,
     /// The dates of each series, as of the last change.
-    series: Vec<(i64, i64, Vec<(NaiveDate, i64)>)>,
+    series: Vec<(i64, i64, Dates)>,
 }
+
+/// Days, and the instants at which their mails are due.
+type Dates = Vec<(NaiveDate, i64)>;
 
 impl Model {
     fn group(&self, id: GroupId) -> &Group {
@@ -490,7 +493,7 @@ async fn a_year(base: Base, seed: u64) {
     year.run().await;
 
     let (must, may) = (year.model.must.len(), year.model.may.len());
-    println!("seed {seed}: {must} mails due, {may} doubtful; {:?}", year.story);
+    eprintln!("seed {seed}: {must} mails due, {may} doubtful; {:?}", year.story);
     assert!(must > 100 && may < must, "{must} due, {may} doubtful");
     year.compare().await;
 }

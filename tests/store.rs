@@ -145,7 +145,8 @@ async fn an_import_stops_neither_the_seats_nor_a_license(base: Base) {
         batches.0, batches.1, licenses.0, licenses.1
     );
     assert!(batches.0 > 3 && licenses.0 > 3);
-    assert!(licenses.1 < Duration::from_secs(5), "a license waited {:?}", licenses.1);
+    // For a piece or two of the twenty, never for the import.
+    assert!(licenses.1 < import / 3, "a license waited {:?} of {import:?}", licenses.1);
     let mut count = 0;
     importer.read_all(|_| count += 1).await.unwrap();
     assert_eq!(count, 100_000);

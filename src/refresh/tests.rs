@@ -17,6 +17,7 @@ struct Bench {
 on_both!(
     an_edit_by_hand_is_in_force_after_one_look,
     numbers_of_a_group_that_was_torn_out_are_unknown_until_it_is_back,
+    a_change_of_access_is_passed_on_and_publishes_nothing,
     a_comparison_finds_what_the_feed_did_not_tell,
     a_failing_store_leaves_the_last_good_tree,
     a_number_that_came_before_its_owner_counts_once_the_owner_is_there,
@@ -147,6 +148,24 @@ async fn numbers_of_a_group_that_was_torn_out_are_unknown_until_it_is_back(base:
     assert_eq!(bench.owner("sip:2@e.com"), Some(Holder::Group(GroupId(3))));
     assert_eq!(bench.quota.path(Holder::Group(GroupId(3))).unwrap().stops().len(), 2);
     assert_eq!(bench.refresh.shared.stats.misplaced.load(Ordering::Relaxed), 0);
+}
+
+async fn a_change_of_access_is_passed_on_and_publishes_nothing(base: Base) {
+    let mut bench = Bench::new(base).await;
+    bench.refresh.look().await;
+    let mut access = bench.refresh.shared.access();
+    let published = bench.refresh.shared.stats.published.load(Ordering::Relaxed);
+
+    bench.by_hand("insert into roles values (1, 'site_administrator', 3)").await;
+
+    assert!(access.has_changed().unwrap());
+    access.mark_unchanged();
+    assert_eq!(bench.refresh.shared.stats.published.load(Ordering::Relaxed), published);
+    let position = bench.refresh.feed.position();
+    assert_eq!(bench.refresh.shared.known().position, position);
+    bench.by_hand("update licenses set sip_numbers = 40 where id = 1").await;
+    assert_eq!(bench.limit(2), Some(40));
+    assert!(!access.has_changed().unwrap());
 }
 
 async fn a_comparison_finds_what_the_feed_did_not_tell(base: Base) {
