@@ -192,12 +192,12 @@ fn the_first_administrator_comes_by_the_link_once() {
     assert!(signed.head.contains("HttpOnly; SameSite=Strict"), "{}", signed.head);
     let cookie = format!("Cookie: {}", signed.cookie());
     let csrf = format!("X-CSRF-Token: {}", signed.body["csrf_token"].as_str().unwrap());
-    let shown = ask(api, "GET /api/v1/session", &[cookie.clone()], None);
+    let shown = ask(api, "GET /api/v1/session", std::slice::from_ref(&cookie), None);
     assert_eq!(shown.body["user"]["name"], "root");
     assert_eq!(shown.body["csrf_token"], signed.body["csrf_token"]);
     assert_eq!(shown.body["roles"][0]["role"], "server_administrator");
     let new = json!({"name": "ci", "role": "server_administrator"});
-    let forged = ask(api, "POST /api/v1/tokens", &[cookie.clone()], Some(new.clone()));
+    let forged = ask(api, "POST /api/v1/tokens", std::slice::from_ref(&cookie), Some(new.clone()));
     assert_eq!(forged.status, 403);
     let made = ask(api, "POST /api/v1/tokens", &[cookie.clone(), csrf.clone()], Some(new));
     assert_eq!(made.status, 201);
