@@ -23,6 +23,8 @@ pub struct Daemon {
     child: Option<Child>,
 }
 
+/// A start with a million numbers, not optimized, on a busy machine.
+const READY: Duration = Duration::from_secs(120);
 const BINARY: &str = env!("CARGO_BIN_EXE_admitd");
 
 impl Daemon {
@@ -69,7 +71,7 @@ impl Daemon {
             }
         });
         loop {
-            let line = hears.recv_timeout(Duration::from_secs(20)).expect("admitd becomes ready");
+            let line = hears.recv_timeout(READY).expect("admitd becomes ready");
             if line.contains("ready") && line.contains("udp=") {
                 let field = |name: &str| {
                     let (_, rest) = line.split_once(&format!("{name}="))?;
