@@ -91,6 +91,14 @@ impl Store {
     }
 }
 
+/// The tree as `conn` sees it: from what somebody has at hand, else read whole.
+pub(super) async fn current(store: &Store, conn: &mut Conn) -> Result<Tree> {
+    match store.at_hand(conn).await? {
+        Some(world) => Ok(world.tree),
+        None => Ok(load(conn, store.zone).await?.0),
+    }
+}
+
 /// The tree inside a transaction of the caller's, and the records it was made of.
 pub(super) async fn load(conn: &mut Conn, zone: Tz) -> Result<(Tree, Everything)> {
     let mut all = bulk::everything(conn).await?;

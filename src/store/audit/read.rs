@@ -87,7 +87,7 @@ impl Store {
             (Some(SERVER), Eyes::All) => None,
             (Some(under), Eyes::All) => Some(vec![under]),
             (Some(under), Eyes::Groups(own)) => {
-                let (tree, _) = tree::load(&mut conn, self.zone).await?;
+                let tree = tree::current(self, &mut conn).await?;
                 Some(vec![within(&tree, under, own)?])
             }
         };

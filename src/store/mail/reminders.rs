@@ -85,10 +85,7 @@ async fn administered(
     group: GroupId,
     terms: Terms<'_>,
 ) -> Result<Tree> {
-    let tree = match store.at_hand(conn).await? {
-        Some(world) => world.tree,
-        None => tree::load(conn, store.zone).await?.0,
-    };
+    let tree = tree::current(store, conn).await?;
     terms.by.viewer.may_set_reminder(&tree, group)?;
     if !tree.contains(Holder::Group(group)) {
         return Err(Error::not_found("group", group));

@@ -103,7 +103,7 @@ impl Store {
         fault(&new.events, new.days).map_or(Ok(()), |fault| Err(Error::Invalid(fault)))?;
         let mut writing = self.writing().await?;
         let conn = writing.conn();
-        let (tree, _) = tree::load(conn, self.zone).await?;
+        let tree = tree::current(self, conn).await?;
         by.viewer.may_webhook(&tree, new.group)?;
         let (held,): (i64,) = sql("select count(*) from webhooks where group_id = ?")
             .bind(new.group.0)
@@ -135,7 +135,7 @@ impl Store {
     pub async fn remove_webhook(&self, id: i64, by: &Author, at: Moment) -> Result<()> {
         let mut writing = self.writing().await?;
         let conn = writing.conn();
-        let (tree, _) = tree::load(conn, self.zone).await?;
+        let tree = tree::current(self, conn).await?;
         let before = own(conn, &tree, id, &by.viewer).await?;
         sql("delete from webhooks where id = ?").bind(id).execute(conn).await?;
         note(conn, &tree, Made { by, at, forced: false }, "remove", (Some(&before), None)).await?;
@@ -153,7 +153,7 @@ impl Store {
     ) -> Result<()> {
         let mut writing = self.writing().await?;
         let conn = writing.conn();
-        let (tree, _) = tree::load(conn, self.zone).await?;
+        let tree = tree::current(self, conn).await?;
         let before = own(conn, &tree, id, &by.viewer).await?;
         let after = edit.of(&before);
         fault(&after.events, after.days).map_or(Ok(()), |fault| Err(Error::Invalid(fault)))?;
@@ -190,7 +190,7 @@ impl Store {
         let mut conn = self.reading().await?;
         let mut found = all(&mut conn, None).await?;
         if !viewer.is_server() {
-            let (tree, _) = tree::load(&mut conn, self.zone).await?;
+            let tree = tree::current(self, &mut conn).await?;
             found.retain(|hook| own.iter().any(|own| tree.stands_under(hook.group, *own)));
         }
         Ok(found)
@@ -199,7 +199,7 @@ impl Store {
     /// A webhook and the key of its signature, for whoever administers it.
     pub async fn webhook(&self, id: i64, viewer: &Viewer) -> Result<(Webhook, String)> {
         let mut conn = self.reading().await?;
-        let (tree, _) = tree::load(&mut conn, self.zone).await?;
+        let tree = tree::current(self, &mut conn).await?;
         let hook = own(&mut conn, &tree, id, viewer).await?;
         let (secret,) =
             sql("select secret from webhooks where id = ?").bind(id).one(&mut conn).await?;
@@ -215,7 +215,7 @@ impl Store {
         viewer: &Viewer,
     ) -> Result<Vec<Delivery>> {
         let mut conn = self.reading().await?;
-        let (tree, _) = tree::load(&mut conn, self.zone).await?;
+        let tree = tree::current(self, &mut conn).await?;
         own(&mut conn, &tree, id, viewer).await?;
         deliveries::of(&mut conn, id, before, limit).await
     }
