@@ -46,7 +46,7 @@ impl Cast {
             read_only,
             expires_at: Some(Moment(self.now.0 + secs)),
         };
-        let made = self.store.add_token(new, Terms::at(self.now)).await.unwrap();
+        let made = self.store.add_token(new, Terms::at(self.now)).await.unwrap().record;
         (secret, made)
     }
 
