@@ -253,9 +253,9 @@ async fn a_set_up_link_works_once_and_not_too_late(base: Base) {
         email: Some("root@e.com".into()),
         password_hash: "$argon2id$x".into(),
     };
-    store.put_setup([1; 32], NOW).await.unwrap();
+    store.put_setup([1; 32], NOW, Terms::at(NOW)).await.unwrap();
     assert!(store.set_up([1; 32], &first, Terms::at(NOW)).await.is_err());
-    store.put_setup([2; 32], Moment(NOW.0 + 1)).await.unwrap();
+    store.put_setup([2; 32], Moment(NOW.0 + 1), Terms::at(NOW)).await.unwrap();
 
     assert!(!store.has_administrator().await.unwrap());
     assert!(store.set_up([1; 32], &first, Terms::at(NOW)).await.is_err());
@@ -267,7 +267,7 @@ async fn a_set_up_link_works_once_and_not_too_late(base: Base) {
     assert_eq!((&*name, roles), ("root", vec![Assignment { role, group: SERVER }]));
     assert_eq!(store.users(&[id]).await.unwrap()[0].groups, [SERVER]);
     assert!(store.set_up([2; 32], &first, Terms::at(NOW)).await.is_err());
-    store.put_setup([3; 32], Moment(NOW.0 + 1)).await.unwrap();
+    store.put_setup([3; 32], Moment(NOW.0 + 1), Terms::at(NOW)).await.unwrap();
     assert!(matches!(store.set_up([3; 32], &first, Terms::at(NOW)).await, Err(Error::Invalid(_))));
     assert!(store.is_setup([3; 32], NOW).await.unwrap());
 }
@@ -285,7 +285,7 @@ async fn a_reader_of_the_feed_hears_of_access_and_not_of_its_use(base: Base) {
     store.begin_session(&session(&cast, 1), "$argon2id$x").await.unwrap();
     store.note_session_use(&[([1; 32], NOW, NOW)]).await.unwrap();
     store.note_token_use(&[(id, NOW)]).await.unwrap();
-    store.put_setup([1; 32], NOW).await.unwrap();
+    store.put_setup([1; 32], NOW, Terms::at(NOW)).await.unwrap();
     assert_eq!(feed.look().await.unwrap(), None);
 
     store.end_session([1; 32]).await.unwrap();
