@@ -3,7 +3,8 @@
 use crate::license::{Assignment, GroupId, Moment, Role, UserId};
 
 use super::super::sql::{Conn, Sql, sql};
-use super::super::{Error, Result, Store, Terms, audit};
+use super::super::write::{answered, keep};
+use super::super::{Error, Issued, Result, Store, Terms, audit};
 use super::{SecretHash, expect_group, expect_user, record, role_of, world_of};
 
 /// The longest name.
@@ -71,11 +72,18 @@ impl Token {
 }
 
 impl Store {
-    /// Makes a token.
-    pub async fn add_token(&self, token: NewToken, terms: Terms<'_>) -> Result<Token> {
-        check(&token, terms.at)?;
+    /// Makes a token. Written a second time under the same key, it is the one that was made, whose
+    /// secret is not the new one.
+    pub async fn add_token(&self, token: NewToken, terms: Terms<'_>) -> Result<Issued<Token>> {
         let mut writing = self.writing().await?;
         let conn = writing.conn();
+        if let Some((ids, _)) = answered(conn, terms).await? {
+            let id = ids.first().copied().unwrap_or_default();
+            let found = with_id(conn, id).await?;
+            let token = found.ok_or_else(|| Error::not_found("token", id))?;
+            return Ok(Issued { record: token, replayed: true });
+        }
+        check(&token, terms.at)?;
         let world = world_of(self, conn).await?;
         let tree = &world.tree;
         token.group.map(|group| expect_group(tree, group)).transpose()?;
@@ -93,8 +101,9 @@ impl Store {
         let made = named(conn, &token.name).await?;
         let made = made.ok_or_else(|| Error::not_found("token", format!("{:?}", token.name)))?;
         audit::record(conn, terms.made(), &[record::token(tree, &made, true)]).await?;
+        keep(conn, terms, (&[made.id], &[])).await?;
         writing.commit().await?;
-        Ok(made)
+        Ok(Issued { record: made, replayed: false })
     }
 
     /// Ends a token: from now on it is nothing.
