@@ -4,7 +4,6 @@
 mod scene;
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use scene::Office;
 use scene::http::{Client, Reply};
