@@ -157,7 +157,7 @@ async fn a_user_sets_their_password_with_the_old_one(base: Base) {
     assert!(cast.people.sign_in("root", PASSWORD, None).await.is_err());
     cast.people.sign_in("root", "another horse", None).await.unwrap();
     let role = Assignment { role: Role::ServerAdministrator, group: SERVER };
-    let nobody = Viewer { assignments: Vec::new(), user: None, others: Some(Default::default()) };
+    let nobody = Viewer { others: Some(Default::default()), ..Viewer::default() };
     let by = Author { viewer: nobody, ..by.clone() };
     let terms = Terms { by: &by, ..terms };
     let denied = cast.people.change_password(id, None, "a third horse", terms).await;

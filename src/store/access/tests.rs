@@ -10,6 +10,7 @@ on_both!(
     a_token_that_means_nothing_is_refused,
     whoever_is_removed_takes_everything_along,
     a_role_is_had_once_and_taken_once,
+    a_token_ends_with_the_one_that_made_it,
     nobody_gives_more_than_they_have,
     every_change_is_recorded_without_a_secret,
     a_new_password_ends_the_sessions_of_the_old_one,
@@ -160,7 +161,7 @@ async fn nobody_gives_more_than_they_have(base: Base) {
     let what = |role| Some(Assignment { role, group: cast.home });
     let by = |who: &str, user, what: Option<Assignment>| {
         let assignments = what.into_iter().collect();
-        let viewer = Viewer { user, assignments, others: Some(Default::default()) };
+        let viewer = Viewer { user, assignments, others: Some(Default::default()), until: None };
         Author { who: who.into(), from: "127.0.0.1:1".into(), viewer }
     };
     let anna = by("user:anna", Some(cast.anna), None);
@@ -197,6 +198,28 @@ async fn nobody_gives_more_than_they_have(base: Base) {
     let terms = Terms { by: &concierge, ..terms };
     assert!(store.set_password(cast.anna, "$argon2id$x", terms).await.is_err());
     assert!(store.has_server_token(NOW).await.unwrap());
+}
+
+async fn a_token_ends_with_the_one_that_made_it(base: Base) {
+    let cast = cast(&base).await;
+    let (end, role) = (Moment(NOW.0 + 60), Role::SiteAdministrator);
+    let viewer = Viewer {
+        assignments: vec![Assignment { role, group: cast.home }],
+        until: Some(end),
+        ..Viewer::default()
+    };
+    let by = Author { who: "token:short".into(), from: "127.0.0.1:1".into(), viewer };
+    let terms = Terms { by: &by, ..Terms::at(NOW) };
+    let made = async |name: &str, expires_at: Option<i64>| {
+        let token = token(name, Role::Concierge, Some(cast.home), None);
+        let token = NewToken { expires_at: expires_at.map(Moment), ..token };
+        let made = cast.store.add_token(token, terms).await;
+        made.map(|made| made.record.expires_at)
+    };
+
+    assert_eq!(made("without", None).await.unwrap(), Some(end));
+    assert_eq!(made("before", Some(end.0 - 1)).await.unwrap(), Some(Moment(end.0 - 1)));
+    assert!(matches!(made("after", Some(end.0 + 1)).await, Err(Error::Invalid(_))));
 }
 
 async fn every_change_is_recorded_without_a_secret(base: Base) {

@@ -73,8 +73,8 @@ impl Token {
 
 impl Store {
     /// Makes a token. Written a second time under the same key, it is the one that was made, whose
-    /// secret is not the new one.
-    pub async fn add_token(&self, token: NewToken, terms: Terms<'_>) -> Result<Issued<Token>> {
+    /// secret is not the new one. One that is made with a token ends with it at the latest.
+    pub async fn add_token(&self, mut token: NewToken, terms: Terms<'_>) -> Result<Issued<Token>> {
         let mut writing = self.writing().await?;
         let conn = writing.conn();
         if let Some((ids, _)) = answered(conn, terms).await? {
@@ -83,6 +83,7 @@ impl Store {
             let token = found.ok_or_else(|| Error::not_found("token", id))?;
             return Ok(Issued { record: token, replayed: true });
         }
+        token.expires_at = within(token.expires_at, terms.by.viewer.until)?;
         check(&token, terms.at)?;
         let world = world_of(self, conn).await?;
         let tree = &world.tree;
@@ -165,6 +166,16 @@ impl Store {
         .one(&mut self.conn().await?)
         .await?;
         Ok(count > 0)
+    }
+}
+
+/// The end of what is made with something that ends itself.
+fn within(asked: Option<Moment>, own: Option<Moment>) -> Result<Option<Moment>> {
+    match (asked, own) {
+        (Some(asked), Some(own)) if asked > own => {
+            Err(Error::Invalid("a token made with a token ends with it at the latest".into()))
+        }
+        _ => Ok(asked.or(own)),
     }
 }
 
