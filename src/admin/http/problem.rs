@@ -142,6 +142,18 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "this takes the right to do it")
     }
 
+    /// Nobody signs in with these; which of them is wrong is not said.
+    pub fn wrong_password() -> Self {
+        let detail = "the user or the password is wrong";
+        Self::new(StatusCode::UNAUTHORIZED, "unknown-caller", detail)
+    }
+
+    /// A link that is no link, or no longer.
+    pub fn used_link() -> Self {
+        let detail = "this link was used, replaced or has run out; `admitd setup` prints a new one";
+        Self::new(StatusCode::NOT_FOUND, "not-found", detail)
+    }
+
     /// Nobody we know asks.
     pub fn unknown_caller() -> Self {
         let detail = "sign in, or send a token that is valid: Authorization: Bearer TOKEN";

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::license::{Assignment, Tree, Viewer};
-use crate::people::csrf_of;
+use crate::people::{Turned, csrf_of};
 
 use super::Api;
 use super::body::Body;
@@ -77,7 +77,11 @@ async fn sign_in(
     headers: HeaderMap,
     Body(sent): Body<SignIn>,
 ) -> Result<impl IntoResponse, Problem> {
-    let signed = api.people.sign_in(&sent.user.0, &sent.password.0, from).await?;
+    let signed = api.people.sign_in(&sent.user.0, &sent.password.0, from).await;
+    let signed = signed.map_err(|why| match why {
+        Turned::Unknown => Problem::wrong_password(),
+        other => other.into(),
+    })?;
     let roles = api.store.roles_of(signed.user).await?;
     let viewer = Viewer { user: Some(signed.user), assignments: roles, ..Viewer::default() };
     let row = SessionRow {

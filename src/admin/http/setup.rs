@@ -58,7 +58,7 @@ impl std::convert::From<Refused> for Problem {
             Refused::Turned(turned) => turned.into(),
             Refused::Password(fault) => Self::field("password", fault),
             Refused::OldPassword => Self::field("old_password", "it is another one"),
-            Refused::Link => Self::not_found(),
+            Refused::Link => Self::used_link(),
             Refused::Store(fault) => fault.into(),
             fault @ (Refused::Unhashed(_) | Refused::Undrawn(_)) => {
                 tracing::error!(%fault, "a request of the API failed");
