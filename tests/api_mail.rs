@@ -36,6 +36,11 @@ fn the_record_of_changes_shows_each_what_is_theirs() {
     let own = site.get(&format!("/audit?entity=group&group={house}")).must(200);
 
     assert_eq!(all.items("id").len(), 2);
+    let gone = server.post("/groups", json!({"parent": dealer, "name": "Gone"})).must(201).id();
+    server.delete(&format!("/groups/{gone}")).must(200);
+    let of_gone = server.get(&format!("/audit?group={gone}")).must(200);
+    assert_eq!(of_gone.items("action"), [json!("remove"), json!("add")]);
+    site.get(&format!("/audit?group={gone}")).must(404);
     let next = all.json["next"].as_str().unwrap();
     let older = server.get(&format!("/audit?limit=2&cursor={next}")).must(200);
     assert!(older.items("id")[0].as_i64() < all.items("id")[1].as_i64());

@@ -189,8 +189,7 @@ async fn add(
     Body(body): Body<ClaimBody>,
 ) -> Result<Response, Problem> {
     let world = api.live.world();
-    let group = names::group(&world.tree, &by.viewer, body.group);
-    let group = group.map_err(|_| Problem::field("group", "there is no such group"))?.id;
+    let group = names::group_in(&world.tree, &by.viewer, body.group, "group")?.id;
     let kind = body.kind.map(|KindWord(kind)| kind).unwrap_or_default();
     let claim = Claim { id: ClaimId(0), group, rule: body.rule(&api)?, kind };
     let change = Change::AddClaim(claim);

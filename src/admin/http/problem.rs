@@ -111,6 +111,13 @@ impl Problem {
         Self::fields(vec![FieldFault { field: field.into(), message: message.into() }])
     }
 
+    /// A field of the body names what is not there, or not theirs to know of.
+    pub fn absent(field: impl Into<String>, message: &str) -> Self {
+        let fault = FieldFault { field: field.into(), message: message.to_owned() };
+        let detail = format!("{}: {}", fault.field, fault.message);
+        Self::new(StatusCode::NOT_FOUND, "not-found", detail).with_errors(vec![fault])
+    }
+
     /// Fields of the body have values that they cannot have.
     pub fn fields(errors: Vec<FieldFault>) -> Self {
         let told = errors.iter().take(3).map(|one| format!("{}: {}", one.field, one.message));

@@ -150,7 +150,7 @@ fn token_of(
 ) -> Result<NewToken, Problem> {
     let role = sent.role.0;
     let group = match (sent.group, role) {
-        (Some(id), _) => Some(names::group(tree, &by.viewer, id)?.id),
+        (Some(id), _) => Some(names::group_in(tree, &by.viewer, id, "group")?.id),
         (None, Role::ServerAdministrator) => Some(SERVER),
         (None, Role::User) => None,
         (None, _) => return Err(Problem::field("group", "this role is for a group")),

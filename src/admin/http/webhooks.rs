@@ -169,7 +169,7 @@ async fn add(
     Body(sent): Body<WebhookBody>,
 ) -> Result<impl IntoResponse, Problem> {
     let world = api.live.world();
-    let group = names::group(&world.tree, &by.viewer, sent.group)?.id;
+    let group = names::group_in(&world.tree, &by.viewer, sent.group, "group")?.id;
     by.viewer.may_webhook(&world.tree, group)?;
     let WebhookUrl(url) = sent.url;
     let reached = api.courier.accepts(&url, by.viewer.is_server());

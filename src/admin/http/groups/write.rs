@@ -112,11 +112,11 @@ pub(super) async fn add(
 ) -> Result<Response, Problem> {
     let world = api.live.world();
     let parent = match (body.parent, &body.parent_path) {
-        (Some(id), None) => names::group(&world.tree, &by.viewer, id)?.id,
+        (Some(id), None) => names::group_in(&world.tree, &by.viewer, id, "parent")?.id,
         (None, Some(path)) => by
             .viewer
             .find(&world.tree, &path.0)
-            .ok_or_else(|| Problem::field("parent_path", "there is no such group"))?,
+            .ok_or_else(|| Problem::absent("parent_path", "there is no such group"))?,
         _ => return Err(Problem::field("parent", "name either parent or parent_path")),
     };
     let zone = body.time_zone.map_or(world.tree.zone_of(parent), |Zone(zone)| zone);
@@ -226,7 +226,7 @@ pub(super) async fn move_to(
 ) -> Result<Response, Problem> {
     let world = api.live.world();
     let group = names::group(&world.tree, &by.viewer, id)?.id;
-    let parent = names::group(&world.tree, &by.viewer, body.parent)?.id;
+    let parent = names::group_in(&world.tree, &by.viewer, body.parent, "parent")?.id;
     let change = Change::MoveGroup { group, parent };
     if dry_run {
         return Ok(Preview::of(api.preview(&by, &asked, false, change).await?));

@@ -38,7 +38,9 @@ pub(super) async fn add(
 ) -> Result<Response, Problem> {
     let world = api.live.world();
     let holder = match (body.group, body.user) {
-        (Some(id), None) => Holder::Group(names::group(&world.tree, &by.viewer, id)?.id),
+        (Some(id), None) => {
+            Holder::Group(names::group_in(&world.tree, &by.viewer, id, "group")?.id)
+        }
         (None, Some(id)) => Holder::User(names::user(&world.tree, &by.viewer, id)?.id),
         _ => return Err(Problem::field("group", "name either a group or a user")),
     };

@@ -239,12 +239,11 @@ fn owner(
     place: &str,
 ) -> Result<Holder, Problem> {
     match named {
-        (Some(id), None) => names::group(tree, viewer, id)
-            .map(|group| Holder::Group(group.id))
-            .map_err(|_| Problem::field(format!("{place}group"), "there is no such group")),
+        (Some(id), None) => names::group_in(tree, viewer, id, &format!("{place}group"))
+            .map(|group| Holder::Group(group.id)),
         (None, Some(id)) => names::user(tree, viewer, id)
             .map(|user| Holder::User(user.id))
-            .map_err(|_| Problem::field(format!("{place}user"), "there is no such user")),
+            .map_err(|_| Problem::absent(format!("{place}user"), "there is no such user")),
         _ => Err(Problem::field(format!("{place}group"), "name either a group or a user")),
     }
 }

@@ -202,8 +202,7 @@ fn places(tree: &Tree, viewer: &Viewer, ids: &[i64]) -> Result<Vec<GroupId>, Pro
     let mut once = BTreeSet::new();
     let mut found = Vec::new();
     for (at, id) in ids.iter().enumerate() {
-        let group = names::group(tree, viewer, *id)
-            .map_err(|_| Problem::field(format!("groups[{at}]"), "there is no such group"))?;
+        let group = names::group_in(tree, viewer, *id, &format!("groups[{at}]"))?;
         if once.insert(group.id) {
             found.push(group.id);
         }
