@@ -21,7 +21,9 @@ use super::fields::{Address, Digits, Domain, KindWord};
 use super::paging::{Page, Paging};
 use super::params::{Path, Query};
 use super::problem::{Problem, Problems};
-use super::writes::{Asked, Done, DryRun, Flags, Preview, Recorded, Removed, Tagged, created};
+use super::writes::{
+    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged, created,
+};
 use super::{Api, names};
 
 /// A claim.
@@ -102,15 +104,6 @@ struct ClaimPatch {
 #[serde(untagged)]
 enum ClaimOrPreview {
     Claim(Recorded<ClaimRow>),
-    Preview(Preview),
-}
-
-/// What went, or would go.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a shape of the description alone")]
-#[serde(untagged)]
-enum RemovedOrPreview {
-    Removed(Removed),
     Preview(Preview),
 }
 
@@ -249,15 +242,11 @@ async fn remove(
     State(api): State<Arc<Api>>,
     Caller(by): Caller,
     Path(id): Path<i64>,
-    Query(Flags { force, dry_run }): Query<Flags>,
+    Query(flags): Query<Flags>,
     asked: Asked,
 ) -> Result<Response, Problem> {
     let change = Change::RemoveClaim(seen(&api.live.world(), &by.viewer, id)?.id);
-    if dry_run {
-        return Ok(Preview::of(api.preview(&by, &asked, force, change).await?));
-    }
-    let Done { warnings, .. } = api.write(&by, &asked, force, change).await?;
-    Ok(Json(Removed { removed: id, warnings }).into_response())
+    api.remove(&by, &asked, flags, id, change).await
 }
 
 /// A claim that the viewer may know of.

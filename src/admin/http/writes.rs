@@ -109,6 +109,15 @@ pub struct Removed {
     pub warnings: Vec<WarningRow>,
 }
 
+/// What went, or would go.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a shape of the description alone")]
+#[serde(untagged)]
+pub enum RemovedOrPreview {
+    Removed(Removed),
+    Preview(Preview),
+}
+
 /// A record with its tag.
 #[derive(Debug)]
 pub struct Tagged<T>(pub String, pub T);
@@ -173,6 +182,22 @@ impl Api {
         let usage = self.live.in_use(&known);
         let terms = asked.terms(by, force, (self.live.now(), &usage));
         self.done(self.store.compose(make, terms).await).await
+    }
+
+    /// Removes a record, or says what would go along.
+    pub async fn remove(
+        &self,
+        by: &Author,
+        asked: &Asked,
+        Flags { force, dry_run }: Flags,
+        id: i64,
+        change: Change,
+    ) -> Result<Response, Problem> {
+        if dry_run {
+            return Ok(Preview::of(self.preview(by, asked, force, change).await?));
+        }
+        let Done { warnings, .. } = self.write(by, asked, force, change).await?;
+        Ok(Json(Removed { removed: id, warnings }).into_response())
     }
 
     /// Waits until the daemon knows what was written, and says what came of it.

@@ -20,7 +20,7 @@ use super::super::names;
 use super::super::params::{Path, Query};
 use super::super::problem::{Problem, Problems};
 use super::super::writes::{
-    Asked, Done, DryRun, Flags, Preview, Recorded, Removed, Tagged, created,
+    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged, created,
 };
 use super::GroupRow;
 
@@ -195,16 +195,12 @@ pub(super) async fn remove(
     State(api): State<Arc<Api>>,
     Caller(by): Caller,
     Path(id): Path<i64>,
-    Query(Flags { force, dry_run }): Query<Flags>,
+    Query(flags): Query<Flags>,
     asked: Asked,
 ) -> Result<Response, Problem> {
     let group = names::group(&api.live.world().tree, &by.viewer, id)?.id;
     let change = Change::RemoveGroup { group };
-    if dry_run {
-        return Ok(Preview::of(api.preview(&by, &asked, force, change).await?));
-    }
-    let Done { warnings, .. } = api.write(&by, &asked, force, change).await?;
-    Ok(axum::Json(Removed { removed: id, warnings }).into_response())
+    api.remove(&by, &asked, flags, id, change).await
 }
 
 /// Move a group under another one
@@ -242,15 +238,6 @@ pub(super) async fn move_to(
 #[serde(untagged)]
 pub(super) enum GroupOrPreview {
     Group(Recorded<GroupRow>),
-    Preview(Preview),
-}
-
-/// What went, or would go.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a shape of the description alone")]
-#[serde(untagged)]
-pub(super) enum RemovedOrPreview {
-    Removed(Removed),
     Preview(Preview),
 }
 

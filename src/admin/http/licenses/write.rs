@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use utoipa::ToSchema;
@@ -16,7 +15,7 @@ use super::super::caller::Caller;
 use super::super::params::{Path, Query};
 use super::super::problem::{Problem, Problems};
 use super::super::writes::{
-    Asked, Done, DryRun, Flags, Preview, Recorded, Removed, Tagged, created,
+    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged, created,
 };
 use super::super::{Api, names};
 use super::body::{LicensePatch, NewLicense};
@@ -99,15 +98,11 @@ pub(super) async fn remove(
     State(api): State<Arc<Api>>,
     Caller(by): Caller,
     Path(id): Path<i64>,
-    Query(Flags { force, dry_run }): Query<Flags>,
+    Query(flags): Query<Flags>,
     asked: Asked,
 ) -> Result<Response, Problem> {
     let change = Change::RemoveLicense(seen(&api.live.world().tree, &by.viewer, id)?.id);
-    if dry_run {
-        return Ok(Preview::of(api.preview(&by, &asked, force, change).await?));
-    }
-    let Done { warnings, .. } = api.write(&by, &asked, force, change).await?;
-    Ok(Json(Removed { removed: id, warnings }).into_response())
+    api.remove(&by, &asked, flags, id, change).await
 }
 
 /// Suspend a license
@@ -154,15 +149,6 @@ pub(super) async fn resume(
 #[serde(untagged)]
 pub(super) enum LicenseOrPreview {
     License(Recorded<LicenseRow>),
-    Preview(Preview),
-}
-
-/// What went, or would go.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a shape of the description alone")]
-#[serde(untagged)]
-pub(super) enum RemovedOrPreview {
-    Removed(Removed),
     Preview(Preview),
 }
 

@@ -19,7 +19,7 @@ use super::super::fields::{KindWord, NumberText, SipPassword};
 use super::super::params::{Path, Query};
 use super::super::problem::{Problem, Problems};
 use super::super::writes::{
-    Asked, Done, DryRun, Flags, Preview, Recorded, Removed, Tagged, WarningRow, created,
+    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged, WarningRow, created,
 };
 use super::super::{Api, names};
 use super::{NumberRow, kind_or_default, seen, spelled};
@@ -84,15 +84,6 @@ pub(super) struct NumbersMade {
 #[serde(untagged)]
 pub(super) enum NumberOrPreview {
     Number(Recorded<NumberRow>),
-    Preview(Preview),
-}
-
-/// What went, or would go.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a shape of the description alone")]
-#[serde(untagged)]
-pub(super) enum RemovedOrPreview {
-    Removed(Removed),
     Preview(Preview),
 }
 
@@ -209,16 +200,12 @@ pub(super) async fn remove(
     State(api): State<Arc<Api>>,
     Caller(by): Caller,
     Path(id): Path<i64>,
-    Query(Flags { force, dry_run }): Query<Flags>,
+    Query(flags): Query<Flags>,
     asked: Asked,
 ) -> Result<Response, Problem> {
     let (_, entry) = seen(&api.live.world(), &by.viewer, id)?;
     let change = Change::RemoveNumbers(vec![entry.id]);
-    if dry_run {
-        return Ok(Preview::of(api.preview(&by, &asked, force, change).await?));
-    }
-    let Done { warnings, .. } = api.write(&by, &asked, force, change).await?;
-    Ok(Json(Removed { removed: id, warnings }).into_response())
+    api.remove(&by, &asked, flags, id, change).await
 }
 
 fn recorded(

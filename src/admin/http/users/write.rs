@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -22,7 +21,7 @@ use super::super::licenses::LicenseBody;
 use super::super::params::{Path, Query};
 use super::super::problem::{Problem, Problems};
 use super::super::writes::{
-    Asked, Done, DryRun, Flags, Preview, Recorded, Removed, Tagged, created,
+    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged, created,
 };
 use super::super::{Api, names};
 use super::UserRow;
@@ -86,15 +85,6 @@ pub(super) struct UserPatch {
 #[serde(untagged)]
 pub(super) enum UserOrPreview {
     User(Recorded<UserRow>),
-    Preview(Preview),
-}
-
-/// What went, or would go.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a shape of the description alone")]
-#[serde(untagged)]
-pub(super) enum RemovedOrPreview {
-    Removed(Removed),
     Preview(Preview),
 }
 
@@ -172,16 +162,12 @@ pub(super) async fn remove(
     State(api): State<Arc<Api>>,
     Caller(by): Caller,
     Path(id): Path<i64>,
-    Query(Flags { force, dry_run }): Query<Flags>,
+    Query(flags): Query<Flags>,
     asked: Asked,
 ) -> Result<Response, Problem> {
     let user = names::user(&api.live.world().tree, &by.viewer, id)?.id;
     let change = Change::RemoveUser { user };
-    if dry_run {
-        return Ok(Preview::of(api.preview(&by, &asked, force, change).await?));
-    }
-    let Done { warnings, .. } = api.write(&by, &asked, force, change).await?;
-    Ok(Json(Removed { removed: id, warnings }).into_response())
+    api.remove(&by, &asked, flags, id, change).await
 }
 
 fn recorded(
