@@ -9,12 +9,14 @@ use crate::license::{
     Usage, User, UserId, Viewer, World,
 };
 
-use super::audit::{self, Made};
+use super::audit::{self, Entry, Gone, Made};
 use super::once::Outcome;
 use super::packed::{Fields, Packed, Wanted};
 use super::persist::{give_ids, lend_ids, persist};
 use super::sql::Conn;
-use super::{Error, Findings, Mark, Once, Result, Store, check, once, packed, rows, tag};
+use super::{
+    Error, Findings, Mark, Once, Result, Store, access, check, once, packed, rows, tag, webhooks,
+};
 
 /// Who writes, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -337,9 +339,23 @@ pub(super) async fn checked(
     let warnings = judged(&world, change, terms)?;
     let renewed = audit::renewed_passwords(conn, change).await?;
     let entries = audit::entries(&world, change, &renewed);
+    let entries = with_what_goes_along(conn, &world.tree, entries).await?;
     persist(conn, &world, change).await?;
     audit::record(conn, terms.made(), &entries).await?;
     Ok(warnings)
+}
+
+/// Puts before entries that groups and users are removed what goes along with them.
+async fn with_what_goes_along(
+    conn: &mut Conn,
+    tree: &Tree,
+    entries: Vec<Entry>,
+) -> Result<Vec<Entry>> {
+    let gone = Gone::of(&entries);
+    let mut all = access::along(conn, tree, &gone).await?;
+    all.extend(webhooks::along(conn, tree, &gone).await?);
+    all.extend(entries);
+    Ok(all)
 }
 
 /// What the rules of distribution say, as the author may read it.

@@ -8,8 +8,11 @@ mod sessions;
 mod setups;
 mod tokens;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::license::{Directory, GroupId, Holder, Role, Tree, UserId, World};
 
+use super::audit::{Entry, Gone};
 use super::sql::Conn;
 use super::{Error, Result, Store, tree};
 
@@ -20,6 +23,20 @@ pub use tokens::{Bearer, NewToken, Token};
 
 /// SHA-256 of a secret: what stands in the database instead of it.
 pub type SecretHash = [u8; 32];
+
+/// Entries for the roles and tokens that go along with what is removed; they still stand.
+pub(super) async fn along(conn: &mut Conn, tree: &Tree, gone: &Gone) -> Result<Vec<Entry>> {
+    let mut roles = BTreeSet::new();
+    let mut tokens = BTreeMap::new();
+    for (column, ids) in gone.references() {
+        roles.extend(roles::referring(conn, column, ids).await?);
+        let found = tokens::referring(conn, column, ids).await?;
+        tokens.extend(found.into_iter().map(|token| (token.id, token)));
+    }
+    let roles = roles.iter().map(|one| record::role(tree, one, false));
+    let tokens = tokens.values().map(|token| record::token(tree, token, false));
+    Ok(roles.chain(tokens).collect())
+}
 
 /// The tree as the transaction sees it; no right asked here is about numbers.
 async fn world_of(store: &Store, conn: &mut Conn) -> Result<World> {

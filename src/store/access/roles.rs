@@ -81,6 +81,17 @@ pub(super) async fn of_user(conn: &mut Conn, user: UserId) -> Result<Vec<Assignm
     Ok(assigned(rows)?.into_iter().map(|one| one.what).collect())
 }
 
+/// The roles whose group or user, as `column` says, is among `ids`.
+pub(super) async fn referring(
+    conn: &mut Conn,
+    column: &'static str,
+    ids: &[i64],
+) -> Result<BTreeSet<Assigned>> {
+    let mut select = sql(format!("{ROLES} and {column} in "));
+    select.push_list(ids.iter().copied());
+    assigned(select.all(conn).await?)
+}
+
 fn assigned(rows: Vec<(i64, String, i64)>) -> Result<BTreeSet<Assigned>> {
     let one = |(user, role, group): (i64, String, i64)| {
         let what = Assignment { role: role_of(&role)?, group: GroupId(group) };

@@ -3,12 +3,14 @@
 use super::super::base::{Base, on_both};
 use super::*;
 use crate::license::{Assignment, Group, Moment, SERVER, User, Viewer};
-use crate::store::{AuditQuery, Author, Changed, Feed, Key, Terms};
+use crate::store::{AuditQuery, Author, Changed, Feed, HookEvent, Key, NewWebhook, Terms};
 
 on_both!(
     a_token_is_found_by_its_hash_until_it_is_revoked,
     a_token_that_means_nothing_is_refused,
     whoever_is_removed_takes_everything_along,
+    what_goes_along_with_a_group_is_recorded,
+    what_goes_along_with_a_user_is_recorded,
     a_role_is_had_once_and_taken_once,
     a_token_ends_with_the_one_that_made_it,
     nobody_gives_more_than_they_have,
@@ -26,9 +28,8 @@ struct Cast {
     anna: UserId,
 }
 
-async fn cast(base: &Base) -> Cast {
-    let store = base.store().await;
-    let group = Group {
+fn home() -> Group {
+    Group {
         id: GroupId(0),
         parent: Some(SERVER),
         name: "Home".into(),
@@ -38,8 +39,12 @@ async fn cast(base: &Base) -> Cast {
         time_zone: None,
         monitor: false,
         admin_emails: vec![],
-    };
-    let home = store.add_group(group, Terms::at(NOW)).await.unwrap().id;
+    }
+}
+
+async fn cast(base: &Base) -> Cast {
+    let store = base.store().await;
+    let home = store.add_group(home(), Terms::at(NOW)).await.unwrap().id;
     let user = User { id: UserId(0), name: "anna".into(), email: None, groups: vec![home] };
     let anna = store.add_user(user, Terms::at(NOW)).await.unwrap().id;
     Cast { store, home, anna }
@@ -134,6 +139,65 @@ async fn whoever_is_removed_takes_everything_along(base: Base) {
     assert_eq!(store.session([1; 32]).await.unwrap(), None);
     assert_eq!(store.password_of("anna").await.unwrap(), None);
     assert_eq!(base.hand().await.int("select count(*) from credentials").await, 0);
+}
+
+async fn what_goes_along_with_a_group_is_recorded(base: Base) {
+    let cast = cast(&base).await;
+    let (store, now) = (&cast.store, Terms::at(NOW));
+    furnish(&cast).await;
+
+    store.remove_group(cast.home, Terms { force: true, ..now }).await.unwrap();
+
+    assert_eq!(
+        removals(&cast).await,
+        [
+            "role anna",
+            "token home",
+            "token anna",
+            "webhook https://hooks.example.com/",
+            "user anna",
+            "group Home"
+        ]
+    );
+}
+
+async fn what_goes_along_with_a_user_is_recorded(base: Base) {
+    let cast = cast(&base).await;
+    furnish(&cast).await;
+
+    cast.store.remove_user(cast.anna, Terms::at(NOW)).await.unwrap();
+
+    assert_eq!(removals(&cast).await, ["role anna", "token anna", "user anna"]);
+}
+
+/// A role, a token for each, and a webhook; the same beside them, which stays.
+async fn furnish(cast: &Cast) {
+    let (store, now) = (&cast.store, Terms::at(NOW));
+    let beside = Group { name: "Beside".into(), ..home() };
+    let beside = store.add_group(beside, now).await.unwrap().id;
+    for (name, group) in [("home", cast.home), ("beside", beside)] {
+        store.add_token(token(name, Role::Concierge, Some(group), None), now).await.unwrap();
+        let new = NewWebhook {
+            group,
+            url: "https://hooks.example.com/".into(),
+            events: HookEvent::ALL.to_vec(),
+            days: 30,
+            secret: "whsec_test".into(),
+        };
+        store.add_webhook(new, now).await.unwrap();
+    }
+    store.add_token(token("anna", Role::User, None, Some(cast.anna)), now).await.unwrap();
+    store.assign_role(&administrator(cast), now).await.unwrap();
+}
+
+/// What is told to be removed, in order.
+async fn removals(cast: &Cast) -> Vec<String> {
+    let query = AuditQuery { limit: 100, ..AuditQuery::default() };
+    let rows = cast.store.audit_pages(query, Viewer::server()).next().await.unwrap();
+    assert!(!format!("{rows:?}").contains("whsec"));
+    let mut removed: Vec<_> = rows.iter().filter(|row| row.action == "remove").collect();
+    removed.sort_unstable_by_key(|row| row.id);
+    removed.iter().map(|row| format!("{} {}", row.entity, row.name)).collect()
 }
 
 async fn a_role_is_had_once_and_taken_once(base: Base) {

@@ -226,6 +226,18 @@ async fn with_id(conn: &mut Conn, id: i64) -> Result<Option<Token>> {
     row.map(token).transpose()
 }
 
+/// The tokens whose group or user, as `column` says, is among `ids`.
+pub(super) async fn referring(
+    conn: &mut Conn,
+    column: &'static str,
+    ids: &[i64],
+) -> Result<Vec<Token>> {
+    let mut select = sql(format!("{TOKENS} and {column} in "));
+    select.push_list(ids.iter().copied());
+    let rows: Vec<Row> = select.all(conn).await?;
+    rows.into_iter().map(token).collect()
+}
+
 fn token(row: Row) -> Result<Token> {
     let (id, name, role, group, user, read_only, created_at, expires_at, last_used_at, created_by) =
         row;

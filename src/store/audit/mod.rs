@@ -4,6 +4,7 @@
 
 mod entries;
 mod export;
+mod gone;
 mod mask;
 mod read;
 mod shapes;
@@ -15,6 +16,7 @@ use crate::license::GroupId;
 
 pub(super) use entries::entries;
 pub use export::{Export, Form};
+pub(super) use gone::Gone;
 pub use read::{AuditPages, AuditQuery, AuditRow};
 pub(super) use shapes::reference;
 pub(super) use write::{Made, record, renewed_passwords};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::license::{GroupId, Holder, Moment, Tree, Viewer};
 
-use super::audit::{self, Entry, Made};
+use super::audit::{self, Entry, Gone, Made};
 use super::sql::{Conn, sql};
 use super::write::{answered, keep};
 use super::{Author, Error, Issued, Result, Store, Terms, tree};
@@ -255,11 +255,27 @@ async fn one(conn: &mut Conn, id: i64) -> Result<Webhook> {
     all(conn, Some(id)).await?.pop().ok_or_else(|| Error::not_found("webhook", id))
 }
 
+/// Entries for the webhooks that go along with what is removed; they still stand.
+pub(super) async fn along(conn: &mut Conn, tree: &Tree, gone: &Gone) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for ids in gone.groups() {
+        let mut select = sql(WEBHOOKS);
+        select.push(" where group_id in ").push_list(ids.iter().copied());
+        select.push(" order by id");
+        let found: Vec<Columns> = select.all(conn).await?;
+        let hooks = found.into_iter().map(webhook);
+        entries.extend(hooks.filter_map(|hook| entry(tree, "remove", (Some(&hook), None))));
+    }
+    Ok(entries)
+}
+
+const WEBHOOKS: &str = "select id, group_id, url, events, days, enabled, created_by, trusted, \
+    created_at, dropped from webhooks";
+
 type Columns = (i64, i64, String, String, i64, bool, String, bool, i64, i64);
 
 async fn all(conn: &mut Conn, id: Option<i64>) -> Result<Vec<Webhook>> {
-    let mut select = sql("select id, group_id, url, events, days, enabled, created_by, trusted, \
-         created_at, dropped from webhooks");
+    let mut select = sql(WEBHOOKS);
     if let Some(id) = id {
         select.push(" where id = ").push_bind(id);
     }
@@ -304,9 +320,19 @@ async fn note(
     tree: &Tree,
     made: Made<'_>,
     action: &'static str,
-    (before, after): (Option<&Webhook>, Option<&Webhook>),
+    sides: (Option<&Webhook>, Option<&Webhook>),
 ) -> Result<()> {
-    let Some(hook) = after.or(before) else { return Ok(()) };
+    let entry = entry(tree, action, sides);
+    audit::record(conn, made, entry.as_slice()).await
+}
+
+/// What the record of changes says of a webhook: never its secret.
+fn entry(
+    tree: &Tree,
+    action: &'static str,
+    (before, after): (Option<&Webhook>, Option<&Webhook>),
+) -> Option<Entry> {
+    let hook = after.or(before)?;
     let holder = Holder::Group(hook.group);
     let json = |hook: &Webhook| -> Value {
         json!({
@@ -319,6 +345,5 @@ async fn note(
     };
     let sides = (before.map(json), after.map(json));
     let scopes = tree.ancestry(holder);
-    let entry = Entry::new(action, "webhook", hook.id, hook.url.clone(), sides, scopes);
-    audit::record(conn, made, &[entry]).await
+    Some(Entry::new(action, "webhook", hook.id, hook.url.clone(), sides, scopes))
 }
