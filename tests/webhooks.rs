@@ -13,7 +13,7 @@ use admitd::license::{
     Moment, Number, NumberId, NumberKind, Role, SERVER, Validity, Viewer, World,
 };
 use admitd::store::{
-    AuditQuery, Author, Delivery, Error, HookEvent, NewWebhook, Queued, Store, Terms, Webhook,
+    AuditQuery, Author, Delivery, Due, Error, HookEvent, NewWebhook, Queued, Store, Terms, Webhook,
 };
 use admitd::telemetry::RefusalLine;
 use admitd::webhooks::{Courier, Notice, Notices, Parts, SIGNATURE, Teller, run, signature};
@@ -30,7 +30,9 @@ const NOW: Moment = Moment(1_700_000_000);
 
 on_both!(
     deliveries_arrive_signed_and_in_order,
-    what_was_not_taken_comes_again_and_the_next_one_waits,
+    what_was_not_taken_comes_again_and_lets_the_next_one_pass,
+    where_nothing_is_taken_the_later_ones_wait,
+    nothing_passes_a_delivery_that_is_under_way,
     a_delivery_is_given_up_after_a_day,
     a_redirect_is_not_followed,
     an_administrator_below_reaches_no_private_address,
@@ -171,24 +173,57 @@ async fn deliveries_arrive_signed_and_in_order(base: Base) {
     );
 }
 
-async fn what_was_not_taken_comes_again_and_the_next_one_waits(base: Base) {
-    let fails = (StatusCode::INTERNAL_SERVER_ERROR, None);
-    let mut receiver = Receiver::answering([fails.clone(), fails]).await;
+async fn what_was_not_taken_comes_again_and_lets_the_next_one_pass(base: Base) {
+    let (fails, taken) =
+        ((StatusCode::INTERNAL_SERVER_ERROR, None), (StatusCode::NO_CONTENT, None));
+    let mut receiver = Receiver::answering([fails.clone(), taken, fails]).await;
     let store = open(&base).await;
     let hook = add(&store, &receiver.url).await;
     queue(&store, hook, 0..2).await;
     let at = |secs: i64| Moment(NOW.0 + secs);
 
     let mut arrived = Vec::new();
-    for secs in [0, 9, 10, 29, 30, 31] {
+    for secs in [0, 0, 9, 10, 29, 30, 31] {
         courier().round(&store, at(secs)).await.unwrap();
         arrived.push(receiver.data());
     }
 
     let told = |n: i32| vec![Value::from(n)];
-    assert_eq!(arrived, [told(0), vec![], told(0), vec![], told(0), told(1)]);
+    assert_eq!(arrived, [told(0), told(1), vec![], told(0), vec![], told(0), vec![]]);
     let attempts: Vec<_> = deliveries(&store, hook).await.iter().map(|one| one.attempts).collect();
     assert_eq!(attempts, [1, 3]);
+}
+
+async fn where_nothing_is_taken_the_later_ones_wait(base: Base) {
+    let fails = (StatusCode::INTERNAL_SERVER_ERROR, None);
+    let mut receiver = Receiver::answering(vec![fails; 10]).await;
+    let store = open(&base).await;
+    let hook = add(&store, &receiver.url).await;
+    queue(&store, hook, 0..12).await;
+
+    while courier().round(&store, NOW).await.unwrap() > 0 {}
+    let refused = receiver.data();
+    while courier().round(&store, Moment(NOW.0 + 10)).await.unwrap() > 0 {}
+
+    assert_eq!(refused, (0..10).map(Value::from).collect::<Vec<_>>());
+    assert_eq!(receiver.data(), (0..12).map(Value::from).collect::<Vec<_>>());
+}
+
+async fn nothing_passes_a_delivery_that_is_under_way(base: Base) {
+    let store = open(&base).await;
+    let (hook, other) =
+        (add(&store, "http://a.example/").await, add(&store, "http://b.example/").await);
+    queue(&store, hook, 0..2).await;
+    let ids = |due: Vec<Due>| due.iter().map(|due| due.payload.clone()).collect::<Vec<_>>();
+
+    let first = ids(store.lease_deliveries(NOW).await.unwrap());
+    queue(&store, other, 7..8).await;
+    let beside = ids(store.lease_deliveries(NOW).await.unwrap());
+    let died = ids(store.lease_deliveries(Moment(NOW.0 + 60)).await.unwrap());
+
+    let told = |n: i32| json!({"data": n}).to_string();
+    assert_eq!((first, beside), (vec![told(0)], vec![told(7)]));
+    assert_eq!(died, [told(0), told(7)]);
 }
 
 async fn a_delivery_is_given_up_after_a_day(base: Base) {

@@ -1,5 +1,5 @@
-//! Webhooks: what happens under a group is told to whoever asked for it, signed, in order, and again
-//! until it arrives. It takes what it hears through a bounded queue and never slows whoever tells;
+//! Webhooks: what happens under a group is told to whoever asked for it, signed, in order as long as it
+//! is taken, and again until it arrives. It takes what it hears through a bounded queue and never slows whoever tells;
 //! nothing about groups above or beside the one that is told leaves the house.
 
 mod courier;

@@ -1,5 +1,6 @@
-//! What is to be told, in order: a webhook's next delivery waits until the one before arrived or was
-//! given up. Bounded: where too many wait the oldest give way, and are counted.
+//! What is to be told, one delivery of a webhook after the other, the oldest first. One that was not
+//! taken comes again later and lets the next ones pass, until there are too many such. Bounded: where
+//! too many wait the oldest give way, and are counted.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +11,8 @@ use super::super::{Result, Store};
 
 /// Deliveries of one webhook that wait at once.
 const QUEUED_MAX: i64 = 1_000;
+/// Deliveries of one webhook that wait for another attempt before the ones after them wait too.
+const PASSED_MAX: i64 = 10;
 /// Deliveries of one webhook that are over and still listed.
 const KEPT_MAX: i64 = 500;
 const KEPT_SECS: i64 = 7 * 24 * 3600;
@@ -65,7 +68,7 @@ pub struct Delivery {
 }
 
 impl Store {
-    /// Queues deliveries, in order; those that tell once what was told before are left out.
+    /// Queues deliveries, the oldest first; those that tell once what was told before are left out.
     pub async fn queue_deliveries(&self, queued: &[Queued], now: Moment) -> Result<()> {
         if queued.is_empty() {
             return Ok(());
@@ -176,13 +179,18 @@ fn pause_secs(attempts: i64) -> i64 {
 
 type Ready = (i64, String, String, bool, String);
 
+/// The oldest that is due of each webhook that nobody is at.
 async fn ready(conn: &mut Conn, now: Moment) -> Result<Vec<Ready>> {
-    sql("select deliveries.id, url, secret, trusted, payload from deliveries
-            join webhooks on webhooks.id = webhook_id
-         where deliveries.id in (
-            select min(id) from deliveries where state = 'queued' group by webhook_id
-         ) and enabled and next_attempt_at <= ? and lease <= ? order by deliveries.id limit 100")
+    sql("select deliveries.id, url, secret, trusted, payload from webhooks
+            join deliveries on deliveries.id = (
+                select min(case when next_attempt_at <= ? then oldest.id end) from (
+                    select id, next_attempt_at, lease from deliveries
+                    where webhook_id = webhooks.id and state = 'queued' order by id limit ?
+                ) as oldest having max(lease) <= ?
+            )
+         where enabled order by deliveries.id limit 100")
     .bind(now.0)
+    .bind(PASSED_MAX)
     .bind(now.0)
     .all(conn)
     .await
