@@ -165,6 +165,9 @@ fn set_up_prints_a_link_and_the_last_one_counts() {
     assert!(
         url.starts_with("http://127.0.0.1:") && url.ends_with(second["token"].as_str().unwrap())
     );
+    let told = site.done("audit").to_string();
+    assert_eq!(told.matches("set-up link").count(), 2, "{told}");
+    assert!(!told.contains(second["token"].as_str().unwrap()));
 }
 
 #[test]
@@ -175,6 +178,7 @@ fn the_first_administrator_comes_by_the_link_once() {
     while !daemon.log().contains("/setup#") && began.elapsed() < Duration::from_secs(10) {
         std::thread::yield_now();
     }
+    assert_eq!(daemon.log().matches("/setup#").count(), 1);
     let token = link(&daemon.log());
     let first = json!({"token": token, "name": "root", "password": "correct horse"});
 

@@ -132,6 +132,29 @@ fn a_key_makes_a_repeated_post_happen_once() {
 }
 
 #[test]
+fn a_repeated_post_makes_no_second_secret_and_shows_none() {
+    let office = Office::open();
+    let server = office.server();
+    let send = |path: &str, body: &Value| {
+        server.with_json("POST", path, &[("Idempotency-Key", path)], body.clone())
+    };
+    let token = json!({"name": "ci", "role": "server_administrator"});
+    let hook =
+        json!({"group": 1, "url": "https://hooks.example.com/", "events": ["limit_reached"]});
+
+    for (path, body, secret) in [("/tokens", &token, "token"), ("/webhooks", &hook, "secret")] {
+        let count = server.get(path).must(200).items("id").len();
+        let (first, again) = (send(path, body).must(201), send(path, body).must(201));
+
+        assert!(first.json[secret].is_string(), "{path}");
+        assert_eq!((first.id(), &again.json[secret]), (again.id(), &Value::Null), "{path}");
+        assert_eq!(server.get(path).must(200).items("id").len(), count + 1, "{path}");
+    }
+    send("/tokens", &hook).must(422);
+    send("/tokens", &json!({"name": "other", "role": "server_administrator"})).must(422);
+}
+
+#[test]
 fn a_dry_run_says_the_same_and_writes_nothing() {
     let office = Office::open();
     let server = office.server();

@@ -4,7 +4,6 @@
 mod scene;
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use scene::Office;
 use scene::http::{Client, Reply};
@@ -187,21 +186,9 @@ impl Tree {
             "webhooks",
             "secrets",
         ];
-        let database = self.office.daemon.database();
-        let ask = |sql: &str| {
-            let output = Command::new("sqlite3").arg(&database).arg(sql).output().unwrap();
-            String::from_utf8(output.stdout).unwrap()
-        };
-        let there = ask("select name from sqlite_schema where type = 'table'");
-        let tables = tables.into_iter().filter(|table| there.lines().any(|name| name == *table));
-        let all = tables.map(|table| {
-            let columns = ask(&format!("select name from pragma_table_info('{table}')"));
-            let kept = columns.lines().filter(|name| *name != "last_used_at");
-            let kept = kept.map(|name| format!("quote({name})"));
-            let kept = kept.collect::<Vec<_>>().join(", ");
-            format!("{table}\n{}", ask(&format!("select {kept} from {table} order by 1, 2")))
-        });
-        all.collect()
+        let daemon = &self.office.daemon;
+        let all = tables.map(|table| format!("{table}\n{}", daemon.dump(table, "last_used_at")));
+        all.concat()
     }
 }
 

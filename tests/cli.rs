@@ -321,6 +321,10 @@ fn help_manual_and_completion_are_printed_without_a_database() {
 struct Daemon;
 
 impl Answers for Daemon {
+    fn api(&self) -> Result<std::net::SocketAddr, Unanswered> {
+        Ok(([127, 0, 0, 1], 8060).into())
+    }
+
     fn tree(&self) -> Result<TreeNode, Unanswered> {
         Err(Unanswered("the tree is away".to_owned()))
     }

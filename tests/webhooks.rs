@@ -127,7 +127,7 @@ fn new(group: GroupId, url: &str) -> NewWebhook {
 }
 
 async fn add(store: &Store, url: &str) -> i64 {
-    store.add_webhook(new(SERVER, url), &Author::daemon(), NOW).await.unwrap()
+    store.add_webhook(new(SERVER, url), Terms::at(NOW)).await.unwrap().record.id
 }
 
 async fn queue(store: &Store, webhook: i64, numbers: std::ops::Range<i32>) {
@@ -233,7 +233,9 @@ async fn an_administrator_below_reaches_no_private_address(base: Base) {
     let named = receiver.url.replace("127.0.0.1", "localhost");
 
     for url in [receiver.url.clone(), named] {
-        let hook = store.add_webhook(new(group, &url), &administrator(group), NOW).await.unwrap();
+        let by = administrator(group);
+        let terms = Terms { by: &by, ..Terms::at(NOW) };
+        let hook = store.add_webhook(new(group, &url), terms).await.unwrap().record.id;
         queue(&store, hook, 0..1).await;
         courier().round(&store, NOW).await.unwrap();
 
@@ -252,9 +254,10 @@ async fn webhooks_belong_to_whoever_administers_their_group(base: Base) {
     let (of_a, of_b) = (administrator(a), administrator(b));
     let url = "https://hooks.example.com/";
 
-    let hook = store.add_webhook(new(below, url), &of_a, NOW).await.unwrap();
-    let beside = store.add_webhook(new(b, url), &of_a, NOW).await;
-    let above = store.add_webhook(new(SERVER, url), &of_a, NOW).await;
+    let terms = Terms { by: &of_a, ..Terms::at(NOW) };
+    let hook = store.add_webhook(new(below, url), terms).await.unwrap().record.id;
+    let beside = store.add_webhook(new(b, url), terms).await;
+    let above = store.add_webhook(new(SERVER, url), terms).await;
 
     for refused in [beside, above] {
         assert!(matches!(refused, Err(Error::Denied(Denial::Unseen))), "{refused:?}");

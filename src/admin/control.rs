@@ -2,6 +2,7 @@
 //! bounds what is read; what an answer says is for [`Answers`].
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub enum Request {
         features: Vec<String>,
     },
     Reload,
+    /// Where the HTTP API listens.
+    Api,
 }
 
 /// Why there is no answer: what is named does not exist, or it cannot be done.
@@ -75,6 +78,8 @@ pub trait Answers: Send + Sync + 'static {
         subject: &str,
         features: &[Feature],
     ) -> Result<Vec<Entitlement>, Unanswered>;
+    /// Where the HTTP API listens.
+    fn api(&self) -> Result<SocketAddr, Unanswered>;
     /// Reads the config file again, as SIGHUP does; gives back what waits for a restart.
     fn reload(&self) -> Result<Vec<String>, Unanswered>;
 }
@@ -208,6 +213,7 @@ fn answer(line: &[u8], answers: &dyn Answers) -> Value {
             shown(entitlements(answers, &subject, &features))
         }
         Request::Reload => shown(answers.reload()),
+        Request::Api => shown(answers.api()),
     };
     match answer {
         Ok(answer) => json!({"answer": answer}),
@@ -237,6 +243,10 @@ mod tests {
     struct Fixed;
 
     impl Answers for Fixed {
+        fn api(&self) -> Result<SocketAddr, Unanswered> {
+            Err(Unanswered("no API".to_owned()))
+        }
+
         fn tree(&self) -> Result<TreeNode, Unanswered> {
             Err(Unanswered("no tree".to_owned()))
         }

@@ -1,6 +1,7 @@
 //! What the running daemon answers to people: from the tree as published and the seats as they are.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use super::reload::Reloader;
 use crate::admin::control::{Answers, Unanswered};
@@ -28,6 +29,8 @@ pub struct Desk {
     pub reloader: Reloader,
     pub recent: Arc<Recent>,
     pub clock: Clock,
+    /// Where the HTTP API listens, once it does.
+    pub api: OnceLock<SocketAddr>,
 }
 
 impl Desk {
@@ -87,6 +90,11 @@ impl Desk {
 }
 
 impl Answers for Desk {
+    fn api(&self) -> Result<SocketAddr, Unanswered> {
+        let listens = self.api.get().copied();
+        listens.ok_or_else(|| Unanswered("the API does not listen yet".to_owned()))
+    }
+
     fn tree(&self) -> Result<TreeNode, Unanswered> {
         let (world, tally, now) = self.settled_figures();
         Ok(view::tree(&world.tree, &world.directory, SERVER, now.moment(), &tally))

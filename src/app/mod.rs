@@ -10,7 +10,7 @@ mod tasks;
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::demo::{self, Stage};
 use crate::ledger::Ledger;
-use crate::people::People;
+use crate::people::{People, link_url};
 use crate::quota::{Changes, Quota};
 use crate::refresh::Refresh;
 use crate::registrar::Registrar;
@@ -141,6 +141,7 @@ async fn serve(
         reloader: reload::Reloader::new(&config, Arc::clone(&rooms.admission), logging),
         recent: Arc::default(),
         clock,
+        api: OnceLock::new(),
     });
     metrics.observe(Arc::new(observed::Gauges::new(&desk)));
 
@@ -174,6 +175,7 @@ async fn serve(
     tasks.spawn(attended);
     let answers = parts::api(&config, &rooms, &desk, &people, courier);
     let mut api = http::serve(api, answers, stop.clone().cancelled_owned())?;
+    let _ = desk.api.set(api.address);
     invite(&people, api.address).await?;
 
     let threads = bound.run(proxy, clock, stop.clone())?;
@@ -237,8 +239,8 @@ async fn open(
 /// Where nobody could administer the server, whoever reads this may become the first who does.
 async fn invite(people: &People, address: std::net::SocketAddr) -> Result<(), Fault> {
     if let Some(link) = people.invite().await? {
-        let link = format!("http://{address}/setup#{}", link.reveal());
-        tracing::warn!(%link, "there is no administrator yet; this link makes one, once, within a day");
+        let link = link_url(address, &link);
+        // Not to the log, which may stand there too: whoever reads it could become administrator.
         eprintln!("admitd: there is no administrator yet; make one within a day: {link}");
     }
     Ok(())

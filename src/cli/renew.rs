@@ -87,9 +87,13 @@ fn shown(
             end(&row.new_until),
         ]);
     }
+    let licenses = match rows.len() {
+        1 => "1 license".to_owned(),
+        more => format!("{more} licenses"),
+    };
     let done = match (dry_run, refused) {
-        (false, _) => format!("{} licenses renewed", rows.len()),
-        (true, None) => format!("{} licenses would be renewed", rows.len()),
+        (false, _) => format!("{licenses} renewed"),
+        (true, None) => format!("{licenses} would be renewed"),
         (true, Some(refused)) => format!("this would be refused: {}", refused.error),
     };
     let text = if rows.is_empty() {

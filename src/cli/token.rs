@@ -70,7 +70,7 @@ async fn add(desk: &Desk, asked: Asked) -> Result<Shown, Failure> {
         read_only: asked.read_only,
         expires_at: expires.flatten(),
     };
-    let token = desk.store.add_token(token, desk.terms(&NoSeats)).await?;
+    let token = desk.store.add_token(token, desk.terms(&NoSeats)).await?.record;
     let text = format!(
         "token {} added: {}; it is shown this once\n{}",
         token.name,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::license::Tree;
+use crate::license::{NoSeats, Tree};
 use crate::store::{Delivery, Due, HookEvent, NewWebhook, Webhook};
 use crate::webhooks::{Courier, new_secret, test_payload};
 
@@ -46,8 +46,8 @@ async fn add(
     events.dedup();
     let secret = new_secret()?;
     let new = NewWebhook { group, url, events, days, secret: secret.clone() };
-    let id = desk.store.add_webhook(new, &desk.author, desk.now).await?;
-    let (hook, _) = desk.store.webhook(id, &desk.author.viewer).await?;
+    let hook = desk.store.add_webhook(new, desk.terms(&NoSeats)).await?.record;
+    let id = hook.id;
     let mut json = row(&desk.tree().await?, &hook);
     if let Some(fields) = json.as_object_mut() {
         fields.insert("secret".into(), Value::String(secret.clone()));

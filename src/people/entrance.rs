@@ -144,7 +144,7 @@ fn by_token(token: Token, all: Arc<Assignments>) -> Somebody {
     let assignments = token.assignment().into_iter().collect();
     Somebody {
         who: format!("token:{}", token.name),
-        viewer: Viewer { user, assignments, others: Some(all) },
+        viewer: Viewer { user, assignments, until: token.expires_at, others: Some(all) },
         read_only: token.read_only,
         expires_at: token.expires_at,
         way: Way::Token { id: token.id },
@@ -155,7 +155,7 @@ fn by_session(session: Session, all: Arc<Assignments>) -> Somebody {
     let Session { csrf_hash, user, name, roles, created_at, expires_at, .. } = session;
     Somebody {
         who: format!("user:{name}"),
-        viewer: Viewer { user: Some(user), assignments: roles, others: Some(all) },
+        viewer: Viewer { user: Some(user), assignments: roles, until: None, others: Some(all) },
         read_only: false,
         expires_at: Some(expires_at.min(last_end(created_at))),
         way: Way::Session { csrf_hash, created_at },

@@ -22,7 +22,7 @@ pub use entrance::{Credentials, Turned};
 pub use password::{Hasher, Unhashed, fault as password_fault};
 pub use secret::Secret;
 pub use sessions::{SignedIn, csrf_of};
-pub use setup::{LINK_SECS, new_link};
+pub use setup::{LINK_SECS, link_url, new_link};
 
 use known::Known;
 use throttle::Throttle;

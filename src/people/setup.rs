@@ -1,6 +1,6 @@
 //! The first administrator: made by whoever holds the link that the daemon printed.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{People, Refused, Secret, Turned, password, secret};
 use crate::license::{Moment, NoSeats, UserId, Viewer};
@@ -10,10 +10,23 @@ use crate::store::{Author, FirstAdministrator, Store, Terms};
 pub const LINK_SECS: i64 = 24 * 3600;
 
 /// Makes a link, in place of those before it.
-pub async fn new_link(store: &Store, at: Moment) -> Result<Secret, Refused> {
+pub async fn new_link(store: &Store, terms: Terms<'_>) -> Result<Secret, Refused> {
     let link = Secret::word()?;
-    store.put_setup(link.hash(), Moment(at.0.saturating_add(LINK_SECS))).await?;
+    let expires_at = Moment(terms.at.0.saturating_add(LINK_SECS));
+    store.put_setup(link.hash(), expires_at, terms).await?;
     Ok(link)
+}
+
+/// The link as a browser on this machine opens it; `address` is where the API listens.
+pub fn link_url(mut address: SocketAddr, link: &Secret) -> String {
+    if address.ip().is_unspecified() {
+        let loopback = |ip: IpAddr| match ip {
+            IpAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
+        };
+        address.set_ip(loopback(address.ip()));
+    }
+    format!("http://{address}/setup#{}", link.reveal())
 }
 
 impl People {
@@ -23,7 +36,7 @@ impl People {
         if self.store.has_administrator().await? || self.store.has_server_token(at).await? {
             return Ok(None);
         }
-        new_link(&self.store, at).await.map(Some)
+        new_link(&self.store, Terms::at(at)).await.map(Some)
     }
 
     /// Makes the first administrator; the link then is nothing any more.
@@ -53,5 +66,23 @@ impl People {
         let id = self.store.set_up(hash, &first, terms).await?;
         self.known.forget();
         Ok(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_leads_to_an_address_that_can_be_opened() {
+        let link = Secret::word().unwrap();
+        let opens = |listen: &str| {
+            let url = link_url(listen.parse().unwrap(), &link);
+            url.split_once("/setup#").map(|(place, _)| place.to_owned()).unwrap()
+        };
+
+        assert_eq!(opens("0.0.0.0:8060"), "http://127.0.0.1:8060");
+        assert_eq!(opens("[::]:8060"), "http://[::1]:8060");
+        assert_eq!(opens("192.0.2.1:8060"), "http://192.0.2.1:8060");
     }
 }

@@ -46,7 +46,7 @@ impl Cast {
             read_only,
             expires_at: Some(Moment(self.now.0 + secs)),
         };
-        let made = self.store.add_token(new, Terms::at(self.now)).await.unwrap();
+        let made = self.store.add_token(new, Terms::at(self.now)).await.unwrap().record;
         (secret, made)
     }
 
@@ -157,7 +157,7 @@ async fn a_user_sets_their_password_with_the_old_one(base: Base) {
     assert!(cast.people.sign_in("root", PASSWORD, None).await.is_err());
     cast.people.sign_in("root", "another horse", None).await.unwrap();
     let role = Assignment { role: Role::ServerAdministrator, group: SERVER };
-    let nobody = Viewer { assignments: Vec::new(), user: None, others: Some(Default::default()) };
+    let nobody = Viewer { others: Some(Default::default()), ..Viewer::default() };
     let by = Author { viewer: nobody, ..by.clone() };
     let terms = Terms { by: &by, ..terms };
     let denied = cast.people.change_password(id, None, "a third horse", terms).await;
@@ -207,7 +207,7 @@ async fn uses_are_written_behind(base: Base) {
 impl Cast {
     /// An administrator beside a token: the daemon would make no link.
     async fn root_by_hand(&self) {
-        let link = new_link(&self.store, self.now).await.unwrap();
+        let link = new_link(&self.store, Terms::at(self.now)).await.unwrap();
         let root = ("root", PASSWORD, Some("root@e.com"));
         self.people.set_up(link.reveal(), root, None).await.unwrap();
     }

@@ -62,7 +62,7 @@ fn world() -> World {
 
 fn dealer() -> Viewer {
     let role = Role::SiteAdministrator;
-    Viewer { user: None, assignments: vec![Assignment { role, group: HOUSE }], others: None }
+    Viewer { assignments: vec![Assignment { role, group: HOUSE }], ..Viewer::default() }
 }
 
 fn read(world: &World, viewer: &Viewer, top: GroupId, text: &str) -> Result<UsersPlan, Faults> {

@@ -56,7 +56,7 @@ pub use tree::{CreatedByOwner, placed_user};
 pub use webhooks::{
     Attempt, Delivery, Due, HookEvent, LONGEST_NOTICE, NewWebhook, Queued, Webhook, WebhookEdit,
 };
-pub use write::{Author, Terms, Written};
+pub use write::{Author, Issued, Terms, Written};
 
 /// A database for one test.
 #[cfg(test)]

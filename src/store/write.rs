@@ -53,6 +53,14 @@ pub struct Written<Id> {
     pub replayed: bool,
 }
 
+/// A record with a secret of its own, which is told when it is made and never again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issued<T> {
+    pub record: T,
+    /// It was made before, by the same write; its secret was told then.
+    pub replayed: bool,
+}
+
 impl Author {
     /// The daemon itself, which may everything.
     pub fn daemon() -> Self {
@@ -349,14 +357,19 @@ fn judged(world: &World, change: &Change, terms: Terms<'_>) -> Result<Vec<Warnin
 }
 
 /// What this very write was answered before.
-async fn answered(conn: &mut Conn, terms: Terms<'_>) -> Result<Option<Outcome>> {
+pub(super) async fn answered(conn: &mut Conn, terms: Terms<'_>) -> Result<Option<Outcome>> {
     match terms.once {
         Some(once) => once::answered(conn, &terms.by.who, once, terms.at).await,
         None => Ok(None),
     }
 }
 
-async fn keep(conn: &mut Conn, terms: Terms<'_>, outcome: (&[i64], &[Warning])) -> Result<()> {
+/// Keeps what this write is answered, if it may come twice.
+pub(super) async fn keep(
+    conn: &mut Conn,
+    terms: Terms<'_>,
+    outcome: (&[i64], &[Warning]),
+) -> Result<()> {
     match terms.once {
         Some(once) => once::keep(conn, &terms.by.who, once, terms.at, outcome).await,
         None => Ok(()),

@@ -8,6 +8,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// A URL to which webhooks may lead, or why not. `trusted`: addresses need not be public.
 pub fn checked_url(text: &str, trusted: bool) -> Result<Url, String> {
+    if text.chars().any(|one| one.is_control() || one.is_whitespace()) {
+        return Err("a URL has no space and no character that cannot be seen".into());
+    }
     let url: Url = text.parse().map_err(|fault| format!("{text:?} is no URL: {fault}"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("a webhook is told over http or https".into());
@@ -136,6 +139,8 @@ mod tests {
             "file:///etc/passwd",
             "http://a:b@1.1.1.1/",
             "nonsense",
+            "https://example.com/\r\nX: y",
+            "https://exam\tple.com/",
         ] {
             assert!(checked_url(url, false).is_err(), "{url}");
         }

@@ -11,6 +11,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::server::{Server, said};
+
 /// A daemon; killed when dropped.
 pub struct Daemon {
     pub folder: TempDir,
@@ -20,6 +22,8 @@ pub struct Daemon {
     pub bind: Option<SocketAddr>,
     /// The API.
     pub admin: SocketAddr,
+    /// On a server, where the tests run on one.
+    server: Option<Server>,
     child: Option<Child>,
 }
 
@@ -28,17 +32,20 @@ const READY: Duration = Duration::from_secs(120);
 const BINARY: &str = env!("CARGO_BIN_EXE_admitd");
 
 impl Daemon {
-    /// A folder with a configuration: loopback, port 0, `more` added to it. Nothing runs yet.
+    /// A folder with a configuration: loopback, port 0, `more` added to it, and a database as
+    /// `ADMITD_TEST_DATABASE` wants it: a file, or `postgres`. Nothing runs yet.
     pub fn prepare(more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let server = Server::wanted();
+        let database = server.as_ref().map_or_else(|| "sqlite:admitd.db".to_owned(), Server::url);
         let config = format!(
-            "database = \"sqlite:admitd.db\"\n[domains]\n\"example.com\" = [\"127.0.0.1\"]\n\
+            "database = \"{database}\"\n[domains]\n\"example.com\" = [\"127.0.0.1\"]\n\
              [listen]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\n\
              [admin]\nlisten = \"127.0.0.1:0\"\n[metrics]\nlisten = \"127.0.0.1:0\"\n{more}\n"
         );
         fs::write(folder.path().join("admitd.toml"), config).expect("the config is written");
         let nowhere = "127.0.0.1:0".parse().expect("an address");
-        Self { folder, udp: nowhere, tcp: nowhere, bind: None, admin: nowhere, child: None }
+        Self { folder, udp: nowhere, tcp: nowhere, bind: None, admin: nowhere, server, child: None }
     }
 
     /// A running daemon.
@@ -108,6 +115,21 @@ impl Daemon {
     /// The database file.
     pub fn database(&self) -> PathBuf {
         self.folder.path().join("admitd.db")
+    }
+
+    /// Every row of a table, in an order that does not change, without the column `but`.
+    pub fn dump(&self, table: &str, but: &str) -> String {
+        match &self.server {
+            Some(server) => server
+                .query(&format!("select to_jsonb(row) - '{but}' from {table} as row order by 1")),
+            None => {
+                let ask = |sql: &str| said(Command::new("sqlite3").arg(self.database()).arg(sql));
+                let columns = ask(&format!("select name from pragma_table_info('{table}')"));
+                let kept = columns.lines().filter(|name| *name != but);
+                let kept = kept.map(|name| format!("quote({name})")).collect::<Vec<_>>();
+                ask(&format!("select {} from {table} order by 1, 2", kept.join(", ")))
+            }
+        }
     }
 
     /// The folder as a path.

@@ -8,6 +8,7 @@ pub mod http;
 mod office;
 mod phone;
 mod post;
+mod server;
 mod upstream;
 
 #[allow(unused_imports, reason = "every test file uses another part")]

@@ -20,7 +20,8 @@ Distribution of licenses: groups, users, numbers and who may have how many of th
 Send a token as `Authorization: Bearer TOKEN`, or sign in; a change in a session needs its word in \
 `X-CSRF-Token`. Problems are `application/problem+json` (RFC 9457). Lists come in pages: pass `next` as \
 `cursor`. A record's `ETag` goes into `If-Match` of the change, so that nobody's work is overwritten; an \
-`Idempotency-Key` makes a repeated POST happen once. Times are RFC 3339 in UTC; unlimited is null.";
+`Idempotency-Key` makes a repeated POST happen once; a secret is shown \
+the first time only. Times are RFC 3339 in UTC; unlimited is null.";
 
 /// The description alone.
 pub fn openapi() -> OpenApi {

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::license::{GroupId, Moment, NoSeats, Role, SERVER, Tree, UserId, Viewer};
 use crate::people::{Refused, Secret};
-use crate::store::{Author, NewToken, Terms, Token};
+use crate::store::{Author, Issued, NewToken, Terms, Token};
 
 use super::body::Body;
 use super::caller::Caller;
@@ -21,7 +21,7 @@ use super::fields::{Instant, RoleWord, TokenName};
 use super::paging::{Page, Paging};
 use super::params::Path;
 use super::problem::{Problem, Problems};
-use super::writes::Removed;
+use super::writes::{Asked, Removed};
 use super::{Api, names};
 
 /// A token without its secret.
@@ -48,8 +48,9 @@ pub struct TokenRow {
 /// A new token: the only time that its secret is shown.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MadeToken {
-    /// `Authorization: Bearer` this.
-    pub token: String,
+    /// `Authorization: Bearer` this. Null in the answer to a call that is repeated with its
+    /// `Idempotency-Key`: the secret was shown the first time and is not kept.
+    pub token: Option<String>,
     #[serde(flatten)]
     pub row: TokenRow,
 }
@@ -99,21 +100,23 @@ async fn list(
 
 /// Make a token
 #[utoipa::path(post, path = "/tokens", tag = "access", operation_id = "add_token",
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
     request_body = TokenBody,
     responses((status = 201, description = "Made; the secret is shown this once", body = MadeToken),
         Problems))]
 async fn add(
     State(api): State<Arc<Api>>,
     Caller(by): Caller,
+    asked: Asked,
     Body(sent): Body<TokenBody>,
 ) -> Result<impl IntoResponse, Problem> {
     let world = api.live.world();
     let secret = Secret::token().map_err(Refused::from)?;
-    let new = asked(&world.tree, &by, sent, secret.hash(), api.live.now())?;
-    let terms = Terms { by: &by, usage: &NoSeats, ..Terms::at(api.live.now()) };
-    let token = api.store.add_token(new, terms).await?;
-    let row = row(&world.tree, &by.viewer, token);
-    let made = MadeToken { token: secret.reveal().to_owned(), row };
+    let new = token_of(&world.tree, &by, sent, secret.hash(), api.live.now())?;
+    let terms = asked.terms(&by, false, (api.live.now(), &NoSeats));
+    let Issued { record, replayed } = api.store.add_token(new, terms).await?;
+    let row = row(&world.tree, &by.viewer, record);
+    let made = MadeToken { token: (!replayed).then(|| secret.reveal().to_owned()), row };
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -138,7 +141,7 @@ async fn revoke(
 }
 
 /// What the fields say together.
-fn asked(
+fn token_of(
     tree: &Tree,
     by: &Author,
     sent: TokenBody,

@@ -13,8 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::license::{Tree, Viewer};
-use crate::store::{Delivery, Due, NewWebhook, Webhook, WebhookEdit};
+use crate::license::{NoSeats, Tree, Viewer};
+use crate::store::{Delivery, Due, Issued, NewWebhook, Webhook, WebhookEdit};
 use crate::webhooks::{new_secret, test_payload};
 
 use super::body::Body;
@@ -24,7 +24,7 @@ use super::paging::{Page, Paging};
 use super::params::{Path, Query};
 use super::problem::{Problem, Problems};
 use super::tries::Tried;
-use super::writes::Removed;
+use super::writes::{Asked, Removed};
 use super::{Api, names};
 
 /// How many days before its end a license is told of, unless somebody says otherwise.
@@ -52,8 +52,9 @@ pub struct WebhookRow {
 /// A new webhook: the only time that its secret is shown.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MadeWebhook {
-    /// The key of the signature in `Admitd-Signature`.
-    pub secret: String,
+    /// The key of the signature in `Admitd-Signature`. Null in the answer to a call that is repeated
+    /// with its `Idempotency-Key`: the secret was shown the first time.
+    pub secret: Option<String>,
     #[serde(flatten)]
     pub row: WebhookRow,
 }
@@ -157,12 +158,14 @@ async fn list(
 
 /// Add a webhook
 #[utoipa::path(post, path = "/webhooks", tag = "webhooks", operation_id = "add_webhook",
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
     request_body = WebhookBody,
     responses((status = 201, description = "Added; the secret is shown this once", body = MadeWebhook),
         Problems))]
 async fn add(
     State(api): State<Arc<Api>>,
     Caller(by): Caller,
+    asked: Asked,
     Body(sent): Body<WebhookBody>,
 ) -> Result<impl IntoResponse, Problem> {
     let world = api.live.world();
@@ -174,10 +177,11 @@ async fn add(
     let secret = new_secret().map_err(failed)?;
     let days = sent.days.unwrap_or(USUAL_DAYS).0;
     let new = NewWebhook { group, url, events: sent.events.0, days, secret: secret.clone() };
-    let id = api.store.add_webhook(new, &by, api.live.now()).await?;
-    let (hook, _) = api.store.webhook(id, &by.viewer).await?;
-    let row = WebhookRow::of(&world.tree, &by.viewer, hook);
-    Ok((StatusCode::CREATED, Json(MadeWebhook { secret, row })))
+    let terms = asked.terms(&by, false, (api.live.now(), &NoSeats));
+    let Issued { record, replayed } = api.store.add_webhook(new, terms).await?;
+    let row = WebhookRow::of(&world.tree, &by.viewer, record);
+    let made = MadeWebhook { secret: (!replayed).then_some(secret), row };
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 /// Show a webhook

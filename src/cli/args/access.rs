@@ -44,7 +44,7 @@ pub enum TokenCommand {
     },
     /// List tokens, without their secrets
     List,
-    /// End a token at once
+    /// End a token; a running daemon follows within a second
     Revoke {
         /// Which token
         name: String,

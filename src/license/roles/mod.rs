@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::model::words;
-use super::{GroupId, Holder, SERVER, Tree, UserId};
+use super::{GroupId, Holder, Moment, SERVER, Tree, UserId};
 
 pub use sight::What;
 
@@ -56,6 +56,8 @@ pub struct Viewer {
     /// Whose own things are seen too.
     pub user: Option<UserId>,
     pub assignments: Vec<Assignment>,
+    /// When what they ask with ends: a token makes none that outlives it.
+    pub until: Option<Moment>,
     /// What others are: nobody edits a user who holds a role that they could not give. Where it is not
     /// known, no other user is edited.
     pub others: Option<Arc<Assignments>>,
@@ -117,12 +119,17 @@ impl Viewer {
     /// May everything: the command line, and the daemon itself.
     pub fn server() -> Self {
         let role = Role::ServerAdministrator;
-        Self { user: None, assignments: vec![Assignment { role, group: SERVER }], others: None }
+        Self { assignments: vec![Assignment { role, group: SERVER }], ..Self::default() }
     }
 
     /// A user with the roles that `all` says.
     pub fn of_user(user: UserId, all: Arc<Assignments>) -> Self {
-        Self { user: Some(user), assignments: all.of(user).to_vec(), others: Some(all) }
+        Self {
+            user: Some(user),
+            assignments: all.of(user).to_vec(),
+            until: None,
+            others: Some(all),
+        }
     }
 
     /// Whether everything is theirs.

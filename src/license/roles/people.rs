@@ -74,6 +74,15 @@ impl Viewer {
         }
     }
 
+    /// Whether the user has just their role: neither a colleague nor a token that one made lifts an
+    /// administrator's own limit.
+    pub(super) fn is_peer_of(&self, tree: &Tree, user: UserId) -> bool {
+        let roles = self.others.as_deref().map(|others| others.of(user)).unwrap_or_default();
+        let mut administered = roles.iter().filter(|held| held.role.is_administrator());
+        administered
+            .any(|held| self.administers(tree, held.group) && !self.stands_above(tree, held.group))
+    }
+
     /// Whether every role of the user is theirs to give: whoever edits a user could sign in as them.
     pub(super) fn outranks(&self, tree: &Tree, user: UserId) -> bool {
         let Some(others) = &self.others else { return self.is_server() };

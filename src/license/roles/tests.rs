@@ -235,6 +235,7 @@ fn licenses_are_edited_from_above_and_never_ones_own() {
         ("beside", add(G(C)), Err(Unseen), Ok(())),
         ("user below", add(U(ANNA)), Ok(()), Ok(())),
         ("dealer", add(U(DEALER)), Err(Forbidden), Ok(())),
+        ("dealer's colleague", add(U(PEER)), Err(Forbidden), Ok(())),
         ("boss", add(U(BOSS)), Ok(()), Ok(())),
         ("user in two", add(U(BOTH)), Err(Forbidden), Ok(())),
         ("stranger", add(U(STRANGER)), Err(Unseen), Ok(())),

@@ -166,7 +166,7 @@ impl Viewer {
                 let groups = tree.places(holder);
                 !groups.is_empty() && groups.iter().all(|group| self.stands_above(tree, *group))
             }
-            Holder::User(user) => self.administers_all(tree, user),
+            Holder::User(user) => self.administers_all(tree, user) && !self.is_peer_of(tree, user),
         };
         self.demand(tree, &[holder], may)
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::license::{Holder, Moment, Tree, UserId};
+use crate::license::{Holder, Moment, SERVER, Tree, UserId};
 
 use super::super::audit::{Entry, reference};
 use super::{Assigned, Token};
@@ -43,6 +43,12 @@ pub fn password(tree: &Tree, user: UserId, had_one: bool) -> Entry {
     let after = json!({"password": if had_one { "changed" } else { "set" }});
     let action = if had_one { "edit" } else { "add" };
     Entry::new(action, "password", user.0, name, (before, Some(after)), scopes)
+}
+
+/// A set-up link that was made.
+pub fn setup(expires_at: Moment) -> Entry {
+    let json = json!({"expires_at": expires_at.rfc3339()});
+    entry("setup", None, "set-up link".to_owned(), json, true, vec![SERVER])
 }
 
 fn entry(

@@ -18,8 +18,13 @@ pub struct FirstAdministrator {
 }
 
 impl Store {
-    /// Keeps a link, in place of those before it.
-    pub async fn put_setup(&self, hash: SecretHash, expires_at: Moment) -> Result<()> {
+    /// Keeps a link, in place of those before it. The terms are those of a server administrator.
+    pub async fn put_setup(
+        &self,
+        hash: SecretHash,
+        expires_at: Moment,
+        terms: Terms<'_>,
+    ) -> Result<()> {
         let mut writing = self.writing().await?;
         let conn = writing.conn();
         sql("delete from setups").execute(conn).await?;
@@ -28,6 +33,7 @@ impl Store {
             .bind(expires_at.0)
             .execute(conn)
             .await?;
+        audit::record(conn, terms.made(), &[record::setup(expires_at)]).await?;
         writing.commit().await?;
         Ok(())
     }

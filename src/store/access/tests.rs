@@ -10,6 +10,7 @@ on_both!(
     a_token_that_means_nothing_is_refused,
     whoever_is_removed_takes_everything_along,
     a_role_is_had_once_and_taken_once,
+    a_token_ends_with_the_one_that_made_it,
     nobody_gives_more_than_they_have,
     every_change_is_recorded_without_a_secret,
     a_new_password_ends_the_sessions_of_the_old_one,
@@ -71,7 +72,7 @@ async fn a_token_is_found_by_its_hash_until_it_is_revoked(base: Base) {
     let store = &cast.store;
     let new = token("ci", Role::SiteAdministrator, Some(cast.home), None);
 
-    let made = store.add_token(new.clone(), Terms::at(NOW)).await.unwrap();
+    let made = store.add_token(new.clone(), Terms::at(NOW)).await.unwrap().record;
 
     let found = store.bearer(new.hash).await.unwrap().unwrap();
     assert_eq!(found.token, made);
@@ -160,7 +161,7 @@ async fn nobody_gives_more_than_they_have(base: Base) {
     let what = |role| Some(Assignment { role, group: cast.home });
     let by = |who: &str, user, what: Option<Assignment>| {
         let assignments = what.into_iter().collect();
-        let viewer = Viewer { user, assignments, others: Some(Default::default()) };
+        let viewer = Viewer { user, assignments, others: Some(Default::default()), until: None };
         Author { who: who.into(), from: "127.0.0.1:1".into(), viewer }
     };
     let anna = by("user:anna", Some(cast.anna), None);
@@ -191,7 +192,7 @@ async fn nobody_gives_more_than_they_have(base: Base) {
     let server = make(&daemon, "r", Role::ServerAdministrator, Some(SERVER), None);
     let server = server.await.unwrap();
     let terms = Terms { by: &site, ..Terms::at(NOW) };
-    assert!(store.revoke_token(server.id, terms).await.is_err());
+    assert!(store.revoke_token(server.record.id, terms).await.is_err());
     assert!(store.assign_role(&administrator(&cast), terms).await.is_err());
     store.set_password(cast.anna, "$argon2id$x", terms).await.unwrap();
     let terms = Terms { by: &concierge, ..terms };
@@ -199,11 +200,33 @@ async fn nobody_gives_more_than_they_have(base: Base) {
     assert!(store.has_server_token(NOW).await.unwrap());
 }
 
+async fn a_token_ends_with_the_one_that_made_it(base: Base) {
+    let cast = cast(&base).await;
+    let (end, role) = (Moment(NOW.0 + 60), Role::SiteAdministrator);
+    let viewer = Viewer {
+        assignments: vec![Assignment { role, group: cast.home }],
+        until: Some(end),
+        ..Viewer::default()
+    };
+    let by = Author { who: "token:short".into(), from: "127.0.0.1:1".into(), viewer };
+    let terms = Terms { by: &by, ..Terms::at(NOW) };
+    let made = async |name: &str, expires_at: Option<i64>| {
+        let token = token(name, Role::Concierge, Some(cast.home), None);
+        let token = NewToken { expires_at: expires_at.map(Moment), ..token };
+        let made = cast.store.add_token(token, terms).await;
+        made.map(|made| made.record.expires_at)
+    };
+
+    assert_eq!(made("without", None).await.unwrap(), Some(end));
+    assert_eq!(made("before", Some(end.0 - 1)).await.unwrap(), Some(Moment(end.0 - 1)));
+    assert!(matches!(made("after", Some(end.0 + 1)).await, Err(Error::Invalid(_))));
+}
+
 async fn every_change_is_recorded_without_a_secret(base: Base) {
     let cast = cast(&base).await;
     let (store, now) = (&cast.store, Terms::at(NOW));
     let id = store.add_token(token("ci", Role::Concierge, Some(cast.home), None), now).await;
-    store.revoke_token(id.unwrap().id, now).await.unwrap();
+    store.revoke_token(id.unwrap().record.id, now).await.unwrap();
     store.assign_role(&administrator(&cast), now).await.unwrap();
     store.revoke_role(&administrator(&cast), now).await.unwrap();
     store.set_password(cast.anna, "$argon2id$1", now).await.unwrap();
@@ -253,9 +276,9 @@ async fn a_set_up_link_works_once_and_not_too_late(base: Base) {
         email: Some("root@e.com".into()),
         password_hash: "$argon2id$x".into(),
     };
-    store.put_setup([1; 32], NOW).await.unwrap();
+    store.put_setup([1; 32], NOW, Terms::at(NOW)).await.unwrap();
     assert!(store.set_up([1; 32], &first, Terms::at(NOW)).await.is_err());
-    store.put_setup([2; 32], Moment(NOW.0 + 1)).await.unwrap();
+    store.put_setup([2; 32], Moment(NOW.0 + 1), Terms::at(NOW)).await.unwrap();
 
     assert!(!store.has_administrator().await.unwrap());
     assert!(store.set_up([1; 32], &first, Terms::at(NOW)).await.is_err());
@@ -267,7 +290,7 @@ async fn a_set_up_link_works_once_and_not_too_late(base: Base) {
     assert_eq!((&*name, roles), ("root", vec![Assignment { role, group: SERVER }]));
     assert_eq!(store.users(&[id]).await.unwrap()[0].groups, [SERVER]);
     assert!(store.set_up([2; 32], &first, Terms::at(NOW)).await.is_err());
-    store.put_setup([3; 32], Moment(NOW.0 + 1)).await.unwrap();
+    store.put_setup([3; 32], Moment(NOW.0 + 1), Terms::at(NOW)).await.unwrap();
     assert!(matches!(store.set_up([3; 32], &first, Terms::at(NOW)).await, Err(Error::Invalid(_))));
     assert!(store.is_setup([3; 32], NOW).await.unwrap());
 }
@@ -276,7 +299,7 @@ async fn a_reader_of_the_feed_hears_of_access_and_not_of_its_use(base: Base) {
     let cast = cast(&base).await;
     let (store, now) = (&cast.store, Terms::at(NOW));
     let new = token("ci", Role::Concierge, Some(cast.home), None);
-    let id = store.add_token(new, now).await.unwrap().id;
+    let id = store.add_token(new, now).await.unwrap().record.id;
     store.set_password(cast.anna, "$argon2id$x", now).await.unwrap();
     let start = store.read_records().await.unwrap().position;
     let mut feed = Feed::open(store, &start).await.unwrap();
@@ -285,7 +308,7 @@ async fn a_reader_of_the_feed_hears_of_access_and_not_of_its_use(base: Base) {
     store.begin_session(&session(&cast, 1), "$argon2id$x").await.unwrap();
     store.note_session_use(&[([1; 32], NOW, NOW)]).await.unwrap();
     store.note_token_use(&[(id, NOW)]).await.unwrap();
-    store.put_setup([1; 32], NOW).await.unwrap();
+    store.put_setup([1; 32], NOW, Terms::at(NOW)).await.unwrap();
     assert_eq!(feed.look().await.unwrap(), None);
 
     store.end_session([1; 32]).await.unwrap();

@@ -3,7 +3,8 @@
 use crate::license::{Assignment, GroupId, Moment, Role, UserId};
 
 use super::super::sql::{Conn, Sql, sql};
-use super::super::{Error, Result, Store, Terms, audit};
+use super::super::write::{answered, keep};
+use super::super::{Error, Issued, Result, Store, Terms, audit};
 use super::{SecretHash, expect_group, expect_user, record, role_of, world_of};
 
 /// The longest name.
@@ -71,11 +72,19 @@ impl Token {
 }
 
 impl Store {
-    /// Makes a token.
-    pub async fn add_token(&self, token: NewToken, terms: Terms<'_>) -> Result<Token> {
-        check(&token, terms.at)?;
+    /// Makes a token. Written a second time under the same key, it is the one that was made, whose
+    /// secret is not the new one. One that is made with a token ends with it at the latest.
+    pub async fn add_token(&self, mut token: NewToken, terms: Terms<'_>) -> Result<Issued<Token>> {
         let mut writing = self.writing().await?;
         let conn = writing.conn();
+        if let Some((ids, _)) = answered(conn, terms).await? {
+            let id = ids.first().copied().unwrap_or_default();
+            let found = with_id(conn, id).await?;
+            let token = found.ok_or_else(|| Error::not_found("token", id))?;
+            return Ok(Issued { record: token, replayed: true });
+        }
+        token.expires_at = within(token.expires_at, terms.by.viewer.until)?;
+        check(&token, terms.at)?;
         let world = world_of(self, conn).await?;
         let tree = &world.tree;
         token.group.map(|group| expect_group(tree, group)).transpose()?;
@@ -93,8 +102,9 @@ impl Store {
         let made = named(conn, &token.name).await?;
         let made = made.ok_or_else(|| Error::not_found("token", format!("{:?}", token.name)))?;
         audit::record(conn, terms.made(), &[record::token(tree, &made, true)]).await?;
+        keep(conn, terms, (&[made.id], &[])).await?;
         writing.commit().await?;
-        Ok(made)
+        Ok(Issued { record: made, replayed: false })
     }
 
     /// Ends a token: from now on it is nothing.
@@ -156,6 +166,16 @@ impl Store {
         .one(&mut self.conn().await?)
         .await?;
         Ok(count > 0)
+    }
+}
+
+/// The end of what is made with something that ends itself.
+fn within(asked: Option<Moment>, own: Option<Moment>) -> Result<Option<Moment>> {
+    match (asked, own) {
+        (Some(asked), Some(own)) if asked > own => {
+            Err(Error::Invalid("a token made with a token ends with it at the latest".into()))
+        }
+        _ => Ok(asked.or(own)),
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) struct Reader {
     pool: Pool,
     position: Position,
     /// A page that did not reach the end: where it will have been, and its last row.
-    rest: Option<(Snapshot, i64)>,
+    rest: Option<(Snapshot, Last)>,
     ear: Ear,
 }
 
@@ -50,8 +50,15 @@ struct Ear {
     listens: Arc<AtomicBool>,
 }
 
-/// A look's row: here, and a change where there is one.
-type Row = (String, i64, i64, i64, Option<i64>, Option<String>, Option<String>);
+/// A row by its order in the feed: the transaction that wrote it, and its number.
+#[derive(Clone, Debug)]
+struct Last {
+    xid: String,
+    seq: i64,
+}
+
+/// A look's row: here, and a change where there is one, with its place.
+type Row = (String, i64, i64, i64, Option<String>, Option<i64>, Option<String>, Option<String>);
 
 impl Reader {
     pub fn open(pool: &PgPool, wake: &Arc<Notify>, position: &Position) -> Self {
@@ -76,11 +83,13 @@ impl Reader {
         let until = self.rest.take().map_or(here, |(until, _)| until);
         let found: Vec<_> = rows
             .into_iter()
-            .filter_map(|(.., seq, entity, key)| Some((seq?, entity?, key?)))
+            .filter_map(|(.., xid, seq, entity, key)| {
+                Some((Last { xid: xid?, seq: seq? }, entity?, key?))
+            })
             .collect();
         match found.last() {
             Some((last, ..)) if i64::try_from(found.len()) == Ok(AT_ONCE) => {
-                self.rest = Some((until, *last));
+                self.rest = Some((until, last.clone()));
             }
             _ => self.position = Position(At::Snapshot(until)),
         }
@@ -108,39 +117,36 @@ impl Reader {
     }
 
     async fn next_page(&self) -> Result<Vec<Row>> {
-        let rest = self.rest.as_ref().map(|(until, after)| (until, *after));
+        let rest = self.rest.as_ref().map(|(until, after)| (until, after));
         page(&mut self.pool.conn().await?, &self.position, rest).await
     }
 }
 
 /// A page of what `conn` sees and a reader at `position` did not; or the rest after a page: up to a
-/// snapshot, after a row.
+/// snapshot, after a row. In the order of transactions, so that an index leads to what is new, however
+/// long the feed is.
 async fn page(
     conn: &mut Conn,
     position: &Position,
-    rest: Option<(&Snapshot, i64)>,
+    rest: Option<(&Snapshot, &Last)>,
 ) -> Result<Vec<Row>> {
     let mut look = sql(format!(
-            "select here.snapshot, here.cluster, here.changes_table, here.at, found.seq, found.entity, found.key
-             from ({HERE}) as here left join (
-                select seq, entity, key from changes where seq > "
-        ));
-    let (until, after) = match rest {
-        Some((until, after)) => (Some(until), after),
-        None => (None, i64::MIN),
-    };
-    look.push_bind(after);
+        "select here.snapshot, here.cluster, here.changes_table, here.at,
+            cast(found.xid as text), found.seq, found.entity, found.key
+         from ({HERE}) as here left join (select xid, seq, entity, key from changes where true"
+    ));
     if let At::Snapshot(read) = &position.0 {
         look.push(" and xid >= pg_snapshot_xmin(cast(").push_bind(&*read.text);
         look.push(" as pg_snapshot)) and not pg_visible_in_snapshot(xid, cast(");
         look.push_bind(&*read.text).push(" as pg_snapshot))");
     }
-    if let Some(until) = until {
-        look.push(" and pg_visible_in_snapshot(xid, cast(").push_bind(&*until.text);
-        look.push(" as pg_snapshot))");
+    if let Some((until, after)) = rest {
+        look.push(" and (xid, seq) > (cast(").push_bind(&*after.xid).push(" as xid8), ");
+        look.push_bind(after.seq).push(") and pg_visible_in_snapshot(xid, cast(");
+        look.push_bind(&*until.text).push(" as pg_snapshot))");
     }
-    look.push(" order by seq limit ").push_bind(AT_ONCE);
-    look.push(") as found on true order by found.seq");
+    look.push(" order by xid, seq limit ").push_bind(AT_ONCE);
+    look.push(") as found on true order by found.xid, found.seq");
     look.all(conn).await
 }
 

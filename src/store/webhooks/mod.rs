@@ -9,7 +9,8 @@ use crate::license::{GroupId, Holder, Moment, Tree, Viewer};
 
 use super::audit::{self, Entry, Made};
 use super::sql::{Conn, sql};
-use super::{Author, Error, Result, Store, tree};
+use super::write::{answered, keep};
+use super::{Author, Error, Issued, Result, Store, Terms, tree};
 
 pub use deliveries::{Attempt, Delivery, Due, Queued};
 
@@ -98,12 +99,19 @@ impl std::str::FromStr for HookEvent {
 }
 
 impl Store {
-    /// Adds a webhook; its id.
-    pub async fn add_webhook(&self, new: NewWebhook, by: &Author, at: Moment) -> Result<i64> {
+    /// Adds a webhook. Added a second time under the same key, it is the one that was added, whose
+    /// secret is not the new one.
+    pub async fn add_webhook(&self, new: NewWebhook, terms: Terms<'_>) -> Result<Issued<Webhook>> {
+        let by = terms.by;
         fault(&new.events, new.days).map_or(Ok(()), |fault| Err(Error::Invalid(fault)))?;
         let mut writing = self.writing().await?;
         let conn = writing.conn();
         let tree = tree::current(self, conn).await?;
+        if let Some((ids, _)) = answered(conn, terms).await? {
+            let id = ids.first().copied().unwrap_or_default();
+            let record = own(conn, &tree, id, &by.viewer).await?;
+            return Ok(Issued { record, replayed: true });
+        }
         by.viewer.may_webhook(&tree, new.group)?;
         let (held,): (i64,) = sql("select count(*) from webhooks where group_id = ?")
             .bind(new.group.0)
@@ -122,13 +130,14 @@ impl Store {
             .bind(i64::from(new.days))
             .bind(&*by.who)
             .bind(by.viewer.is_server())
-            .bind(at.0)
+            .bind(terms.at.0)
             .one(conn)
             .await?;
         let after = one(conn, id).await?;
-        note(conn, &tree, Made { by, at, forced: false }, "add", (None, Some(&after))).await?;
+        note(conn, &tree, terms.made(), "add", (None, Some(&after))).await?;
+        keep(conn, terms, (&[id], &[])).await?;
         writing.commit().await?;
-        Ok(id)
+        Ok(Issued { record: after, replayed: false })
     }
 
     /// Removes a webhook and what it was still to be told.
