@@ -1,10 +1,10 @@
-//! Where SIP messages come and go: a UDP socket, TCP connections and a listener, all non-blocking, seen
+//! Where SIP messages come and go: a UDP socket and TCP connections, all non-blocking, seen
 //! as one queue of whole messages. What goes out by TCP is collected until `flush`. It knows of SIP
 //! only where a message ends on a stream.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 
 use memchr::memmem;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -30,7 +30,6 @@ struct Connection {
 /// The sockets of one side.
 pub struct Endpoint {
     udp: Option<UdpSocket>,
-    listener: Option<TcpListener>,
     connections: Vec<Connection>,
     epoll: Epoll,
     /// Connections that may have a whole message.
@@ -40,7 +39,6 @@ pub struct Endpoint {
 }
 
 const UDP: u64 = u64::MAX;
-const LISTENER: u64 = u64::MAX - 1;
 const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 impl Endpoint {
@@ -48,7 +46,6 @@ impl Endpoint {
     pub fn new() -> Self {
         Self {
             udp: None,
-            listener: None,
             connections: Vec::new(),
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).expect("an epoll"),
             ready: VecDeque::new(),
@@ -77,15 +74,6 @@ impl Endpoint {
         Ok(self)
     }
 
-    /// Takes TCP connections at this address.
-    pub fn listening(mut self, at: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(at)?;
-        listener.set_nonblocking(true)?;
-        self.epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-        self.listener = Some(listener);
-        Ok(self)
-    }
-
     /// Opens so many TCP connections.
     pub fn connecting(mut self, to: SocketAddr, count: usize) -> io::Result<Self> {
         for _ in 0..count {
@@ -94,9 +82,13 @@ impl Endpoint {
         Ok(self)
     }
 
-    /// Where the UDP socket is.
+    /// Where the UDP socket is, or the first connection.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.udp.as_ref()?.local_addr().ok()
+        match (&self.udp, self.connections.first()) {
+            (Some(socket), _) => socket.local_addr().ok(),
+            (None, Some(connection)) => connection.stream.local_addr().ok(),
+            (None, None) => None,
+        }
     }
 
     /// The epoll that is readable when something waits.
@@ -132,23 +124,16 @@ impl Endpoint {
         None
     }
 
-    /// Looks what came by TCP; true when there may be messages.
-    pub fn look(&mut self) -> bool {
-        if self.listener.is_none() && self.connections.is_empty() {
-            return false;
+    /// Looks what came by TCP.
+    pub fn look(&mut self) {
+        if self.connections.is_empty() {
+            return;
         }
         let mut events = [EpollEvent::empty(); 64];
         let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
         for event in &events[..count] {
             match event.data() {
                 UDP => {}
-                LISTENER => {
-                    while let Some(Ok((stream, _))) =
-                        self.listener.as_ref().map(TcpListener::accept)
-                    {
-                        self.adopt(stream).expect("a connection");
-                    }
-                }
                 index => {
                     let index = index as usize;
                     if self.connections[index].read(&mut self.scratch) {
@@ -160,7 +145,6 @@ impl Endpoint {
                 }
             }
         }
-        !self.ready.is_empty()
     }
 
     /// Sends one message; by TCP at the next `flush`.

@@ -50,7 +50,7 @@ struct Slot {
 pub struct Load {
     devices: Endpoint,
     registrar: Endpoint,
-    server: Peer,
+    connections: usize,
     register: Template,
     slots: Vec<Slot>,
     free: Vec<usize>,
@@ -65,19 +65,23 @@ const SLOTS: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Load {
-    /// Sockets for a server at `server` whose registrar is at `registrar`.
-    pub fn new(server: SocketAddr, registrar: Endpoint) -> Self {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let devices = Endpoint::new().udp(any).expect("a socket");
-        let devices = devices.connected(server).expect("a route");
+    /// Sockets for a server at `server`: UDP, or so many TCP connections.
+    pub fn new(server: SocketAddr, registrar: Endpoint, connections: usize) -> Self {
+        let devices = if connections == 0 {
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            let devices = Endpoint::new().udp(any).expect("a socket");
+            devices.connected(server).expect("a route")
+        } else {
+            Endpoint::new().connecting(server, connections).expect("connections")
+        };
         let local = devices.address().expect("an address");
-        let register = message::register(local, "UDP");
+        let register = message::register(local, if connections == 0 { "UDP" } else { "TCP" });
         let now = Instant::now();
         let slots = vec![Slot { round: 0, due: now, busy: false }; SLOTS];
         Self {
             devices,
             registrar,
-            server: Peer::Connected,
+            connections,
             register,
             slots,
             free: (0..SLOTS).rev().collect(),
@@ -96,7 +100,7 @@ impl Load {
             lost: 0,
             unexpected: 0,
             took: time,
-            latency: Histogram::new(3).expect("three digits"),
+            latency: Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("a minute"),
         };
         let mut begun = 0u64;
         let limit = if numbers.once { u64::from(numbers.count) } else { u64::MAX };
@@ -111,7 +115,9 @@ impl Load {
             if !over {
                 begun += self.begin(pace, numbers, begun, limit, began);
             }
+            self.devices.flush();
             self.answer();
+            self.devices.look();
             self.collect(expected, &mut outcome);
             if now - looked > Duration::from_millis(20) {
                 looked = now;
@@ -137,7 +143,7 @@ impl Load {
             let due = match pace {
                 Pace::Closed(most) if SLOTS - self.free.len() < most => now,
                 Pace::Closed(_) => break,
-                Pace::Open(rate) => began + Duration::from_secs(1) * (begun + count) as u32 / rate,
+                Pace::Open(rate) => began + at_rate(begun + count, rate),
             };
             if due > now {
                 break;
@@ -148,7 +154,12 @@ impl Load {
             let place = if numbers.once { begun + count } else { self.draw() };
             let number = numbers.first + (place % u64::from(numbers.count)) as u32;
             let mark = Mark { step: b'r', slot, round: self.round };
-            self.devices.send(self.server, self.register.fill(number, number, mark));
+            let to = match self.connections {
+                0 => Peer::Connected,
+                // A device keeps its connection.
+                connections => Peer::Tcp(number as usize % connections),
+            };
+            self.devices.send(to, self.register.fill(number, number, mark));
             count += 1;
         }
         count
@@ -204,4 +215,9 @@ impl Load {
         self.random ^= self.random << 17;
         self.random >> 16
     }
+}
+
+/// When a request of an even stream is due.
+fn at_rate(index: u64, rate: u32) -> Duration {
+    Duration::from_nanos(index * 1_000_000_000 / u64::from(rate))
 }

@@ -7,14 +7,11 @@ use memchr::memmem;
 
 /// What our branches begin with; the step of the exchange, the slot and the round follow.
 const BRANCH: &str = "z9hG4bKwire";
-const SDP: &str = "v=0\r\no=- 3841 3841 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\n\
-    m=audio 40000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
-    a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=sendrecv\r\n";
 
 /// Which exchange a message belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// `r`, `i`, `a`, `b`: REGISTER, INVITE, ACK, BYE.
+    /// `r`: REGISTER.
     pub step: u8,
     pub slot: usize,
     pub round: u32,
@@ -32,7 +29,7 @@ pub struct Template {
 impl Template {
     fn new(text: &str) -> Self {
         let bytes = text.as_bytes().to_vec();
-        let places = |what: &str| memmem::find_iter(&bytes, what).collect();
+        let places = |what: &str| -> Vec<usize> { memmem::find_iter(&bytes, what).collect() };
         let (numbers, marks) = (places("NNNNNNNN"), places("MMMMMMMMMMMMM"));
         let (calls, sequences) = (places("CCCCCCCC"), places("10000000 "));
         Self { numbers, marks, calls, sequences, bytes }
@@ -83,78 +80,8 @@ pub fn register(local: SocketAddr, transport: &str) -> Template {
     ))
 }
 
-/// An INVITE with a session description.
-pub fn invite(local: SocketAddr, transport: &str) -> Template {
-    Template::new(&format!(
-        "INVITE sip:80000000@example.com SIP/2.0\r\n\
-         Via: SIP/2.0/{transport} {local};branch={BRANCH}MMMMMMMMMMMMM;rport\r\n\
-         Max-Forwards: 70\r\n\
-         From: \"Door station, entrance\" <sip:NNNNNNNN@example.com>;tag=4711c0ffeeNNNNNNNN\r\n\
-         To: <sip:80000000@example.com>\r\n\
-         Call-ID: c41f9f8e5b4e4c2a9f1dCCCCCCCC@192.0.2.10\r\n\
-         CSeq: 10000000 INVITE\r\n\
-         Contact: <sip:NNNNNNNN@{local};transport={lower};ob>\r\n\
-         Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, SUBSCRIBE, NOTIFY, INFO, PUBLISH, MESSAGE, UPDATE\r\n\
-         Supported: outbound, gruu, replaces, norefersub, 100rel\r\n\
-         User-Agent: Doorstation/4.12.3 (hw 2.1; build 20260114; unit NNNNNNNN)\r\n\
-         Content-Type: application/sdp\r\n\
-         Content-Length: {len}\r\n\r\n{SDP}",
-        lower = transport.to_ascii_lowercase(),
-        len = SDP.len(),
-    ))
-}
-
-/// The ACK or BYE that follows the answer to an INVITE: by its routes, to its Contact.
-pub fn follow(answer: &[u8], request: &Following<'_>, into: &mut Vec<u8>) {
-    let Following { local, transport, mark, method } = *request;
-    let target = value(answer, b"Contact: ").and_then(uri).unwrap_or(b"sip:80000000@example.com");
-    into.clear();
-    let mut put = |bytes: &[u8]| into.extend_from_slice(bytes);
-    put(method);
-    put(b" ");
-    put(target);
-    put(format!(" SIP/2.0\r\nVia: SIP/2.0/{transport} {local};branch={BRANCH}").as_bytes());
-    let mut tail = [b'0'; 13];
-    tail[0] = mark.step;
-    hex(&mut tail[1..5], mark.slot as u32);
-    hex(&mut tail[5..], mark.round);
-    put(&tail);
-    put(b";rport\r\nMax-Forwards: 70\r\n");
-    let routes: Vec<&[u8]> =
-        lines(answer).filter_map(|l| l.strip_prefix(b"Record-Route: ")).collect();
-    // The nearest hop stands last, among lines and within them.
-    for line in routes.iter().rev() {
-        for route in line.split(|byte| *byte == b',').rev() {
-            put(b"Route: ");
-            put(route.trim_ascii());
-            put(b"\r\n");
-        }
-    }
-    for line in lines(answer) {
-        if [&b"From: "[..], b"To: ", b"Call-ID: "].iter().any(|name| line.starts_with(name)) {
-            put(line);
-            put(b"\r\n");
-        }
-    }
-    let sequence = 10_000_000 + mark.round % 80_000_000 + u32::from(method == b"BYE");
-    put(format!("CSeq: {sequence} ").as_bytes());
-    put(method);
-    put(
-        b"\r\nUser-Agent: Doorstation/4.12.3 (hw 2.1; build 20260114)\r\nContent-Length: 0\r\n\r\n",
-    );
-}
-
-/// What a request within a call is made with.
-#[derive(Clone, Copy)]
-pub struct Following<'a> {
-    pub local: SocketAddr,
-    pub transport: &'a str,
-    pub mark: Mark,
-    pub method: &'a [u8],
-}
-
-/// The registrar's or the callee's answer, from the lines of the request.
-pub fn answer(request: &[u8], status: &[u8], contact: Option<&[u8]>, into: &mut Vec<u8>) {
+/// The registrar's answer, from the lines of the request.
+pub fn answer(request: &[u8], status: &[u8], into: &mut Vec<u8>) {
     into.clear();
     let mut put = |bytes: &[u8]| into.extend_from_slice(bytes);
     put(b"SIP/2.0 ");
@@ -170,16 +97,13 @@ pub fn answer(request: &[u8], status: &[u8], contact: Option<&[u8]>, into: &mut 
                     put(b";tag=b5e1a9");
                 }
             }
-            [b'C', b'o', b'n', b't', b'a', ..] if contact.is_none() => {
+            [b'C', b'o', b'n', b't', b'a', ..] => {
                 put(line);
                 put(b";expires=3600");
             }
             _ => continue,
         }
         put(b"\r\n");
-    }
-    if let Some(contact) = contact {
-        put(contact);
     }
     put(b"Content-Length: 0\r\n\r\n");
 }
@@ -209,15 +133,6 @@ fn lines(message: &[u8]) -> impl Iterator<Item = &[u8]> {
         Some(rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]))
     })
     .take_while(|line| !line.is_empty())
-}
-
-fn value<'a>(message: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    lines(message).find_map(|line| line.strip_prefix(name))
-}
-
-fn uri(value: &[u8]) -> Option<&[u8]> {
-    let begin = memchr::memchr(b'<', value)? + 1;
-    Some(&value[begin..memchr::memchr(b'>', value)?])
 }
 
 fn decimal(into: &mut [u8], mut number: u32) {
