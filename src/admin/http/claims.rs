@@ -21,9 +21,7 @@ use super::fields::{Address, Digits, Domain, KindWord};
 use super::paging::{Page, Paging};
 use super::params::{Path, Query};
 use super::problem::{Problem, Problems};
-use super::writes::{
-    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged, created,
-};
+use super::writes::{Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged};
 use super::{Api, names};
 
 /// A claim.
@@ -186,13 +184,8 @@ async fn add(
     let kind = body.kind.map(|KindWord(kind)| kind).unwrap_or_default();
     let claim = Claim { id: ClaimId(0), group, rule: body.rule(&api)?, kind };
     let change = Change::AddClaim(claim);
-    if dry_run {
-        return Ok(Preview::of(api.preview(&by, &asked, false, change).await?));
-    }
-    let done = api.write(&by, &asked, false, change).await?;
-    let id = done.ids.first().copied().unwrap_or_default();
-    let (tag, claim) = recorded(&by.viewer, id, done)?;
-    Ok(created(&format!("/claims/{id}"), &tag, claim))
+    let record = |id, done| recorded(&by.viewer, id, done);
+    api.add(&by, &asked, dry_run, change, ("/claims", record)).await
 }
 
 /// Change what a claim's numbers are used for

@@ -129,7 +129,7 @@ impl<T: Serialize> IntoResponse for Tagged<T> {
 }
 
 /// A new record: where it is, its tag, and itself.
-pub fn created(place: &str, tag: &str, body: impl Serialize) -> Response {
+fn created(place: &str, tag: &str, body: impl Serialize) -> Response {
     let place = [(LOCATION, format!("{}{place}", super::describe::ROOT))];
     (StatusCode::CREATED, place, tag_header(tag), Json(body)).into_response()
 }
@@ -182,6 +182,25 @@ impl Api {
         let usage = self.live.in_use(&known);
         let terms = asked.terms(by, force, (self.live.now(), &usage));
         self.done(self.store.compose(make, terms).await).await
+    }
+
+    /// Adds a record under `place` and answers with what `record` says of it and its tag, or says what
+    /// would come of it.
+    pub async fn add<T: Serialize>(
+        &self,
+        by: &Author,
+        asked: &Asked,
+        dry_run: bool,
+        change: Change,
+        (place, record): (&str, impl FnOnce(i64, Done) -> Result<(String, Recorded<T>), Problem>),
+    ) -> Result<Response, Problem> {
+        if dry_run {
+            return Ok(Preview::of(self.preview(by, asked, false, change).await?));
+        }
+        let done = self.write(by, asked, false, change).await?;
+        let id = done.ids.first().copied().unwrap_or_default();
+        let (tag, record) = record(id, done)?;
+        Ok(created(&format!("{place}/{id}"), &tag, record))
     }
 
     /// Removes a record, or says what would go along.

@@ -40,13 +40,8 @@ pub(super) async fn along(conn: &mut Conn, tree: &Tree, gone: &Gone) -> Result<V
 
 /// The tree as the transaction sees it; no right asked here is about numbers.
 async fn world_of(store: &Store, conn: &mut Conn) -> Result<World> {
-    match store.at_hand(conn).await? {
-        Some(world) => Ok(world),
-        None => {
-            let (tree, _) = tree::load(conn, store.zone).await?;
-            Ok(World { tree, directory: Directory::new() })
-        }
-    }
+    let tree = tree::current(store, conn).await?;
+    Ok(World { tree, directory: Directory::new() })
 }
 
 fn expect_group(tree: &Tree, group: GroupId) -> Result<()> {

@@ -20,7 +20,7 @@ use super::super::names;
 use super::super::params::{Path, Query};
 use super::super::problem::{Problem, Problems};
 use super::super::writes::{
-    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged, created,
+    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged,
 };
 use super::GroupRow;
 
@@ -133,13 +133,8 @@ pub(super) async fn add(
         admin_emails: body.admin_emails.0,
     };
     let change = Change::AddGroup { group, licenses };
-    if dry_run {
-        return Ok(Preview::of(api.preview(&by, &asked, false, change).await?));
-    }
-    let done = api.write(&by, &asked, false, change).await?;
-    let id = done.ids.first().copied().unwrap_or_default();
-    let (tag, group) = recorded(&by.viewer, id, done)?;
-    Ok(created(&format!("/groups/{id}"), &tag, group))
+    let record = |id, done| recorded(&by.viewer, id, done);
+    api.add(&by, &asked, dry_run, change, ("/groups", record)).await
 }
 
 /// Change a group

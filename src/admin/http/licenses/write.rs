@@ -15,7 +15,7 @@ use super::super::caller::Caller;
 use super::super::params::{Path, Query};
 use super::super::problem::{Problem, Problems};
 use super::super::writes::{
-    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged, created,
+    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged,
 };
 use super::super::{Api, names};
 use super::body::{LicensePatch, NewLicense};
@@ -46,13 +46,8 @@ pub(super) async fn add(
     let zone = world.tree.zone_of_holder(holder);
     let license = body.body().license(LicenseId(0), holder, (zone, api.live.now()), "")?;
     let change = Change::AddLicense(license);
-    if dry_run {
-        return Ok(Preview::of(api.preview(&by, &asked, false, change).await?));
-    }
-    let done = api.write(&by, &asked, false, change).await?;
-    let id = done.ids.first().copied().unwrap_or_default();
-    let (tag, license) = recorded(&by.viewer, id, done, api.live.now())?;
-    Ok(created(&format!("/licenses/{id}"), &tag, license))
+    let record = |id, done| recorded(&by.viewer, id, done, api.live.now());
+    api.add(&by, &asked, dry_run, change, ("/licenses", record)).await
 }
 
 /// Change a license

@@ -19,7 +19,7 @@ use super::super::fields::{KindWord, NumberText, SipPassword};
 use super::super::params::{Path, Query};
 use super::super::problem::{Problem, Problems};
 use super::super::writes::{
-    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged, WarningRow, created,
+    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged, WarningRow,
 };
 use super::super::{Api, names};
 use super::{NumberRow, kind_or_default, seen, spelled};
@@ -102,13 +102,8 @@ pub(super) async fn add(
     Body(body): Body<NumberBody>,
 ) -> Result<Response, Problem> {
     let change = Change::AddNumbers(vec![body.number(&api, &by.viewer, "")?]);
-    if dry_run {
-        return Ok(Preview::of(api.preview(&by, &asked, false, change).await?));
-    }
-    let done = api.write(&by, &asked, false, change).await?;
-    let id = done.ids.first().copied().unwrap_or_default();
-    let (tag, number) = recorded(&by.viewer, id, done)?;
-    Ok(created(&format!("/numbers/{id}"), &tag, number))
+    let record = |id, done| recorded(&by.viewer, id, done);
+    api.add(&by, &asked, dry_run, change, ("/numbers", record)).await
 }
 
 /// Create many numbers

@@ -21,7 +21,7 @@ use super::super::licenses::LicenseBody;
 use super::super::params::{Path, Query};
 use super::super::problem::{Problem, Problems};
 use super::super::writes::{
-    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged, created,
+    Asked, Done, DryRun, Flags, Preview, Recorded, RemovedOrPreview, Tagged,
 };
 use super::super::{Api, names};
 use super::UserRow;
@@ -105,13 +105,8 @@ pub(super) async fn add(
     Body(body): Body<UserBody>,
 ) -> Result<Response, Problem> {
     let change = body.change(&api, &by.viewer)?;
-    if dry_run {
-        return Ok(Preview::of(api.preview(&by, &asked, false, change).await?));
-    }
-    let done = api.write(&by, &asked, false, change).await?;
-    let id = done.ids.first().copied().unwrap_or_default();
-    let (tag, user) = recorded(&by.viewer, id, done)?;
-    Ok(created(&format!("/users/{id}"), &tag, user))
+    let record = |id, done| recorded(&by.viewer, id, done);
+    api.add(&by, &asked, dry_run, change, ("/users", record)).await
 }
 
 /// Change a user
