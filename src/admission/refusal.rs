@@ -8,11 +8,11 @@ use crate::license::{Cause, Moment};
 
 /// What the device is told: the answer to a refused request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Told<'a> {
     pub status: u16,
-    pub phrase: String,
+    pub phrase: &'a str,
     /// The text of `Warning: 399`.
-    pub warning: String,
+    pub warning: &'static str,
     /// Seconds; `None` on INVITE, where a retry is the person's own choice.
     pub retry_after_secs: Option<u32>,
 }
@@ -73,29 +73,29 @@ impl Answer {
 
 impl Refusals {
     /// The answer for a cause and the client that is told.
-    pub fn answer(&self, cause: Cause, user_agent: &[u8]) -> Answer {
+    pub fn answer(&self, cause: Cause, user_agent: &[u8]) -> (u16, &str) {
         let meant = |rule: &&UserAgentRule| {
             (rule.causes.is_empty() || rule.causes.contains(&cause))
                 && rule.pattern.matches(user_agent)
         };
         let by_agent = self.by_user_agent.iter().find(meant).map(|rule| &rule.answer);
         let set = by_agent.or_else(|| self.by_cause.get(&cause));
-        set.cloned().unwrap_or_else(|| Answer::usual(cause))
+        set.map_or(status_and_phrase(cause), |answer| (answer.status, answer.phrase.as_str()))
     }
 }
 
 /// What to tell the device. `starts` is when a `not_yet_valid` license begins; `jitter` is any
 /// number, evenly spread over devices.
-pub fn tell(
-    refusals: &Refusals,
+pub fn tell<'a>(
+    refusals: &'a Refusals,
     (cause, starts): (Cause, Option<Moment>),
     is_register: bool,
     user_agent: &[u8],
     now: Moment,
     jitter: u32,
-) -> Told {
-    let Answer { status, phrase } = refusals.answer(cause, user_agent);
-    let warning = status_and_phrase(cause).1.to_owned();
+) -> Told<'a> {
+    let (status, phrase) = refusals.answer(cause, user_agent);
+    let (_, warning) = status_and_phrase(cause);
     let needs_retry_after = is_register || status == 503 || status == 480;
     let retry_after_secs = needs_retry_after.then(|| retry_after(cause, now, starts, jitter));
     Told { status, phrase, warning, retry_after_secs }
@@ -117,9 +117,10 @@ fn retry_after(cause: Cause, now: Moment, starts: Option<Moment>, jitter: u32) -
 mod tests {
     use super::*;
 
-    fn told(cause: Cause, is_register: bool, starts: Option<Moment>) -> Told {
-        let refusals = Refusals::default();
-        tell(&refusals, (cause, starts), is_register, b"Panel/1.0", Moment(100), 4_711)
+    static USUAL: Refusals = Refusals { by_cause: BTreeMap::new(), by_user_agent: Vec::new() };
+
+    fn told(cause: Cause, is_register: bool, starts: Option<Moment>) -> Told<'static> {
+        tell(&USUAL, (cause, starts), is_register, b"Panel/1.0", Moment(100), 4_711)
     }
 
     #[test]
@@ -129,7 +130,7 @@ mod tests {
 
         assert!(RETRY_AFTER_SECS.contains(&register.retry_after_secs.unwrap()));
         assert_eq!(invite.retry_after_secs, None);
-        assert_eq!((invite.status, invite.phrase.as_str()), (403, "SIP license limit reached"));
+        assert_eq!((invite.status, invite.phrase), (403, "SIP license limit reached"));
     }
 
     #[test]
@@ -152,7 +153,7 @@ mod tests {
         let (other, fits) = (told(b"Panel"), told(b"Asterisk PBX"));
 
         assert_eq!(other.status, 403);
-        assert_eq!((fits.status, fits.phrase.as_str()), (480, "Full"));
+        assert_eq!((fits.status, fits.phrase), (480, "Full"));
         assert!(fits.retry_after_secs.is_some());
     }
 }

@@ -165,6 +165,7 @@ async fn serve(
         control,
         scrape,
         courier: courier.clone(),
+        shared: Arc::clone(&shared),
     };
     let mut tasks = behind.start(&rooms, &desk, &metrics, &config, &stop);
     let keeper = tasks::keep(&rooms.ledger, &stop);

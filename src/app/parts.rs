@@ -185,7 +185,6 @@ pub async fn proxy(
         own: addresses.upstream_own.clone(),
     };
     let pulses: Vec<_> = (0..workers(config)).map(|worker| liveness.pulse(worker)).collect();
-    let tree = Arc::clone(&shared);
     Ok(Arc::new(Proxy::new(Parts {
         keys: keys(&rooms.store, now).await?,
         names,
@@ -200,7 +199,6 @@ pub async fn proxy(
                 pulse.tick(clock.now().mono_ms);
             }
         }),
-        gate_name: Box::new(move |gate| tree.world().tree.name_of(gate)),
     })))
 }
 

@@ -35,6 +35,7 @@ pub struct Behind {
     pub control: Control,
     pub scrape: TcpListener,
     pub courier: Courier,
+    pub shared: Arc<Shared>,
 }
 
 impl Behind {
@@ -55,7 +56,10 @@ impl Behind {
         let (recent, per_second) = (Arc::clone(&desk.recent), config.log.refusals_per_second);
         let (notices, inbox) = Notices::new();
         let hears = move |line: &telemetry::RefusalLine| notices.refused(line);
-        tasks.spawn(telemetry::write_refusals(self.refusals, per_second, recent, hears));
+        let tree = Arc::clone(&self.shared);
+        let name_of = move |gate| tree.world().tree.name_of(gate);
+        let readers = telemetry::Readers { recent, name_of, hears };
+        tasks.spawn(telemetry::write_refusals(self.refusals, per_second, readers));
         tasks.spawn(webhooks::run(parts::webhooks(self.courier, rooms, desk), inbox, stopped()));
         tasks.spawn(self.control.serve(Arc::clone(desk) as Arc<dyn Answers>));
         tasks.spawn(scrape(self.scrape, Arc::clone(metrics), stop.clone()));

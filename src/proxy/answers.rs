@@ -4,11 +4,12 @@
 use std::sync::atomic::Ordering;
 
 use super::Proxy;
-use super::arrival::{Arrival, destination};
+use super::arrival::{self, Arrival, destination};
 use super::fork::Came;
 use super::forward::read_branch;
 use super::parts::{Registry, Upstream};
 use super::pending::Branch;
+use super::reply::TO_TAG;
 use super::settle::{Asked, Listed};
 use super::token::{Errand, Receiver, RouteToken, ViaToken};
 use super::transaction::{Handling, Key};
@@ -129,7 +130,7 @@ impl Proxy {
         let Some((to, invite)) = self.transactions.request(key) else { return };
         let Ok(index) = Index::parse(&invite, &self.limits) else { return };
         let mut bytes = Vec::with_capacity(512);
-        compose::ack(&index.message(&invite), response, &mut bytes);
+        compose::ack(&index.message(), response, &mut bytes);
         out.push(to, &bytes);
     }
 
@@ -311,8 +312,10 @@ impl Proxy {
         out: &mut Outbox,
     ) {
         let Ok(index) = Index::parse(popped, &self.limits) else { return };
-        let message = index.message(popped);
-        let arrival = Arrival { message, ..*arrival };
+        let message = index.message();
+        // Without a Request-URI it is not the request's own: only a word for the log is made of it.
+        let arrival =
+            Arrival { message, branch: arrival::branch(&self.keys, &message), ..*arrival };
         let aor = message.to().and_then(|to| address_of(&to.uri, &self.admission.settings()));
         let aor = aor.map(|address| address.aor).unwrap_or_default();
         let flow = returned.token.answer_flow();
@@ -328,7 +331,7 @@ impl Proxy {
             ..compose::Reply::default()
         };
         let mut bytes = Vec::with_capacity(512);
-        compose::reply(&index.message(popped), &reply, &mut bytes);
+        compose::reply(&index.message(), &reply, &mut bytes);
         out.push(destination(&returned.token.answer_flow()), &bytes);
     }
 
@@ -365,7 +368,7 @@ impl Proxy {
         out: &mut Outbox,
     ) {
         let Ok(index) = Index::parse(bytes, &self.limits) else { return };
-        let message = index.message(bytes);
+        let message = index.message();
         if !message.is_request() || message.method() == Method::Ack {
             return;
         }
@@ -390,16 +393,16 @@ impl Proxy {
             true => (480, "Temporarily Unavailable"),
             false => (503, "Service Unavailable"),
         };
-        let to_tag = self.to_tag(&index.message(&popped));
+        let to_tag = self.to_tag(arrival::branch(&self.keys, &index.message()));
         let reply = compose::Reply {
             status,
             phrase,
-            to_tag: &to_tag,
+            to_tag: to_tag.first(TO_TAG),
             headers: &[("Retry-After", "5")],
             ..compose::Reply::default()
         };
         let mut answer = Vec::with_capacity(512);
-        compose::reply(&index.message(&popped), &reply, &mut answer);
+        compose::reply(&index.message(), &reply, &mut answer);
         out.push(destination(&token.answer_flow()), &answer);
     }
 }

@@ -7,18 +7,37 @@ use crate::transport::{ConnectionId, Protocol, Side};
 
 const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// 26 letters and digits of one case.
-pub(super) fn base32(mut value: u128) -> String {
-    (0..26)
-        .map(|_| {
-            let digit = DIGITS[(value & 31) as usize];
+/// 26 letters and digits of one case: safe wherever a token may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word([u8; 26]);
+
+impl Word {
+    pub(super) fn of(mut value: u128) -> Self {
+        let mut word = [0; 26];
+        for place in &mut word {
+            *place = DIGITS[(value & 31) as usize];
             value >>= 5;
-            char::from(digit)
-        })
-        .collect()
+        }
+        Self(word)
+    }
+
+    /// All of it.
+    pub fn as_str(&self) -> &str {
+        self.first(26)
+    }
+
+    /// The first `letters` of it.
+    pub fn first(&self, letters: usize) -> &str {
+        self.0.get(..letters).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+
+    /// The first `N` letters of it, at most 26.
+    pub fn array<const N: usize>(&self) -> [u8; N] {
+        std::array::from_fn(|at| self.0.get(at).copied().unwrap_or_default())
+    }
 }
 
-/// Reads what [`base32`] wrote.
+/// Reads what [`Word::of`] wrote.
 pub(super) fn read_base32(word: &str) -> Option<u128> {
     if word.len() != 26 {
         return None;
@@ -128,7 +147,7 @@ mod tests {
     #[test]
     fn a_word_reads_back() {
         for value in [0, 1, u128::MAX, 0x1234_5678_9abc_def0_1122_3344_5566_7788] {
-            assert_eq!(read_base32(&base32(value)), Some(value));
+            assert_eq!(read_base32(Word::of(value).as_str()), Some(value));
         }
         assert_eq!(read_base32("short"), None);
         assert_eq!(read_base32(&"!".repeat(26)), None);

@@ -8,6 +8,7 @@ use super::arrival::Arrival;
 use super::forward::{Hop, Onward, branch_text};
 use super::parts::Registry;
 use super::pending::{Held, InDialog, Patience};
+use super::reply::TO_TAG;
 use super::routes::Routed;
 use super::token::{Errand, Flow, RouteToken, SeatName};
 use super::transaction::{Cancelled, Key};
@@ -109,7 +110,7 @@ impl Proxy {
     /// ACK: to the other side by our token; to our own refusals it ends here.
     pub(super) fn ack(&self, arrival: &Arrival<'_>, routed: &Routed, out: &mut Outbox) {
         let message = &arrival.message;
-        let branch = self.branch(message);
+        let branch = arrival.branch;
         if let Some(token) = &routed.dialog {
             if let Some(hop) = self.hop_of(token, arrival) {
                 let onward = Onward::to(hop, Errand::Other);
@@ -118,7 +119,7 @@ impl Proxy {
             return;
         }
         let ours = self.verdicts.of(branch, arrival.now.mono_ms).is_some()
-            || message.to().and_then(|to| to.tag()) == Some(self.to_tag(message).as_bytes());
+            || message.to_tag() == Some(self.to_tag(branch).first(TO_TAG).as_bytes());
         if ours || self.forks.owns(branch) {
             return;
         }
@@ -137,7 +138,7 @@ impl Proxy {
 
     /// CANCEL goes where its INVITE went, by the same branch (RFC 3261 16.10).
     pub(super) fn cancel(&self, arrival: &Arrival<'_>, routed: &Routed, out: &mut Outbox) {
-        let branch = self.branch(&arrival.message);
+        let branch = arrival.branch;
         if self.verdicts.of(branch, arrival.now.mono_ms).is_some() {
             return self.reply(arrival, 200, "OK", &[], out);
         }
@@ -168,7 +169,7 @@ impl Proxy {
         let Some((to, request)) = self.transactions.request(invite) else { return };
         let Ok(index) = Index::parse(&request, &self.limits) else { return };
         let mut bytes = Vec::with_capacity(512);
-        compose::cancel(&index.message(&request), &mut bytes);
+        compose::cancel(&index.message(), &mut bytes);
         let key = Key { branch: invite.branch.clone(), method: Method::Cancel };
         self.transactions.sent(key, to, &bytes, now.mono_ms);
         out.push(to, &bytes);
@@ -219,7 +220,7 @@ impl Proxy {
             ends: message.method() == Method::Bye,
         };
         let held = Held { dialog: Some(dialog), ..Held::default() };
-        let branch = self.branch(message);
+        let branch = arrival.branch;
         self.pending.wait(branch, held, Patience::Transaction, arrival.now.mono_ms);
         Errand::Dialog
     }

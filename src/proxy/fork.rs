@@ -249,7 +249,7 @@ fn made_of(
     make: impl FnOnce(&Message<'_>, &mut Vec<u8>),
 ) {
     let Ok(index) = Index::parse(request, &Limits::default()) else { return };
-    let message = index.message(request);
+    let message = index.message();
     if message.method() == Method::Invite {
         out.write(to, |bytes| make(&message, bytes));
     }
@@ -300,7 +300,7 @@ mod tests {
         );
         let parsed = Index::parse(text.as_bytes(), &Limits::default()).unwrap();
         let mut out = Outbox::new(0);
-        let message = parsed.message(text.as_bytes());
+        let message = parsed.message();
         let came = forks.answered(7, index, (&message, text.as_bytes()), 100, &mut out);
         let first_line = |bytes: &[u8]| {
             String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_owned()

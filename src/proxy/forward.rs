@@ -8,7 +8,7 @@ use super::arrival::{Arrival, destination};
 use super::names::via_transport;
 use super::pending::Branch;
 use super::routes::Routed;
-use super::token::{Errand, Flow, Purpose, Receiver, RouteToken, SeatName, ViaToken};
+use super::token::{Errand, Flow, Receiver, RouteToken, SeatName, ViaToken};
 use super::transaction::Key;
 use crate::proxy::{Registry, Upstream};
 use crate::sip::{Hops, Message, Method, Name, Patch};
@@ -50,15 +50,6 @@ impl Onward {
 const COOKIE: &str = "z9hG4bK";
 
 impl Proxy {
-    /// The branch of a request: the same for its copies, its CANCEL and its ACK (RFC 3261 16.11).
-    pub(super) fn branch(&self, message: &Message<'_>) -> Branch {
-        let via = message.first(Name::Via).map_or(&[][..], |value| value.text);
-        let tag = message.from().and_then(|from| from.tag()).unwrap_or(&[]);
-        let number = message.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
-        let uri = message.request_uri_text();
-        self.keys.mac(Purpose::Branch, &[via, message.call_id(), tag, &number, uri])
-    }
-
     /// Forwards a request with what `patch` already changes.
     pub(super) fn forward(
         &self,
@@ -69,53 +60,55 @@ impl Proxy {
         out: &mut Outbox,
     ) {
         let message = &arrival.message;
-        let branch = branch_text(self.branch(message), onward.fork);
+        let branch = branch_text(arrival.branch, onward.fork);
         let (to, protocol) = self.way(&onward.hop, arrival.source.protocol);
         patch.stamp_top_via(message, arrival.remote());
         if patch.step_max_forwards(message) == Hops::Exhausted {
             return self.reply(arrival, 483, "Too Many Hops", &[], out);
         }
         self.take_our_routes(message, routed, &mut patch);
-        patch.push_via(
-            message,
-            self.via(arrival, onward, protocol, &branch, out.worker()).as_bytes(),
-        );
+        patch.write_via(message, |value| {
+            self.put_via(value, arrival, onward, protocol, &branch, out.worker());
+        });
         if opens_dialog(message) {
             self.push_record_routes(arrival, onward, protocol, &mut patch);
+        }
+        let method = message.method();
+        if onward.fork.is_none() && arrival.source.protocol == protocol {
+            return out.write(to, |bytes| patch.apply(message, bytes));
         }
         let mut bytes = Vec::with_capacity(message.whole().len() + 512);
         patch.apply(message, &mut bytes);
         if let Some(leg) = onward.fork {
-            self.forks.sent(self.branch(message), leg, to, &bytes);
+            self.forks.sent(arrival.branch, leg, to, &bytes);
         }
-        self.send(arrival, protocol, &branch, to, &bytes, out);
+        if arrival.source.protocol == protocol || method == Method::Ack {
+            return out.push(to, &bytes);
+        }
+        let key = Key { branch: branch.into(), method };
+        self.send_over_mixed_hops(arrival, protocol, key, to, &bytes, out);
     }
 
-    fn send(
+    fn send_over_mixed_hops(
         &self,
         arrival: &Arrival<'_>,
         protocol: Protocol,
-        branch: &str,
+        key: Key,
         to: Destination,
         bytes: &[u8],
         out: &mut Outbox,
     ) {
-        let method = arrival.message.method();
         let now_ms = arrival.now.mono_ms;
-        let mixed = arrival.source.protocol != protocol && method != Method::Ack;
-        if mixed {
-            let key = Key { branch: branch.into(), method };
-            if self.transactions.absorbs(&key, out) {
-                return;
-            }
-            if self.transactions.is_full() {
-                let headers = [("Retry-After", "2")];
-                return self.reply(arrival, 503, "Over Capacity", &headers, out);
-            }
-            match protocol {
-                Protocol::Udp => self.transactions.sent(key, to, bytes, now_ms),
-                Protocol::Tcp => self.transactions.received(key, now_ms),
-            }
+        if self.transactions.absorbs(&key, out) {
+            return;
+        }
+        if self.transactions.is_full() {
+            let headers = [("Retry-After", "2")];
+            return self.reply(arrival, 503, "Over Capacity", &headers, out);
+        }
+        match protocol {
+            Protocol::Udp => self.transactions.sent(key, to, bytes, now_ms),
+            Protocol::Tcp => self.transactions.received(key, now_ms),
         }
         out.push(to, bytes);
     }
@@ -139,21 +132,27 @@ impl Proxy {
                 && self.upstream_takes_tcp.load(Ordering::Relaxed)
     }
 
-    fn via(
+    fn put_via(
         &self,
+        value: &mut Vec<u8>,
         arrival: &Arrival<'_>,
         onward: &Onward,
         protocol: Protocol,
         branch: &str,
         worker: usize,
-    ) -> String {
-        let (receiver, sent_by) = match &onward.hop {
+    ) {
+        value.extend_from_slice(b"SIP/2.0/");
+        value.extend_from_slice(via_transport(protocol).as_bytes());
+        value.push(b' ');
+        let receiver = match &onward.hop {
             Hop::Upstream => {
                 let local = arrival.source.local;
-                (Receiver::Upstream, self.names.sent_by_worker(worker, protocol, local))
+                self.names.put_sent_by_worker(value, worker, protocol, local);
+                Receiver::Upstream
             }
             Hop::Device { flow, .. } => {
-                (Receiver::Device, self.names.sent_by(Side::Device, flow.local))
+                self.names.put_sent_by(value, Side::Device, flow.local);
+                Receiver::Device
             }
         };
         let token = ViaToken {
@@ -168,9 +167,13 @@ impl Proxy {
             bare: crate::admission::credentials_of(&arrival.message).is_none(),
             own: false,
         };
-        let token = self.keys.seal_via(&token, branch);
-        let rport = if protocol == Protocol::Udp { ";rport" } else { "" };
-        format!("SIP/2.0/{} {sent_by};branch={branch}{rport};adm={token}", via_transport(protocol))
+        value.extend_from_slice(b";branch=");
+        value.extend_from_slice(branch.as_bytes());
+        if protocol == Protocol::Udp {
+            value.extend_from_slice(b";rport");
+        }
+        value.extend_from_slice(b";adm=");
+        value.extend_from_slice(self.keys.seal_via(&token, branch).as_bytes());
     }
 
     /// Our Route values go; a strict router's Request-URI is put right (RFC 3261 16.4).
@@ -217,7 +220,7 @@ impl Proxy {
             Side::Upstream => RouteToken::Upstream { seat: onward.origin.clone() },
             Side::Device => RouteToken::Device { flow: here, seat: onward.origin.clone() },
         };
-        let tag = message.from().and_then(|from| from.tag()).unwrap_or(&[]);
+        let tag = message.from_tag().unwrap_or(&[]);
         let seal = |token: &RouteToken| self.keys.seal_dialog(token, message.call_id(), tag);
         let ahead = self.names.route(&seal(&ahead_token), ahead_side, ahead_local, protocol);
         let behind = self.names.route(&seal(&behind_token), here.side, here.local, here.protocol);
@@ -233,11 +236,14 @@ fn opens_dialog(message: &Message<'_>) -> bool {
 
 /// A branch as it stands in Via.
 pub(super) fn branch_text(branch: Branch, fork: Option<usize>) -> String {
-    let word = super::codec::base32(branch);
-    match fork {
-        Some(index) => format!("{COOKIE}{word}.{index}"),
-        None => format!("{COOKIE}{word}"),
+    let mut text = String::with_capacity(COOKIE.len() + 32);
+    text.push_str(COOKIE);
+    text.push_str(super::codec::Word::of(branch).as_str());
+    if let Some(index) = fork {
+        text.push('.');
+        text.push_str(&index.to_string());
     }
+    text
 }
 
 /// Our branch of a Via, and which copy of a fork it is.

@@ -32,7 +32,7 @@ impl Proxy {
     pub(super) fn originate(&self, arrival: &Arrival<'_>, routed: &Routed, out: &mut Outbox) {
         let message = &arrival.message;
         let is_invite = message.method() == Method::Invite;
-        let branch = self.branch(message);
+        let branch = arrival.branch;
         let now_ms = arrival.now.mono_ms;
         if is_invite && let Some(cause) = self.verdicts.of(branch, now_ms) {
             return self.tell_again(arrival, cause, out);

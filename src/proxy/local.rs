@@ -94,8 +94,7 @@ impl Proxy {
         out: &mut Outbox,
     ) {
         let message = &arrival.message;
-        let contacts: Vec<_> = message.contacts().collect();
-        let wishes: Vec<Wish<'_>> = contacts.iter().filter_map(Wish::read).collect();
+        let wishes: Vec<Wish<'_>> = message.contacts().filter_map(Wish::read).collect();
         let call_id = String::from_utf8_lossy(message.call_id());
         let device = registration.adds.first().map_or(0, |shown| device_name(&shown.ids));
         let path =

@@ -79,7 +79,6 @@ pub struct Proxy {
     /// The upstream answered an INVITE without asking for credentials.
     unchallenged_calls: AtomicBool,
     beat: parts::Beat,
-    gate_name: parts::GateName,
 }
 
 impl Proxy {
@@ -104,7 +103,6 @@ impl Proxy {
             upstream_takes_tcp: AtomicBool::new(false),
             unchallenged_calls: AtomicBool::new(false),
             beat: parts.beat,
-            gate_name: parts.gate_name,
             mail: Mail::default(),
         }
     }
@@ -162,20 +160,13 @@ impl Proxy {
     }
 
     /// A message that could not be read: 400 where a reply is due, else silence; counted always.
-    fn reject(
-        &self,
-        rejected: &Rejected,
-        bytes: &[u8],
-        source: &Source,
-        now: Now,
-        out: &mut Outbox,
-    ) {
+    fn reject(&self, rejected: &Rejected<'_>, source: &Source, now: Now, out: &mut Outbox) {
         self.drop_counted(rejected.fault.label(), out);
         if rejected.fault == Fault::KeepAlive {
             return;
         }
-        let Some(message) = rejected.answerable(bytes) else { return };
-        let arrival = Arrival { message, source, now };
+        let Some(message) = rejected.answerable() else { return };
+        let arrival = Arrival::new(&self.keys, message, source, now);
         if arrival.is_from_upstream() && !self.is_upstream(&arrival) {
             return;
         }
@@ -196,9 +187,9 @@ impl Handler for Proxy {
     fn fault(&self, bytes: &[u8], fault: Fault, source: &Source, now: Now, out: &mut Outbox) {
         self.drop_counted(fault.label(), out);
         if let Err(rejected) = Index::parse(bytes, &self.limits)
-            && let Some(message) = rejected.answerable(bytes)
+            && let Some(message) = rejected.answerable()
         {
-            let arrival = Arrival { message, source, now };
+            let arrival = Arrival::new(&self.keys, message, source, now);
             self.reply(&arrival, 400, "Bad Request", &[], out);
         }
     }
@@ -232,14 +223,14 @@ impl Proxy {
     fn handle(&self, bytes: &[u8], source: &Source, now: Now, out: &mut Outbox) {
         let index = match Index::parse(bytes, &self.limits) {
             Ok(index) => index,
-            Err(rejected) => return self.reject(&rejected, bytes, source, now, out),
+            Err(rejected) => return self.reject(&rejected, source, now, out),
         };
         if let Some(connection) = source.connection
             && !self.open.contains(&connection)
         {
             self.open.insert(connection);
         }
-        let arrival = Arrival { message: index.message(bytes), source, now };
+        let arrival = Arrival::new(&self.keys, index.message(), source, now);
         if arrival.message.is_request() {
             self.request(&arrival, out);
         } else {
@@ -311,6 +302,6 @@ impl Proxy {
     }
 
     fn has_to_tag(&self, arrival: &Arrival<'_>) -> bool {
-        arrival.message.to().is_some_and(|to| to.tag().is_some())
+        arrival.message.to_tag().is_some()
     }
 }

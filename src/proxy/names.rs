@@ -1,9 +1,8 @@
 //! How we name ourselves: in Via, Path and Record-Route, towards devices and towards upstreams.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 
-use crate::sip::Uri;
+use crate::sip::{Uri, print};
 use crate::transport::{Protocol, Side};
 
 /// Our names.
@@ -30,33 +29,53 @@ pub struct Advertise {
 const SIP_PORT: u16 = 5060;
 
 impl Names {
-    /// `host:port` for the side that a message leaves from. `local` is the address of ours there.
-    pub fn sent_by(&self, side: Side, local: SocketAddr) -> String {
+    /// Writes `host:port` for the side that a message leaves from. `local` is the address of ours
+    /// there.
+    pub fn put_sent_by(&self, out: &mut Vec<u8>, side: Side, local: SocketAddr) {
         match (side, &self.advertise, self.bind) {
             (Side::Device, Some(name), _) => {
-                format!("{}:{}", name.host, name.port.unwrap_or(local.port()))
+                out.extend_from_slice(name.host.as_bytes());
+                out.push(b':');
+                print::number(out, u64::from(name.port.unwrap_or(local.port())));
             }
-            (Side::Upstream, _, Some(bind)) => bind.to_string(),
-            _ => local.to_string(),
+            (Side::Upstream, _, Some(bind)) => print::address(out, bind),
+            _ => print::address(out, local),
         }
     }
 
-    /// `host:port` of the socket that a worker's request to the upstream leaves from.
-    pub fn sent_by_worker(&self, worker: usize, protocol: Protocol, local: SocketAddr) -> String {
+    /// Writes `host:port` of the socket that a worker's request to the upstream leaves from.
+    pub fn put_sent_by_worker(
+        &self,
+        out: &mut Vec<u8>,
+        worker: usize,
+        protocol: Protocol,
+        local: SocketAddr,
+    ) {
         match self.own.get(worker).filter(|_| protocol == Protocol::Udp) {
-            Some(own) => own.to_string(),
-            None => self.sent_by(Side::Upstream, local),
+            Some(own) => print::address(out, *own),
+            None => self.put_sent_by(out, Side::Upstream, local),
         }
+    }
+
+    /// `host:port`, as [`Self::put_sent_by`] writes it.
+    pub fn sent_by(&self, side: Side, local: SocketAddr) -> String {
+        let mut text = Vec::new();
+        self.put_sent_by(&mut text, side, local);
+        String::from_utf8(text).unwrap_or_default()
     }
 
     /// A Path or Record-Route value that brings requests back to us.
     pub fn route(&self, user: &str, side: Side, local: SocketAddr, protocol: Protocol) -> String {
-        let mut value = format!("<sip:{user}@{}", self.sent_by(side, local));
+        let mut value = Vec::with_capacity(user.len() + 64);
+        value.extend_from_slice(b"<sip:");
+        value.extend_from_slice(user.as_bytes());
+        value.push(b'@');
+        self.put_sent_by(&mut value, side, local);
         if protocol == Protocol::Tcp {
-            value.push_str(";transport=tcp");
+            value.extend_from_slice(b";transport=tcp");
         }
-        let _ = write!(value, ";lr>");
-        value
+        value.extend_from_slice(b";lr>");
+        String::from_utf8(value).unwrap_or_default()
     }
 
     /// Whether a URI without a token of ours names us all the same. `local` is where the request

@@ -8,7 +8,6 @@ use super::hold::Hold;
 use super::names::Names;
 use super::token::Keys;
 use crate::admission::Admission;
-use crate::license::Holder;
 use crate::telemetry::{Cells, RefusalLog};
 use crate::transport::Protocol;
 
@@ -42,9 +41,6 @@ pub enum Registry {
 /// Told the number of a worker that is alive.
 pub type Beat = Box<dyn Fn(usize) + Send + Sync>;
 
-/// How a gate is called in the log: its path, `/` or `user:NAME`.
-pub type GateName = Box<dyn Fn(Holder) -> String + Send + Sync>;
-
 /// The parts.
 pub struct Parts {
     pub keys: Keys,
@@ -58,5 +54,4 @@ pub struct Parts {
     pub max_pending: usize,
     pub hold: Option<Hold>,
     pub beat: Beat,
-    pub gate_name: GateName,
 }

@@ -55,7 +55,7 @@ impl Proxy {
         registration: Registration,
         out: &mut Outbox,
     ) {
-        let branch = self.branch(&arrival.message);
+        let branch = arrival.branch;
         let waits = self.pending.contains(branch);
         let mut held = Held::default();
         if !waits && !registration.is_harmless() {

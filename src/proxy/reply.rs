@@ -2,16 +2,22 @@
 
 use super::Proxy;
 use super::arrival::{Arrival, destination};
+use super::codec::Word;
+use super::pending::Branch;
 use super::token::{Flow, Purpose};
 use crate::admission::{agent_of, refusal};
 use crate::license::Cause;
 use crate::quota::Refusal;
-use crate::sip::{Message, Method, Name, compose};
-use crate::telemetry::RefusalLine;
+use crate::sip::{Message, Method, Name, compose, print};
+use crate::telemetry::{Field, REFUSAL_ID, Refused};
 use crate::transport::Outbox;
+use smallvec::SmallVec;
 
-/// How many letters of a refusal's id people must read out.
-const ID_LEN: usize = 10;
+/// How many letters our To tags have.
+pub(super) const TO_TAG: usize = 16;
+
+/// A header value that is put together.
+type Line = SmallVec<[u8; 128]>;
 
 impl Proxy {
     /// Answers a request ourselves.
@@ -37,28 +43,26 @@ impl Proxy {
         if arrival.message.method() == Method::Ack {
             return;
         }
-        let to_tag = self.to_tag(&arrival.message);
+        let to_tag = self.to_tag(arrival.branch);
         let reply = compose::Reply {
             status,
             phrase,
-            to_tag: &to_tag,
+            to_tag: to_tag.first(TO_TAG),
             source: arrival.message.is_request().then(|| arrival.remote()),
             headers,
             body: None,
         };
-        let mut bytes = Vec::with_capacity(512);
-        compose::reply(&arrival.message, &reply, &mut bytes);
         if status == 200 && arrival.message.method() == Method::Register {
+            let mut bytes = Vec::with_capacity(512);
+            compose::reply(&arrival.message, &reply, &mut bytes);
             return self.promise(destination(flow), &bytes, out);
         }
-        out.push(destination(flow), &bytes);
+        out.write(destination(flow), |bytes| compose::reply(&arrival.message, &reply, bytes));
     }
 
     /// Our To tag for a request: the same for every copy, so that an ACK to it is known.
-    pub(super) fn to_tag(&self, message: &Message<'_>) -> String {
-        let mut tag = self.keys.word(Purpose::ToTag, &identity(message));
-        tag.truncate(16);
-        tag
+    pub(super) fn to_tag(&self, branch: Branch) -> Word {
+        self.keys.word(Purpose::ToTag, &[&branch.to_be_bytes()])
     }
 
     /// Refuses a request for a reason; logged and counted once.
@@ -85,25 +89,24 @@ impl Proxy {
         if let Some(cell) = self.cell(out) {
             cell.verdict(Some(refused.cause));
         }
-        let id = self.refusal_id(message);
-        self.refusals.push(|| RefusalLine {
+        let mac = self.refusal_mac(arrival.branch);
+        self.refusals.push(|| Refused {
             at_ms: arrival.now.wall_ms,
             method: method_name(message),
-            number: number.as_bytes().to_vec(),
+            number: Field::of(number.as_bytes()),
             source: flow.remote,
-            user_agent: agent_of(message).to_vec(),
+            user_agent: Field::of(agent_of(message)),
             cause: refused.cause,
-            bound_by: refused.gate.map(|gate| (self.gate_name)(gate)),
-            detail: String::new(),
-            id: id.clone(),
+            gate: refused.gate,
+            id: Word::of(mac).array(),
         });
-        self.tell(arrival, flow, refused, &id, out);
+        self.tell(arrival, flow, refused, mac, out);
     }
 
     /// Says a refusal that was decided before: to a copy of an INVITE.
     pub(super) fn tell_again(&self, arrival: &Arrival<'_>, cause: Cause, out: &mut Outbox) {
-        let id = self.refusal_id(&arrival.message);
-        self.tell(arrival, &arrival.answer_flow(), Refusal::without_gate(cause), &id, out);
+        let mac = self.refusal_mac(arrival.branch);
+        self.tell(arrival, &arrival.answer_flow(), Refusal::without_gate(cause), mac, out);
     }
 
     fn tell(
@@ -111,32 +114,36 @@ impl Proxy {
         arrival: &Arrival<'_>,
         flow: &Flow,
         refused: Refusal,
-        id: &str,
+        mac: u128,
         out: &mut Outbox,
     ) {
         let message = &arrival.message;
-        let is_register = message.method() == Method::Register;
         let settings = self.admission.settings();
-        let jitter = self.keys.mac(Purpose::RefusalId, &identity(message)) as u32;
         let told = refusal::tell(
             &settings.refusals,
             (refused.cause, refused.next_change),
-            is_register,
+            message.method() == Method::Register,
             agent_of(message),
             arrival.now.moment(),
-            jitter,
+            mac as u32,
         );
-        let warning = format!("399 admitd \"{} (id {id})\"", told.warning);
-        let retry_after = told.retry_after_secs.map(|secs| secs.to_string());
-        let mut headers = vec![("Warning", warning.as_str())];
-        headers.extend(retry_after.as_deref().map(|secs| ("Retry-After", secs)));
-        self.reply_to(arrival, flow, (told.status, &told.phrase), &headers, out);
+        let id = Word::of(mac);
+        let mut warning = Line::from_slice(b"399 admitd \"");
+        for part in [told.warning, " (id ", id.first(REFUSAL_ID), ")\""] {
+            warning.extend_from_slice(part.as_bytes());
+        }
+        let mut secs = Vec::new();
+        if let Some(retry_after) = told.retry_after_secs {
+            print::number(&mut secs, u64::from(retry_after));
+        }
+        let headers = [("Warning", text(&warning)), ("Retry-After", text(&secs))];
+        let headers = headers.get(..1 + usize::from(!secs.is_empty())).unwrap_or_default();
+        self.reply_to(arrival, flow, (told.status, told.phrase), headers, out);
     }
 
-    fn refusal_id(&self, message: &Message<'_>) -> String {
-        let mut id = self.keys.word(Purpose::RefusalId, &identity(message));
-        id.truncate(ID_LEN);
-        id
+    /// What the id of a refusal is made of: the same for every copy of a request.
+    fn refusal_mac(&self, branch: Branch) -> u128 {
+        self.keys.mac(Purpose::RefusalId, &[&branch.to_be_bytes()])
     }
 
     /// OPTIONS to ourselves: a sign of life.
@@ -157,14 +164,8 @@ impl Proxy {
     }
 }
 
-/// What makes a request this request: equal in all its copies.
-fn identity<'a>(message: &Message<'a>) -> [&'a [u8]; 4] {
-    let via = message.first(Name::Via).map_or(&[][..], |value| value.text);
-    let tag = message.from().and_then(|from| from.tag()).unwrap_or(&[]);
-    // The number only: the ACK to our answer has another method.
-    let cseq = message.first(Name::CSeq).map_or(&[][..], |value| value.text);
-    let number = cseq.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or(&[]);
-    [via, message.call_id(), tag, number]
+fn text(line: &[u8]) -> &str {
+    std::str::from_utf8(line).unwrap_or_default()
 }
 
 fn method_name(message: &Message<'_>) -> &'static str {

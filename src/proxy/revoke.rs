@@ -130,7 +130,7 @@ impl Proxy {
         let route = self.keys.seal_flow(&RouteToken::Device { flow: *flow, seat });
         let path = self.names.route(&route, Side::Upstream, bind, upstream.protocol);
         let address = format!("<{aor}>");
-        let from = format!("<{aor}>;tag={}", word.get(..10).unwrap_or("admitd"));
+        let from = format!("<{aor}>;tag={}", word.first(10));
         let contact = [b"<".as_slice(), contact, b">"].concat();
         let uri = format!("sip:{domain}");
         let mut headers: Vec<(&str, &[u8])> = vec![
@@ -138,7 +138,7 @@ impl Proxy {
             ("Max-Forwards", b"70"),
             ("From", from.as_bytes()),
             ("To", address.as_bytes()),
-            ("Call-ID", word.as_bytes()),
+            ("Call-ID", word.as_str().as_bytes()),
             ("CSeq", b"1 REGISTER"),
             ("Contact", &contact),
             ("Expires", b"0"),

@@ -227,7 +227,7 @@ impl Proxy {
             call_id: answer.call_id().into(),
             since_ms: now.wall_ms,
             until_mono_ms: now.mono_ms.saturating_add(life_ms),
-            legs: vec![tag_hash(answer.to().and_then(|to| to.tag()))],
+            legs: vec![tag_hash(answer.to_tag())],
         }
     }
 

@@ -29,7 +29,7 @@ impl Proxy {
         origin: &SeatName,
         out: &mut Outbox,
     ) {
-        let branch = self.branch(&arrival.message);
+        let branch = arrival.branch;
         if self.forks.owns(branch) {
             return self.forks.copied(branch, out);
         }
@@ -63,7 +63,7 @@ impl Proxy {
         legs: &[(Hop, String)],
         out: &mut Outbox,
     ) {
-        let branch = self.branch(&arrival.message);
+        let branch = arrival.branch;
         let is_invite = arrival.message.method() == Method::Invite;
         let answer_to = destination(&arrival.answer_flow());
         if !self.forks.open(branch, answer_to, is_invite, arrival.now.mono_ms) {
@@ -140,7 +140,7 @@ impl Proxy {
         out: &mut Outbox,
     ) {
         let Ok(index) = Index::parse(popped, &self.limits) else { return };
-        let answer = (&index.message(popped), popped);
+        let answer = (&index.message(), popped);
         let now_ms = arrival.now.mono_ms;
         let came = self.forks.answered(returned.branch, leg, answer, now_ms, out);
         if returned.status > 100 && returned.status < 200 {

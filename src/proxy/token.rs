@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
 
-use super::codec::{Reader, base32, put_flow};
+use super::codec::{Reader, Word, put_flow};
 use crate::transport::{ConnectionId, Protocol, Side};
 
 /// The MAC keys: what is made is made with `current`; what was made with `previous` is still ours.
@@ -138,9 +138,9 @@ impl Keys {
         mac_with(&self.current, purpose, parts)
     }
 
-    /// A keyed hash as 26 letters and digits of one case: safe wherever a token may be.
-    pub fn word(&self, purpose: Purpose, parts: &[&[u8]]) -> String {
-        base32(self.mac(purpose, parts))
+    /// A keyed hash as a word.
+    pub fn word(&self, purpose: Purpose, parts: &[&[u8]]) -> Word {
+        Word::of(self.mac(purpose, parts))
     }
 
     /// Writes the Via token; `branch` ties it to its request.

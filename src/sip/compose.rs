@@ -1,11 +1,11 @@
-//! Messages of our own, through rsip: start line and own headers are its types, printed by it;
-//! what is copied from a received message goes around it, byte by byte, because it holds text only.
-//! What must not break a line (CR, LF, NUL) becomes a space.
+//! Messages of our own. Requests go through rsip: their start line and own headers are its types,
+//! printed by it. Responses are many and mostly copied from the request, byte by byte, so they are
+//! written straight. What must not break a line (CR, LF, NUL) becomes a space.
 
-use super::{Message, Name, Patch};
+use super::{Message, Name, Patch, print};
 use core::net::SocketAddr;
-use rsip::common::{StatusCode, Version, uri::Host};
-use rsip::headers::{ContentLength, ContentType, Header, Headers, UntypedHeader};
+use rsip::common::{Version, uri::Host};
+use rsip::headers::{ContentLength, ContentType, Headers, UntypedHeader};
 use std::io::Write as _;
 
 /// A response to be made.
@@ -38,26 +38,33 @@ pub struct Outgoing<'a> {
 /// Writes the response to `request` to the end of `out`: Via, From, To, Call-ID and CSeq as they
 /// came (RFC 3261 8.2.6.2). Works on a rejected request too; what it lacks, the response lacks.
 pub fn reply(request: &Message<'_>, reply: &Reply<'_>, out: &mut Vec<u8>) {
-    let status = StatusCode::Other(reply.status, one_line(reply.phrase));
-    print(out, format_args!("{} {status}\r\n", Version::V2));
+    out.extend_from_slice(b"SIP/2.0 ");
+    print::number(out, u64::from(reply.status));
+    out.push(b' ');
+    put_line(out, reply.phrase.as_bytes());
+    out.extend_from_slice(b"\r\n");
     copy_vias(request, reply.source, out);
     for name in [Name::From, Name::To, Name::CallId, Name::CSeq] {
         let Some(value) = request.first(name) else { continue };
         put(out, name.text(), &[value.text]);
-        let tagged = request.to().is_none_or(|to| to.tag().is_some());
-        if name == Name::To && !tagged && reply.status != 100 && !reply.to_tag.is_empty() {
+        let tagged = name != Name::To || request.to().is_none() || request.to_tag().is_some();
+        if !tagged && reply.status != 100 && !reply.to_tag.is_empty() {
             out.truncate(out.len().saturating_sub(2));
             out.extend_from_slice(b";tag=");
-            out.extend_from_slice(one_line(reply.to_tag).as_bytes());
+            put_line(out, reply.to_tag.as_bytes());
             out.extend_from_slice(b"\r\n");
         }
     }
     if let Some(sent) = request.first(Name::Timestamp).filter(|_| reply.status == 100) {
         put(out, Name::Timestamp.text(), &[sent.text]);
     }
-    let own =
-        reply.headers.iter().map(|(name, value)| Header::Other(one_line(name), one_line(value)));
-    finish(out, own.collect(), reply.body);
+    for (name, value) in reply.headers {
+        put_line(out, name.as_bytes());
+        out.extend_from_slice(b": ");
+        put_line(out, value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    finish(out, reply.body);
 }
 
 /// Writes a request to the end of `out`.
@@ -66,7 +73,7 @@ pub fn request(outgoing: &Outgoing<'_>, out: &mut Vec<u8>) {
     for (name, value) in outgoing.headers {
         put(out, &one_line(name), &[value]);
     }
-    finish(out, Vec::new(), outgoing.body);
+    finish(out, outgoing.body);
 }
 
 /// Writes the ACK for a non-2xx `response` to an INVITE that went out as `invite` (RFC 3261
@@ -94,7 +101,7 @@ fn hop_by_hop(method: &[u8], invite: &Message<'_>, to: Option<&[u8]>, out: &mut 
     let number = invite.cseq().map_or(0, |cseq| cseq.number).to_string();
     put(out, Name::CSeq.text(), &[number.as_bytes(), b" ", method]);
     put(out, Name::MaxForwards.text(), &[b"70"]);
-    finish(out, Vec::new(), None);
+    finish(out, None);
 }
 
 fn copy_vias(request: &Message<'_>, source: Option<SocketAddr>, out: &mut Vec<u8>) {
@@ -117,25 +124,25 @@ fn start(out: &mut Vec<u8>, method: &[u8], uri: &[u8]) {
     put_clean(out, method);
     out.push(b' ');
     match std::str::from_utf8(uri) {
-        Ok(text) => print(out, format_args!("{}", Host::Domain(one_line(text).into()))),
+        Ok(text) => print_to(out, format_args!("{}", Host::Domain(one_line(text).into()))),
         Err(_) => put_clean(out, uri),
     }
-    print(out, format_args!(" {}\r\n", Version::V2));
+    print_to(out, format_args!(" {}\r\n", Version::V2));
 }
 
-/// Our own headers, the length, the empty line and the body.
-fn finish(out: &mut Vec<u8>, mut own: Vec<Header>, body: Option<(&str, &[u8])>) {
-    if let Some((content_type, _)) = body {
-        own.push(ContentType::new(one_line(content_type)).into());
-    }
-    let body = body.map_or(&[][..], |(_, body)| body);
-    own.push(ContentLength::new(body.len().to_string()).into());
-    print(out, format_args!("{}\r\n", Headers::from(own)));
+/// The length, the empty line and the body; a type where there is one.
+fn finish(out: &mut Vec<u8>, body: Option<(&str, &[u8])>) {
+    let Some((content_type, body)) = body else {
+        return out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+    };
+    let content_type = ContentType::new(one_line(content_type)).into();
+    let length = ContentLength::new(body.len().to_string()).into();
+    print_to(out, format_args!("{}\r\n", Headers::from(vec![content_type, length])));
     out.extend_from_slice(body);
 }
 
 /// Writing into memory cannot fail.
-fn print(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+fn print_to(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);
 }
 
@@ -160,6 +167,15 @@ fn put_folded(out: &mut Vec<u8>, mut text: &[u8]) {
         text = rest.get(used..).unwrap_or_default();
     }
     out.extend_from_slice(text);
+}
+
+/// Copies text of one line; what would break it becomes a space.
+fn put_line(out: &mut Vec<u8>, text: &[u8]) {
+    if memchr::memchr3(b'\r', b'\n', 0, text).is_none() {
+        return out.extend_from_slice(text);
+    }
+    let breaks = |byte: u8| matches!(byte, b'\r' | b'\n' | 0);
+    out.extend(text.iter().map(|&byte| if breaks(byte) { b' ' } else { byte }));
 }
 
 fn put_clean(out: &mut Vec<u8>, text: &[u8]) {
@@ -190,7 +206,7 @@ mod tests {
     fn written(write: impl Fn(&Message<'_>, &mut Vec<u8>)) -> Vec<u8> {
         let (bytes, mut out) = (invite(), Vec::new());
         let index = Index::parse(&bytes, &Limits::default()).unwrap();
-        write(&index.message(&bytes), &mut out);
+        write(&index.message(), &mut out);
         Index::parse(&out, &Limits::default()).unwrap();
         out
     }
@@ -262,7 +278,7 @@ mod tests {
         let rejected = Index::parse(response, &Limits::default()).unwrap_err();
         let busy = rejected.partial.unwrap();
 
-        let acked = written(|message, out| ack(message, &busy.message(response), out));
+        let acked = written(|message, out| ack(message, &busy.message(), out));
         let cancelled = written(cancel);
 
         for (out, method, to) in [(&acked, "ACK", ";tag=9"), (&cancelled, "CANCEL", "")] {

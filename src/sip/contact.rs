@@ -1,6 +1,6 @@
 //! Contact values (RFC 3261 20.10, RFC 5626, RFC 8599).
 
-use super::{NameAddr, Params, Push, Value, parse_expires};
+use super::{NameAddr, Param, Params, Push, Value, parse_expires};
 use std::borrow::Cow;
 
 /// What a Contact value names.
@@ -16,16 +16,27 @@ pub enum Target<'a> {
 pub struct Contact<'a> {
     pub value: Value<'a>,
     pub target: Target<'a>,
+    known: Known<'a>,
+}
+
+/// The first parameter of each name that has a rule, found in one pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Known<'a> {
+    expires: Option<Param<'a>>,
+    instance: Option<Param<'a>>,
+    reg_id: Option<Param<'a>>,
+    two_expires: bool,
 }
 
 impl<'a> Contact<'a> {
     /// Reads one value; `None` for what is none, a repeated `expires` included.
     pub fn parse(value: Value<'a>) -> Option<Self> {
         if value.text == b"*" {
-            return Some(Self { value, target: Target::Star });
+            return Some(Self { value, target: Target::Star, known: Known::default() });
         }
-        let addr = NameAddr::parse(value.text).filter(|addr| !addr.params.repeats("expires"))?;
-        Some(Self { value, target: Target::Addr(addr) })
+        let addr = NameAddr::parse(value.text)?;
+        let known = Known::read(addr.params);
+        (!known.two_expires).then_some(Self { value, target: Target::Addr(addr), known })
     }
 
     /// Whether it is `*`.
@@ -41,31 +52,31 @@ impl<'a> Contact<'a> {
         }
     }
 
-    fn params(&self) -> Params<'a> {
-        self.addr().map_or(Params::new(&[]), |addr| addr.params)
-    }
-
     /// The `expires` parameter in seconds; 3600 where it is malformed, `None` where it is absent.
     pub fn expires(&self) -> Option<u32> {
-        Some(parse_expires(self.params().get("expires")?.value.unwrap_or_default()))
+        Some(parse_expires(self.known.expires?.value.unwrap_or_default()))
+    }
+
+    /// The `expires` parameter as it stands.
+    pub(super) fn expires_param(&self) -> Option<Param<'a>> {
+        self.known.expires
     }
 
     /// The `q` parameter in thousandths; 1000 where it is absent or malformed.
     pub fn q(&self) -> u16 {
-        self.params().value("q").and_then(thousandths).unwrap_or(1000)
+        let q = self.addr().and_then(|addr| addr.params.value("q"));
+        q.and_then(thousandths).unwrap_or(1000)
     }
 
     /// `+sip.instance` without quotes (RFC 5626 4.1).
     pub fn instance(&self) -> Option<Cow<'a, [u8]>> {
-        self.params().get("+sip.instance").map(|param| param.unquoted()).filter(|id| !id.is_empty())
+        Some(self.known.instance?.unquoted()).filter(|id| !id.is_empty())
     }
 
     /// `reg-id` (RFC 5626 4.2).
     pub fn reg_id(&self) -> Option<u32> {
-        self.params()
-            .value("reg-id")
-            .and_then(super::grammar::number)
-            .and_then(|id| u32::try_from(id).ok())
+        let value = self.known.reg_id?.value?;
+        super::grammar::number(value).and_then(|id| u32::try_from(id).ok())
     }
 
     /// Whether the URI asks for outbound treatment (RFC 5626 4.3).
@@ -77,6 +88,25 @@ impl<'a> Contact<'a> {
     pub fn push(&self) -> Option<Push<'a>> {
         let addr = self.addr()?;
         Push::find(addr.uri.params).or_else(|| Push::find(addr.params))
+    }
+}
+
+impl<'a> Known<'a> {
+    fn read(params: Params<'a>) -> Self {
+        let mut known = Self::default();
+        for param in params.iter() {
+            let place = match param.name {
+                name if name.eq_ignore_ascii_case(b"expires") => {
+                    known.two_expires |= known.expires.is_some();
+                    &mut known.expires
+                }
+                name if name.eq_ignore_ascii_case(b"+sip.instance") => &mut known.instance,
+                name if name.eq_ignore_ascii_case(b"reg-id") => &mut known.reg_id,
+                _ => continue,
+            };
+            place.get_or_insert(param);
+        }
+        known
     }
 }
 

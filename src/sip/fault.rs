@@ -83,17 +83,17 @@ impl Fault {
 /// A refused message: the fault, and what could be read of it all the same.
 #[derive(Debug, thiserror::Error)]
 #[error("{fault}")]
-pub struct Rejected {
+pub struct Rejected<'a> {
     pub fault: Fault,
     /// Start line and headers as far as they are sound; never to be forwarded.
-    pub partial: Option<Box<Index>>,
+    pub partial: Option<Box<Index<'a>>>,
 }
 
-impl Rejected {
+impl Rejected<'_> {
     /// The request to answer with `fault.status()`; `None` where a reply can reach nobody or must
     /// not be sent: responses, ACK (RFC 3261 17.1.1.3), no readable Via or CSeq.
-    pub fn answerable<'a>(&'a self, bytes: &'a [u8]) -> Option<Message<'a>> {
-        let message = self.partial.as_ref()?.message(bytes);
+    pub fn answerable(&self) -> Option<Message<'_>> {
+        let message = self.partial.as_ref()?.message();
         let due = message.is_request() && message.method_text() != b"ACK";
         let acks = message.cseq().is_some_and(|cseq| cseq.method == Method::Ack);
         let routable = message.top_via().is_some() && message.first(Name::CSeq).is_some();
@@ -101,14 +101,14 @@ impl Rejected {
     }
 }
 
-impl From<Fault> for Rejected {
+impl From<Fault> for Rejected<'_> {
     fn from(fault: Fault) -> Self {
         Self { fault, partial: None }
     }
 }
 
-impl From<Rejected> for Fault {
-    fn from(rejected: Rejected) -> Self {
+impl From<Rejected<'_>> for Fault {
+    fn from(rejected: Rejected<'_>) -> Self {
         rejected.fault
     }
 }

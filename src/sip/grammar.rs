@@ -23,33 +23,68 @@ pub fn trim(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Which bytes may stand in a token: a table, because every byte of every header name is asked.
-const TOKEN: [bool; 256] = token_bytes();
+/// A set of bytes as a table: every byte of every name, host and URI is asked.
+pub struct Bytes([bool; 256]);
 
-const fn token_bytes() -> [bool; 256] {
-    let marks = b"-.!%*_+`'~";
-    let mut table = [false; 256];
-    let mut byte = 0u8;
-    while byte < 128 {
-        table[byte as usize] = byte.is_ascii_alphanumeric();
-        byte += 1;
+impl Bytes {
+    /// Letters, digits and `marks`.
+    pub const fn alphanumeric_and(marks: &[u8]) -> Self {
+        let mut table = Self::of(marks).0;
+        let mut byte = 0u8;
+        while byte < 128 {
+            table[byte as usize] |= byte.is_ascii_alphanumeric();
+            byte += 1;
+        }
+        Self(table)
     }
-    let mut at = 0;
-    while at < marks.len() {
-        table[marks[at] as usize] = true;
-        at += 1;
+
+    /// Controls, space and `marks`.
+    pub const fn blank_and(marks: &[u8]) -> Self {
+        let mut table = Self::of(marks).0;
+        let mut byte = 0u8;
+        while byte < 128 {
+            table[byte as usize] |= byte <= b' ' || byte == 0x7f;
+            byte += 1;
+        }
+        Self(table)
     }
-    table
+
+    const fn of(marks: &[u8]) -> Self {
+        let mut table = [false; 256];
+        let mut at = 0;
+        while at < marks.len() {
+            table[marks[at] as usize] = true;
+            at += 1;
+        }
+        Self(table)
+    }
+
+    /// Whether `byte` is in it.
+    pub fn has(&self, byte: u8) -> bool {
+        self.0.get(usize::from(byte)).copied().unwrap_or(false)
+    }
+
+    /// Whether every byte of `text` is in it.
+    pub fn all(&self, text: &[u8]) -> bool {
+        text.iter().all(|&byte| self.has(byte))
+    }
+
+    /// Whether any byte of `text` is in it.
+    pub fn any(&self, text: &[u8]) -> bool {
+        text.iter().any(|&byte| self.has(byte))
+    }
 }
+
+static TOKEN: Bytes = Bytes::alphanumeric_and(b"-.!%*_+`'~");
 
 /// Whether `byte` may stand in a token.
 pub fn is_token_byte(byte: u8) -> bool {
-    TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
+    TOKEN.has(byte)
 }
 
 /// Whether `text` is a token.
 pub fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
+    !text.is_empty() && TOKEN.all(text)
 }
 
 /// A decimal number of at most `u64`; `None` for anything but digits or for too many of them.
@@ -71,8 +106,17 @@ pub fn split_once(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// Where the first byte that `wanted` likes stands outside quoted strings and angle brackets.
-pub fn find_outside(text: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
+/// Where the first `separator` stands outside quoted strings and angle brackets.
+pub fn find_outside(text: &[u8], separator: u8) -> Option<usize> {
+    // Most text has neither: then the first of the three is the separator, or there is none.
+    let first = memchr::memchr3(separator, b'"', b'<', text)?;
+    if text.get(first) == Some(&separator) {
+        return Some(first);
+    }
+    find_outside_from(text.get(first..)?, separator).map(|at| first + at)
+}
+
+fn find_outside_from(text: &[u8], separator: u8) -> Option<usize> {
     let (mut quoted, mut angled, mut escaped) = (false, false, false);
     for (at, &byte) in text.iter().enumerate() {
         if escaped {
@@ -82,7 +126,7 @@ pub fn find_outside(text: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
             quoted = byte != b'"';
         } else if angled {
             angled = byte != b'>';
-        } else if wanted(byte) {
+        } else if byte == separator {
             return Some(at);
         } else {
             quoted = byte == b'"';
@@ -94,17 +138,15 @@ pub fn find_outside(text: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
 
 /// The length of the quoted string at the start of `text`, quotes included.
 pub fn quoted_len(text: &[u8]) -> Option<usize> {
-    let [b'"', rest @ ..] = text else { return None };
-    let mut escaped = false;
-    for (at, &byte) in rest.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return Some(at + 2),
-            _ => {}
+    let mut at = 1;
+    let [b'"', ..] = text else { return None };
+    loop {
+        let found = at + memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
+        match text.get(found) {
+            Some(b'"') => return Some(found + 1),
+            _ => at = found + 2,
         }
     }
-    None
 }
 
 /// The content of a quoted string with its escapes resolved; other text as it is.
@@ -140,8 +182,8 @@ mod tests {
     fn a_separator_inside_quotes_or_brackets_is_text() {
         let text = br#""a,\"b" <sip:c,d>,e"#;
 
-        assert_eq!(find_outside(text, |byte| byte == b','), Some(17));
-        assert_eq!(find_outside(br#""never closed, "#, |byte| byte == b','), None);
+        assert_eq!(find_outside(text, b','), Some(17));
+        assert_eq!(find_outside(br#""never closed, "#, b','), None);
     }
 
     #[test]

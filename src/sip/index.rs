@@ -2,7 +2,9 @@
 //! once and refuses what two readers could take for two different things.
 
 use super::head::{self, Line, Step};
+use super::parts::Parts;
 use super::start_line::{StartLine, start_line};
+use super::value::{Value, Values};
 use super::{Fault, Message, Name, Rejected, grammar};
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -31,32 +33,48 @@ pub(super) struct Entry {
     pub line: Line,
 }
 
-/// An index over the bytes of one message; use it with exactly the bytes that it was made from.
+/// An index over the bytes of one message.
 #[derive(Clone, Debug)]
-pub struct Index {
+pub struct Index<'a> {
+    pub(super) bytes: &'a [u8],
     pub(super) start: StartLine,
     pub(super) start_at: Range<usize>,
     pub(super) entries: SmallVec<[Entry; 24]>,
+    /// By name: the place of its first entry, [`NOWHERE`] for none.
+    pub(super) firsts: [u16; Name::COUNT],
+    pub(super) parts: Parts<'a>,
     pub(super) body: Range<usize>,
     pub(super) content_length: Option<usize>,
 }
 
-impl Index {
+/// No place in `firsts`.
+pub(super) const NOWHERE: u16 = u16::MAX;
+
+impl<'a> Index<'a> {
     /// Reads one whole message: a datagram, or what the framer cut from a stream. Bytes after
     /// Content-Length are left out (RFC 3261 18.3); a body that is shorter is a fault.
-    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Rejected> {
+    pub fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, Rejected<'a>> {
         let mut fault = None;
         let Some(at) = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n' | 0)) else {
             return Err(Fault::KeepAlive.into());
         };
         let (start, start_at) = start_line(bytes, skipped(bytes, at)?, &mut fault)?;
-        let mut index =
-            Self { start, start_at, entries: SmallVec::new(), body: 0..0, content_length: None };
-        let body_at = index.read_headers(bytes, limits, &mut fault)?;
+        let mut index = Self {
+            bytes,
+            start,
+            start_at,
+            entries: SmallVec::new(),
+            firsts: [NOWHERE; Name::COUNT],
+            parts: Parts::default(),
+            body: 0..0,
+            content_length: None,
+        };
+        let body_at = index.read_headers(limits, &mut fault)?;
+        index.parts = Parts::read(&index);
         if fault.is_none() {
-            fault = index.check(bytes).err();
+            fault = index.check().err();
         }
-        let length = index.length(bytes, body_at, limits);
+        let length = index.length(body_at, limits);
         match (fault, length) {
             (None, Ok(body)) => {
                 index.body = body;
@@ -70,16 +88,15 @@ impl Index {
     }
 
     /// The view of this index over its bytes.
-    pub fn message<'a>(&'a self, bytes: &'a [u8]) -> Message<'a> {
-        Message::new(bytes, self)
+    pub fn message<'i>(&'i self) -> Message<'i>
+    where
+        'a: 'i,
+    {
+        Message::new(self)
     }
 
-    fn read_headers(
-        &mut self,
-        bytes: &[u8],
-        limits: &Limits,
-        fault: &mut Option<Fault>,
-    ) -> Result<usize, Fault> {
+    fn read_headers(&mut self, limits: &Limits, fault: &mut Option<Fault>) -> Result<usize, Fault> {
+        let bytes = self.bytes;
         let mut at = self.start_at.end;
         let mut lines = 0;
         loop {
@@ -96,7 +113,7 @@ impl Index {
                 }
                 Step::Line(line) => {
                     let name = bytes.get(line.name()).map_or(Name::Other, Name::parse);
-                    self.entries.push(Entry { name, line });
+                    self.add(Entry { name, line });
                     at = line.whole().end;
                 }
             }
@@ -107,8 +124,41 @@ impl Index {
         }
     }
 
+    fn add(&mut self, entry: Entry) {
+        if let Some(first) = self.firsts.get_mut(entry.name as usize)
+            && *first == NOWHERE
+        {
+            *first = u16::try_from(self.entries.len()).unwrap_or(NOWHERE);
+        }
+        self.entries.push(entry);
+    }
+
+    /// All values of a header, lists split, in order.
+    pub(super) fn all<'i>(&'i self, name: Name) -> Values<'i, 'a> {
+        Values::new(self.bytes, &self.entries, name, self.first_of(name))
+    }
+
+    /// The first value of a header.
+    pub(super) fn first(&self, name: Name) -> Option<Value<'a>> {
+        self.first_of(name)?;
+        self.all(name).next()
+    }
+
+    /// The Request-URI as received; `None` for a response.
+    pub(super) fn request_uri_text(&self) -> Option<&'a [u8]> {
+        match &self.start {
+            StartLine::Request { uri, .. } => self.bytes.get(uri.clone()),
+            StartLine::Response { .. } => None,
+        }
+    }
+
+    /// The place of the first entry of a name.
+    pub(super) fn first_of(&self, name: Name) -> Option<usize> {
+        self.firsts.get(name as usize).filter(|at| **at != NOWHERE).map(|at| usize::from(*at))
+    }
+
     /// What must be there, once, and sound (RFC 3261 8.1.1, 16.3).
-    fn check(&self, bytes: &[u8]) -> Result<(), Fault> {
+    fn check(&self) -> Result<(), Fault> {
         const ONCE: [Name; 6] =
             [Name::From, Name::To, Name::CallId, Name::CSeq, Name::MaxForwards, Name::Expires];
         const NEEDED: [Name; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
@@ -123,19 +173,17 @@ impl Index {
         if let Some(name) = NEEDED.into_iter().find(|name| seen & name.bit() == 0) {
             return Err(Fault::Missing(name));
         }
-        self.message(bytes).check_values()
+        self.parts.check(&self.message())
     }
 
     /// The range of the body, by Content-Length where there is one.
-    fn length(
-        &mut self,
-        bytes: &[u8],
-        body_at: usize,
-        limits: &Limits,
-    ) -> Result<Range<usize>, Fault> {
-        self.content_length =
-            content_length(bytes, self.entries.iter().map(|entry| (entry.name, entry.line)))?;
-        let available = bytes.len().saturating_sub(body_at);
+    fn length(&mut self, body_at: usize, limits: &Limits) -> Result<Range<usize>, Fault> {
+        let lines = self.entries.iter().map(|entry| (entry.name, entry.line));
+        self.content_length = match self.first_of(Name::ContentLength) {
+            Some(_) => content_length(self.bytes, lines)?,
+            None => None,
+        };
+        let available = self.bytes.len().saturating_sub(body_at);
         let length = self.content_length.unwrap_or(available);
         if length > available {
             return Err(Fault::BodyTruncated);
@@ -203,7 +251,7 @@ mod tests {
     #[test]
     fn a_plain_request_is_found_whole() {
         let index = Index::parse(REGISTER.as_bytes(), &Limits::default()).unwrap();
-        let message = index.message(REGISTER.as_bytes());
+        let message = index.message();
 
         assert_eq!(message.method(), Method::Register);
         assert_eq!(message.request_uri().unwrap().host, b"example.com");
@@ -223,7 +271,7 @@ mod tests {
         let longer = format!("\r\n\r\n{REGISTER}INVITE sip:x@y SIP/2.0\r\n");
         let index = Index::parse(longer.as_bytes(), &Limits::default()).unwrap();
 
-        assert_eq!(index.message(longer.as_bytes()).whole(), REGISTER.as_bytes());
+        assert_eq!(index.message().whole(), REGISTER.as_bytes());
         assert_eq!(fault(&REGISTER[..REGISTER.len() - 1]), Fault::BodyTruncated);
         assert_eq!(fault(with("l: 4", "l: 18446744073709551615")), Fault::BodyTruncated);
         assert_eq!(fault(with("l: 4", "l: -999")), Fault::Malformed(Name::ContentLength));
@@ -328,7 +376,7 @@ mod tests {
     fn a_rejected_request_can_be_answered_where_a_reply_finds_its_way() {
         let answerable = |text: String| {
             let rejected = Index::parse(text.as_bytes(), &Limits::default()).unwrap_err();
-            rejected.answerable(text.as_bytes()).is_some()
+            rejected.answerable().is_some()
         };
 
         assert!(answerable(with("t: sip:101@example.com\r\n", "")));

@@ -1,7 +1,7 @@
 //! Edits of single header values, Contacts and whole headers, each as one call on a patch.
 
 use super::value::Values;
-use super::{Contact, Message, Name, Patch, Value};
+use super::{Contact, Message, Name, Patch, Value, print};
 use smallvec::SmallVec;
 
 impl Patch {
@@ -29,12 +29,16 @@ impl Patch {
         name: Name,
         mut gone: impl FnMut(&Value<'_>) -> bool,
     ) {
-        for (at, entry) in message.index().entries.iter().enumerate() {
+        let index = message.index();
+        let Some(first) = index.first_of(name) else { return };
+        for (at, entry) in index.entries.iter().enumerate().skip(first) {
             if entry.name != name {
                 continue;
             }
             let values: SmallVec<[(Value<'_>, bool); 4]> =
-                Values::of_entry(*message, at).map(|value| (value, gone(&value))).collect();
+                Values::of_entry(message.bytes(), &index.entries, at)
+                    .map(|value| (value, gone(&value)))
+                    .collect();
             if values.iter().all(|(_, gone)| *gone) {
                 if !values.is_empty() {
                     self.delete(entry.line.whole());
@@ -87,15 +91,18 @@ impl Patch {
 
     /// Sets the `expires` parameter of a Contact, added at its end where it is missing.
     pub fn set_contact_expires(&mut self, message: &Message<'_>, contact: &Contact<'_>, secs: u32) {
-        let Some(addr) = contact.addr() else { return };
-        let text = format!("expires={secs}");
-        match addr.params.get("expires").and_then(|param| message.range_of(param.raw)) {
-            Some(range) => self.replace(range, text.as_bytes()),
-            None => {
-                let end = contact.value.range().end;
-                self.splice(end..end, &[b";", text.as_bytes()]);
-            }
+        if contact.is_star() {
+            return;
         }
+        let there = contact.expires_param().and_then(|param| message.range_of(param.raw));
+        let end = contact.value.range().end;
+        self.write(there.clone().unwrap_or(end..end), |out| {
+            if there.is_none() {
+                out.push(b';');
+            }
+            out.extend_from_slice(b"expires=");
+            print::number(out, u64::from(secs));
+        });
     }
 
     /// Sets the Expires header, added where it is missing.

@@ -1,37 +1,33 @@
 //! A message: its bytes and their index together, read-only. Every slice that it gives out lies in
 //! the bytes, so a place can be told from a slice.
 
-use super::value::Values;
-use super::{
-    CSeq, Contact, Fault, Index, Method, Name, NameAddr, Params, StartLine, Uri, Value, Via,
-};
+use super::{CSeq, Contact, Index, Method, Name, NameAddr, StartLine, Uri, Value, Values, Via};
 use super::{grammar, parse_expires};
 use std::ops::Range;
 
 /// The view over a message; cheap to copy.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
-    bytes: &'a [u8],
-    index: &'a Index,
+    index: &'a Index<'a>,
 }
 
 impl<'a> Message<'a> {
-    pub(super) fn new(bytes: &'a [u8], index: &'a Index) -> Self {
-        Self { bytes, index }
+    pub(super) fn new(index: &'a Index<'a>) -> Self {
+        Self { index }
     }
 
     /// All bytes that the index was made from.
     pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
+        self.index.bytes
     }
 
     /// The index.
-    pub fn index(&self) -> &'a Index {
+    pub fn index(&self) -> &'a Index<'a> {
         self.index
     }
 
     fn slice(&self, range: Range<usize>) -> &'a [u8] {
-        self.bytes.get(range).unwrap_or_default()
+        self.index.bytes.get(range).unwrap_or_default()
     }
 
     /// The message from start line to the end of its body, without what stood before or after.
@@ -55,10 +51,8 @@ impl<'a> Message<'a> {
 
     /// The method of a request, the CSeq method of a response.
     pub fn method(&self) -> Method {
-        match self.index.start {
-            StartLine::Request { method, .. } => method,
-            StartLine::Response { .. } => self.cseq().map_or(Method::Other, |cseq| cseq.method),
-        }
+        let asked = self.index.start.method().or(self.cseq().map(|cseq| cseq.method));
+        asked.unwrap_or(Method::Other)
     }
 
     /// The method of a request as received; of a response, of its CSeq.
@@ -87,34 +81,30 @@ impl<'a> Message<'a> {
 
     /// The Request-URI as received; empty for a response.
     pub fn request_uri_text(&self) -> &'a [u8] {
-        match &self.index.start {
-            StartLine::Request { uri, .. } => self.slice(uri.clone()),
-            StartLine::Response { .. } => &[],
-        }
+        self.index.request_uri_text().unwrap_or_default()
     }
 
     /// The Request-URI.
     pub fn request_uri(&self) -> Option<Uri<'a>> {
-        Uri::parse(self.request_uri_text())
+        self.index.parts.request_uri
     }
 
     /// All values of a header, lists split, in order.
-    pub fn all(&self, name: Name) -> Values<'a> {
-        Values::new(*self, name)
+    pub fn all(&self, name: Name) -> Values<'a, 'a> {
+        self.index.all(name)
     }
 
     /// The first value of a header.
     pub fn first(&self, name: Name) -> Option<Value<'a>> {
-        self.all(name).next()
+        self.index.first(name)
     }
 
     /// The ranges of the whole lines of a header.
     pub fn lines(&self, name: Name) -> impl Iterator<Item = Range<usize>> + use<'a> {
-        self.index
-            .entries
-            .iter()
-            .filter(move |entry| entry.name == name)
-            .map(|entry| entry.line.whole())
+        let from = self.index.first_of(name).unwrap_or(usize::MAX);
+        let entries = self.index.entries.get(from..).unwrap_or_default();
+        let lines = entries.iter().filter(move |entry| entry.name == name);
+        lines.map(|entry| entry.line.whole())
     }
 
     /// All headers in order, each as name and value as received (value with its folds).
@@ -135,32 +125,42 @@ impl<'a> Message<'a> {
 
     /// The top Via.
     pub fn top_via(&self) -> Option<Via<'a>> {
-        Via::parse(self.first(Name::Via)?.text)
+        self.index.parts.top_via
     }
 
     /// The Call-ID; empty only in what was rejected.
     pub fn call_id(&self) -> &'a [u8] {
-        self.first(Name::CallId).map_or(&[], |value| value.text)
+        self.index.parts.call_id
     }
 
     /// From.
     pub fn from(&self) -> Option<NameAddr<'a>> {
-        NameAddr::parse(self.first(Name::From)?.text)
+        self.index.parts.from.map(|from| from.addr)
     }
 
     /// To.
     pub fn to(&self) -> Option<NameAddr<'a>> {
-        NameAddr::parse(self.first(Name::To)?.text)
+        self.index.parts.to.map(|to| to.addr)
+    }
+
+    /// The tag of From.
+    pub fn from_tag(&self) -> Option<&'a [u8]> {
+        self.index.parts.from?.tag()
+    }
+
+    /// The tag of To.
+    pub fn to_tag(&self) -> Option<&'a [u8]> {
+        self.index.parts.to?.tag()
     }
 
     /// CSeq.
     pub fn cseq(&self) -> Option<CSeq<'a>> {
-        CSeq::parse(self.first(Name::CSeq)?.text)
+        self.index.parts.cseq
     }
 
-    /// The Contact values that are sound (in an accepted REGISTER: all).
-    pub fn contacts(&self) -> impl Iterator<Item = Contact<'a>> + use<'a> {
-        self.all(Name::Contact).filter_map(Contact::parse)
+    /// The sound Contact values of a REGISTER or of an answer to one (in an accepted REGISTER: all).
+    pub fn contacts(&self) -> impl Iterator<Item = &'a Contact<'a>> + use<'a> {
+        self.index.parts.contacts.iter()
     }
 
     /// The addresses of a header whose values are addresses, with their places; broken ones left out.
@@ -196,34 +196,8 @@ impl<'a> Message<'a> {
 
     /// Where a slice that this message gave out stands; `None` for a slice of something else.
     pub fn range_of(&self, slice: &[u8]) -> Option<Range<usize>> {
-        let start = (slice.as_ptr() as usize).checked_sub(self.bytes.as_ptr() as usize)?;
+        let start = (slice.as_ptr() as usize).checked_sub(self.index.bytes.as_ptr() as usize)?;
         let end = start.checked_add(slice.len())?;
-        (end <= self.bytes.len()).then_some(start..end)
-    }
-
-    /// Whether the values that routing and admission stand on can be read in one way only.
-    pub(super) fn check_values(&self) -> Result<(), Fault> {
-        let sound =
-            |name: Name, good: bool| if good { Ok(()) } else { Err(Fault::Malformed(name)) };
-        sound(Name::Via, self.top_via().is_some_and(|via| !via.params.repeats("branch")))?;
-        let tagged = |params: Params<'_>| match params.get("tag") {
-            Some(tag) => tag.value.is_some_and(|tag| !tag.is_empty()) && !params.repeats("tag"),
-            None => true,
-        };
-        let addr = |found: Option<NameAddr<'_>>| found.is_some_and(|addr| tagged(addr.params));
-        sound(Name::From, addr(self.from()))?;
-        sound(Name::To, addr(self.to()))?;
-        let call_id = self.call_id();
-        let spaced = call_id.iter().any(|&byte| grammar::is_lws(byte));
-        sound(Name::CallId, !call_id.is_empty() && !spaced)?;
-        let cseq = self.cseq().ok_or(Fault::Malformed(Name::CSeq))?;
-        if self.is_request() && cseq.method_text != self.method_text() {
-            return Err(Fault::CSeqMismatch);
-        }
-        let hops = self.first(Name::MaxForwards).is_none() || self.max_forwards().is_some();
-        sound(Name::MaxForwards, hops)?;
-        let register = self.is_request() && self.method() == Method::Register;
-        let contacts = || self.all(Name::Contact).all(|value| Contact::parse(value).is_some());
-        sound(Name::Contact, !register || contacts())
+        (end <= self.index.bytes.len()).then_some(start..end)
     }
 }

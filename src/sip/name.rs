@@ -121,6 +121,9 @@ const fn starts() -> [usize; LONGEST + 2] {
 }
 
 impl Name {
+    /// How many there are, `Other` included.
+    pub(super) const COUNT: usize = TABLE.len() + 1;
+
     /// The name that `text` spells, in any case, in full or compact form.
     pub fn parse(text: &[u8]) -> Self {
         if let [byte] = text {

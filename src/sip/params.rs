@@ -69,24 +69,35 @@ impl<'a> Params<'a> {
 
     /// The parameters in order; empty ones between two separators are left out.
     pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
-        let Self { mut raw, separator } = *self;
-        std::iter::from_fn(move || {
-            while !raw.is_empty() {
-                let end = grammar::find_outside(raw, |byte| byte == separator);
-                let (piece, rest) = match end.and_then(|end| raw.split_at_checked(end)) {
-                    Some((piece, rest)) => (piece, rest.get(1..).unwrap_or_default()),
-                    None => (raw, &[][..]),
-                };
-                raw = rest;
-                let piece = grammar::trim(piece);
-                if !piece.is_empty() {
-                    let (name, value) = grammar::split_once(piece, b'=');
-                    let (name, value) = (grammar::trim(name), value.map(grammar::trim));
-                    return Some(Param { name, value, raw: piece });
-                }
-            }
-            None
-        })
+        self.pieces().filter(|param| !param.raw.is_empty())
+    }
+
+    /// What stands between two separators, or one and an end, empty pieces too.
+    pub(super) fn pieces(&self) -> Pieces<'a> {
+        Pieces { rest: Some(self.raw), separator: self.separator }
+    }
+}
+
+/// The pieces of [`Params::pieces`].
+pub(super) struct Pieces<'a> {
+    rest: Option<&'a [u8]>,
+    separator: u8,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Param<'a>;
+
+    fn next(&mut self) -> Option<Param<'a>> {
+        let text = self.rest?;
+        let end = grammar::find_outside(text, self.separator);
+        let (piece, rest) = match end.and_then(|end| text.split_at_checked(end)) {
+            Some((piece, rest)) => (piece, rest.get(1..)),
+            None => (text, None),
+        };
+        self.rest = rest;
+        let raw = grammar::trim(piece);
+        let (name, value) = grammar::split_once(raw, b'=');
+        Some(Param { name: grammar::trim(name), value: value.map(grammar::trim), raw })
     }
 }
 

@@ -52,11 +52,14 @@ impl Patch {
 
     /// Puts the joined pieces in place of `at`.
     pub(super) fn splice(&mut self, at: Range<usize>, pieces: &[&[u8]]) {
+        self.write(at, |out| pieces.iter().for_each(|piece| out.extend_from_slice(piece)));
+    }
+
+    /// Puts what `write` appends in place of `at`.
+    pub(super) fn write(&mut self, at: Range<usize>, write: impl FnOnce(&mut Vec<u8>)) {
         let at = at.start..at.end.max(at.start);
         let start = self.text.len();
-        for piece in pieces {
-            self.text.extend_from_slice(piece);
-        }
+        write(&mut self.text);
         self.edits.push(Edit { at, text: start..self.text.len() });
     }
 
@@ -70,7 +73,10 @@ impl Patch {
         let bytes = message.bytes();
         let mut order: SmallVec<[&Edit; 12]> = self.edits.iter().collect();
         // Stable: what was inserted first at a place stands first, and before what replaces it.
-        order.sort_by_key(|edit| (edit.at.start, !edit.at.is_empty()));
+        let place = |edit: &&Edit| (edit.at.start, !edit.at.is_empty());
+        if !order.is_sorted_by_key(place) {
+            order.sort_by_key(place);
+        }
         out.reserve(part.len() + self.text.len());
         let mut done = part.start;
         for edit in order {
@@ -91,15 +97,15 @@ pub(super) mod tests {
     use super::super::{Index, Limits, Name};
     use super::*;
 
-    pub const HEAD: &str = "INVITE sip:102@example.com SIP/2.0\r\n";
-    pub const BASE: &str = "From: sip:101@example.com;tag=1\r\nTo: sip:102@example.com\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n";
+    pub const HEAD: &str = "REGISTER sip:102@example.com SIP/2.0\r\n";
+    pub const BASE: &str = "From: sip:101@example.com;tag=1\r\nTo: sip:102@example.com\r\nCall-ID: x\r\nCSeq: 1 REGISTER\r\n";
     pub const VIA: &str = "Via: SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bK1\r\n";
 
     /// Patches a request made of these headers; gives its headers besides `BASE`, and the body.
     pub fn patched(headers: &str, edit: impl Fn(&mut Patch, &Message<'_>)) -> String {
         let text = format!("{HEAD}{headers}{BASE}\r\nbody");
         let index = Index::parse(text.as_bytes(), &Limits::default()).unwrap();
-        let message = index.message(text.as_bytes());
+        let message = index.message();
         let (mut patch, mut out) = (Patch::new(), Vec::new());
         edit(&mut patch, &message);
         patch.apply(&message, &mut out);

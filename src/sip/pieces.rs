@@ -1,7 +1,7 @@
 //! The edits that a proxy makes (RFC 3261 16.6, 16.7), each as one call on a patch. What to edit is
 //! for the caller to decide; Content-Length and the body are never touched.
 
-use super::{Message, Name, Patch, StartLine};
+use super::{Message, Name, Patch, StartLine, print};
 use core::net::{IpAddr, SocketAddr};
 
 /// What becomes of Max-Forwards (RFC 3261 16.3, 16.6).
@@ -18,7 +18,12 @@ const FIRST_MAX_FORWARDS: u8 = 70;
 impl Patch {
     /// Puts a Via of our own on top; `value` is `SIP/2.0/UDP host:port;branch=…`.
     pub fn push_via(&mut self, message: &Message<'_>, value: &[u8]) {
-        self.push_first(message, Name::Via, value);
+        self.write_via(message, |out| out.extend_from_slice(value));
+    }
+
+    /// The same with a value that `write` appends.
+    pub fn write_via(&mut self, message: &Message<'_>, write: impl FnOnce(&mut Vec<u8>)) {
+        self.write_first(message, Name::Via, write);
     }
 
     /// Takes the top Via value off; the caller has made sure that it is ours.
@@ -34,15 +39,25 @@ impl Patch {
             return;
         };
         let ip = source.ip().to_canonical();
-        let (received, rport) = (via.params.get("received"), via.params.get("rport"));
+        let (received, rport) = via.stamps();
         if let Some(range) = rport.and_then(|param| message.range_of(param.raw)) {
-            self.replace(range, format!("rport={}", source.port()).as_bytes());
+            self.write(range, |out| {
+                out.extend_from_slice(b"rport=");
+                print::number(out, u64::from(source.port()));
+            });
         }
-        let text = format!("received={ip}");
+        let name = |out: &mut Vec<u8>| {
+            out.extend_from_slice(b"received=");
+            print::ip(out, ip);
+        };
         if let Some(range) = received.and_then(|param| message.range_of(param.raw)) {
-            self.replace(range, text.as_bytes());
+            self.write(range, name);
         } else if rport.is_some() || host_ip(via.host) != Some(ip) {
-            self.splice(value.range().end..value.range().end, &[b";", text.as_bytes()]);
+            let end = value.range().end;
+            self.write(end..end, |out| {
+                out.push(b';');
+                name(out);
+            });
         }
     }
 
@@ -58,7 +73,7 @@ impl Patch {
         };
         match message.max_forwards().and_then(|hops| hops.checked_sub(1)) {
             Some(left) => {
-                self.replace(value.range(), left.to_string().as_bytes());
+                self.write(value.range(), |out| print::number(out, u64::from(left)));
                 Hops::Left(left)
             }
             None => Hops::Exhausted,
@@ -77,7 +92,12 @@ impl Patch {
 
     /// Puts a Path value on top, and `Supported: path` where it is missing (RFC 3327 5.2).
     pub fn push_path(&mut self, message: &Message<'_>, value: &[u8]) {
-        self.push_first(message, Name::Path, value);
+        self.write_path(message, |out| out.extend_from_slice(value));
+    }
+
+    /// The same with a value that `write` appends.
+    pub fn write_path(&mut self, message: &Message<'_>, write: impl FnOnce(&mut Vec<u8>)) {
+        self.write_first(message, Name::Path, write);
         if !message.has_option(Name::Supported, "path") {
             self.add_header(message, Name::Supported.text(), b"path");
         }
@@ -102,16 +122,25 @@ impl Patch {
         self.splice(at, &[line.as_bytes(), b"\r\n"]);
     }
 
+    fn push_first(&mut self, message: &Message<'_>, name: Name, value: &[u8]) {
+        self.write_first(message, name, |out| out.extend_from_slice(value));
+    }
+
     /// A line before the first of its name; where there is none, before all headers (Via) or the
     /// body (others).
-    fn push_first(&mut self, message: &Message<'_>, name: Name, value: &[u8]) {
+    fn write_first(&mut self, message: &Message<'_>, name: Name, write: impl FnOnce(&mut Vec<u8>)) {
         let first = message.lines(name).next().map(|line| line.start);
         let start = match (first, name) {
             (Some(start), _) => start,
             (None, Name::Via) => message.index().start_at.end,
-            (None, _) => return self.add_header(message, name.text(), value),
+            (None, _) => message.index().body.start.saturating_sub(2),
         };
-        self.splice(start..start, &[name.text().as_bytes(), b": ", value, b"\r\n"]);
+        self.write(start..start, |out| {
+            out.extend_from_slice(name.text().as_bytes());
+            out.extend_from_slice(b": ");
+            write(out);
+            out.extend_from_slice(b"\r\n");
+        });
     }
 }
 
@@ -233,7 +262,7 @@ mod tests {
     fn start_lines_are_replaced() {
         let text = format!("SIP/2.0 200 OK\r\n{VIA}{BASE}\r\n");
         let index = Index::parse(text.as_bytes(), &Limits::default()).unwrap();
-        let message = index.message(text.as_bytes());
+        let message = index.message();
         let (mut patch, mut out) = (Patch::new(), Vec::new());
 
         patch.replace_status(&message, 403, "No\r\nWay");
@@ -241,6 +270,6 @@ mod tests {
 
         assert_eq!(out, format!("SIP/2.0 403 No  Way\r\n{VIA}{BASE}\r\n").into_bytes());
         let request = patched(VIA, |patch, message| patch.replace_request_uri(message, b"sip:x@y"));
-        assert!(request.starts_with("INVITE sip:x@y SIP/2.0\r\nVia:"));
+        assert!(request.starts_with("REGISTER sip:x@y SIP/2.0\r\nVia:"));
     }
 }

@@ -16,10 +16,17 @@ const NAMES: [[&str; 3]; 2] = [
     ["pn-type", "app-id", "pn-tok"],        // before RFC 8599
 ];
 
+/// Of the shortest of those names and a value.
+const SHORTEST: usize = 8;
+
 impl<'a> Push<'a> {
     /// The push parameters among those of a URI or of a Contact. A device without an identifier is
     /// none; provider and parameter may be missing and are then empty.
     pub fn find(params: Params<'a>) -> Option<Self> {
+        // Nearly all Contacts have none.
+        if params.raw().len() < SHORTEST || memchr::memchr(b'-', params.raw()).is_none() {
+            return None;
+        }
         NAMES.iter().find_map(|[provider, param, prid]| {
             let prid = params.value(prid).filter(|prid| !prid.is_empty())?;
             let text = |name| params.value(name).unwrap_or_default();

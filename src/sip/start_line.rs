@@ -11,6 +11,16 @@ pub enum StartLine {
     Response { code: u16, reason: Range<usize> },
 }
 
+impl StartLine {
+    /// The method of a request.
+    pub fn method(&self) -> Option<Method> {
+        match self {
+            Self::Request { method, .. } => Some(*method),
+            Self::Response { .. } => None,
+        }
+    }
+}
+
 /// Reads the start line; a fault that still lets a reply be composed goes into `fault`.
 pub(super) fn start_line(
     bytes: &[u8],

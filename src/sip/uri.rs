@@ -1,6 +1,7 @@
 //! URIs as slices of the message (RFC 3261 19.1, RFC 3966). Schemes without a rule here are opaque.
 
-use super::{Params, grammar};
+use super::Params;
+use super::grammar::{self, Bytes};
 
 /// The scheme of a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,11 +29,15 @@ pub struct Uri<'a> {
     pub headers: Option<&'a [u8]>,
 }
 
+/// What stands in no URI.
+static STRAY: Bytes = Bytes::blank_and(b"<>\"");
+static SCHEME: Bytes = Bytes::alphanumeric_and(b"+-.");
+static HOST: Bytes = Bytes::alphanumeric_and(b"-._");
+
 impl<'a> Uri<'a> {
     /// Reads a URI that stands alone; `None` for what is none.
     pub fn parse(raw: &'a [u8]) -> Option<Self> {
-        let stray = |byte: &u8| *byte <= b' ' || *byte == 0x7f || b"<>\"".contains(byte);
-        if raw.iter().any(stray) {
+        if STRAY.any(raw) {
             return None;
         }
         let (scheme, rest) = grammar::split_once(raw, b':');
@@ -43,11 +48,7 @@ impl<'a> Uri<'a> {
             _ if named("sips") => Self::parse_sip(raw, Scheme::Sips, rest),
             _ if named("tel") => Self::parse_tel(raw, rest),
             [first, others @ ..] if first.is_ascii_alphabetic() => {
-                let legal = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
-                others
-                    .iter()
-                    .all(legal)
-                    .then(|| Self { host: rest, ..Self::empty(raw, Scheme::Other) })
+                SCHEME.all(others).then(|| Self { host: rest, ..Self::empty(raw, Scheme::Other) })
             }
             _ => None,
         }
@@ -129,10 +130,7 @@ pub(super) fn host_port(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
             !inner.is_empty()
                 && inner.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
         }
-        _ => {
-            !host.is_empty()
-                && host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte))
-        }
+        _ => !host.is_empty() && HOST.all(host),
     };
     if !legal {
         return None;

@@ -1,7 +1,8 @@
 //! Header values: the elements of a list, split at the commas that are not inside quotes or
 //! angle brackets, each with the place where it stands.
 
-use super::{Message, Name, grammar};
+use super::index::Entry;
+use super::{Name, grammar};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -41,9 +42,11 @@ impl<'a> Value<'a> {
 
 /// All values of one header name, over all its lines, in order.
 #[derive(Clone, Debug)]
-pub struct Values<'a> {
-    message: Message<'a>,
+pub struct Values<'i, 'a> {
+    bytes: &'a [u8],
+    entries: &'i [Entry],
     name: Name,
+    /// Where to look for the next line; beyond the end: nowhere.
     next_entry: usize,
     line: Option<Pending<'a>>,
 }
@@ -56,29 +59,34 @@ struct Pending<'a> {
     entry: usize,
 }
 
-impl<'a> Values<'a> {
-    pub(super) fn new(message: Message<'a>, name: Name) -> Self {
-        Self { message, name, next_entry: 0, line: None }
+impl<'i, 'a> Values<'i, 'a> {
+    /// The values of the lines of `name`, of which the first stands at `first`.
+    pub(super) fn new(
+        bytes: &'a [u8],
+        entries: &'i [Entry],
+        name: Name,
+        first: Option<usize>,
+    ) -> Self {
+        Self { bytes, entries, name, next_entry: first.unwrap_or(usize::MAX), line: None }
     }
 
     /// The values of one header line only.
-    pub(super) fn of_entry(message: Message<'a>, entry: usize) -> Self {
-        let name = message.index().entries.get(entry).map_or(Name::Other, |entry| entry.name);
-        let mut values = Self { message, name, next_entry: usize::MAX, line: None };
+    pub(super) fn of_entry(bytes: &'a [u8], entries: &'i [Entry], entry: usize) -> Self {
+        let name = entries.get(entry).map_or(Name::Other, |entry| entry.name);
+        let mut values = Self::new(bytes, entries, name, None);
         values.open(entry);
         values
     }
 
     fn open(&mut self, entry: usize) {
-        let message = self.message;
-        self.line = message.index().entries.get(entry).map(|found| {
+        self.line = self.entries.get(entry).map(|found| {
             let value = found.line.value();
-            Pending { at: value.start, rest: message.bytes().get(value).unwrap_or_default(), entry }
+            Pending { at: value.start, rest: self.bytes.get(value).unwrap_or_default(), entry }
         });
     }
 
     fn next_line(&mut self) -> Option<()> {
-        let entries = self.message.index().entries.get(self.next_entry..)?;
+        let entries = self.entries.get(self.next_entry..)?;
         let entry = self.next_entry + entries.iter().position(|entry| entry.name == self.name)?;
         self.next_entry = entry + 1;
         self.open(entry);
@@ -94,8 +102,7 @@ impl<'a> Pending<'a> {
         }
         // Most lists have one element: a look for any comma is cheaper than reading quotes.
         let listed = list && memchr::memchr(b',', self.rest).is_some();
-        let comma =
-            if listed { grammar::find_outside(self.rest, |byte| byte == b',') } else { None };
+        let comma = if listed { grammar::find_outside(self.rest, b',') } else { None };
         let raw = comma.and_then(|comma| self.rest.get(..comma)).unwrap_or(self.rest);
         let blank = raw.iter().take_while(|&&byte| grammar::is_lws(byte)).count();
         let value = Value { text: grammar::trim(raw), at: self.at + blank, entry: self.entry };
@@ -106,7 +113,7 @@ impl<'a> Pending<'a> {
     }
 }
 
-impl<'a> Iterator for Values<'a> {
+impl<'a> Iterator for Values<'_, 'a> {
     type Item = Value<'a>;
 
     fn next(&mut self) -> Option<Value<'a>> {
@@ -141,7 +148,7 @@ mod tests {
              Call-ID: x\r\nCSeq: 1 OPTIONS\r\n{headers}\r\n"
         );
         let index = Index::parse(bytes.as_bytes(), &Limits::default()).unwrap();
-        let message = index.message(bytes.as_bytes());
+        let message = index.message();
         let found = message
             .all(name)
             .inspect(|value| assert_eq!(&bytes.as_bytes()[value.range()], value.text));

@@ -1,6 +1,6 @@
 //! Via values (RFC 3261 20.42; `rport` RFC 3581).
 
-use super::{Params, grammar, uri::host_port};
+use super::{Param, Params, grammar, uri::host_port};
 
 /// One Via value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,16 @@ pub struct Via<'a> {
     pub host: &'a [u8],
     pub port: Option<u16>,
     pub params: Params<'a>,
+    known: Known<'a>,
+}
+
+/// The first parameter of each name that has a rule, found in one pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Known<'a> {
+    branch: Option<Param<'a>>,
+    received: Option<Param<'a>>,
+    rport: Option<Param<'a>>,
+    two_branches: bool,
 }
 
 impl<'a> Via<'a> {
@@ -25,43 +35,67 @@ impl<'a> Via<'a> {
         let (transport, rest) = rest.split_at_checked(length)?;
         let (sent_by, params) = grammar::split_once(rest, b';');
         let (host, port) = host_port(grammar::trim(sent_by))?;
-        let via = Self { transport, host, port, params: Params::new(params.unwrap_or_default()) };
-        let sound = known && grammar::is_token(transport) && params.is_none_or(no_empty_param);
-        sound.then_some(via)
+        if !known || !grammar::is_token(transport) {
+            return None;
+        }
+        let known = params.map_or(Some(Known::default()), |raw| Known::read(Params::new(raw)))?;
+        let params = Params::new(params.unwrap_or_default());
+        Some(Self { transport, host, port, params, known })
     }
 
     /// The `branch` parameter.
     pub fn branch(&self) -> Option<&'a [u8]> {
-        self.params.value("branch")
+        self.known.branch?.value
+    }
+
+    /// Whether there is more than one branch.
+    pub(super) fn has_two_branches(&self) -> bool {
+        self.known.two_branches
     }
 
     /// The `received` parameter: where the request really came from.
     pub fn received(&self) -> Option<&'a [u8]> {
-        self.params.value("received")
+        self.known.received?.value
+    }
+
+    /// The `received` and the `rport` parameter as they stand.
+    pub(super) fn stamps(&self) -> (Option<Param<'a>>, Option<Param<'a>>) {
+        (self.known.received, self.known.rport)
     }
 
     /// The port of `rport`; `None` where it is absent, has no value yet, or is no port.
     pub fn rport(&self) -> Option<u16> {
-        self.params
-            .value("rport")
-            .and_then(grammar::number)
-            .and_then(|port| u16::try_from(port).ok())
+        let value = self.known.rport?.value?;
+        grammar::number(value).and_then(|port| u16::try_from(port).ok())
     }
 
     /// Whether an answer is wanted at the port that the request came from (RFC 3581).
     pub fn wants_rport(&self) -> bool {
-        self.params.has("rport")
+        self.known.rport.is_some()
     }
 }
 
-fn no_empty_param(mut text: &[u8]) -> bool {
-    while let Some(end) = grammar::find_outside(text, |byte| byte == b';') {
-        if grammar::trim(text.get(..end).unwrap_or_default()).is_empty() {
-            return false;
+impl<'a> Known<'a> {
+    /// `None` where a parameter is empty.
+    fn read(params: Params<'a>) -> Option<Self> {
+        let mut known = Self::default();
+        for param in params.pieces() {
+            if param.raw.is_empty() {
+                return None;
+            }
+            let place = match param.name {
+                name if name.eq_ignore_ascii_case(b"branch") => {
+                    known.two_branches |= known.branch.is_some();
+                    &mut known.branch
+                }
+                name if name.eq_ignore_ascii_case(b"received") => &mut known.received,
+                name if name.eq_ignore_ascii_case(b"rport") => &mut known.rport,
+                _ => continue,
+            };
+            place.get_or_insert(param);
         }
-        text = text.get(end + 1..).unwrap_or_default();
+        Some(known)
     }
-    !grammar::trim(text).is_empty()
 }
 
 #[cfg(test)]

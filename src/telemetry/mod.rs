@@ -6,6 +6,7 @@ mod endpoint;
 mod journal;
 mod recent;
 mod refusals;
+mod ring;
 mod scrape;
 
 use tracing_subscriber::filter::Targets;
@@ -18,7 +19,8 @@ use crate::config::{Log, LogFormat};
 pub use cells::Cells;
 pub use endpoint::serve;
 pub use recent::{Recent, is_refusal_id};
-pub use refusals::{RefusalLine, RefusalLog, RefusalQueue, escaped, write_refusals};
+pub use refusals::{Readers, RefusalLine, escaped, write_refusals};
+pub use ring::{Field, REFUSAL_ID, RefusalLog, RefusalQueue, Refused};
 pub use scrape::{GroupGauge, Metrics, Observed};
 
 /// Keeps the log flowing; dropping it writes what is still queued.

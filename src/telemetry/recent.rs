@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-use super::RefusalLine;
+use super::{REFUSAL_ID, RefusalLine};
 
 /// How many are kept.
 const KEPT: usize = 10_000;
@@ -38,7 +38,7 @@ impl Recent {
 
 /// Whether a text has the form of a refusal's id, and so is no number.
 pub fn is_refusal_id(text: &str) -> bool {
-    text.len() == 10 && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
+    text.len() == REFUSAL_ID && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
 }
 
 #[cfg(test)]
@@ -55,7 +55,6 @@ mod tests {
             user_agent: Vec::new(),
             cause: Cause::SipLimit,
             bound_by: None,
-            detail: String::new(),
             id: id.into(),
         }
     }

@@ -1,24 +1,23 @@
-//! One line for each refusal, with the whole reason. Workers push into a bounded queue and never wait;
-//! a task writes, rate-limited, and says how many lines it held back.
+//! One line for each refusal, with the whole reason. A task writes what workers left, rate-limited, and
+//! says how many lines it held back.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use governor::{Quota, RateLimiter};
-use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::Recent;
-use crate::license::Cause;
+use super::ring::{RefusalQueue, Refused};
+use crate::license::{Cause, Holder};
 
-/// Lines that wait for the writer; a burst beyond it is counted, not kept.
-const QUEUE: usize = 1024;
 /// Bytes of one field that came from the wire.
 const FIELD_MAX: usize = 128;
+/// Between two looks at what workers left: they wake the writer no more often.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Why one request was refused. Fields from the wire are bytes as they came.
 #[derive(Clone, Debug)]
@@ -33,55 +32,41 @@ pub struct RefusalLine {
     pub cause: Cause,
     /// The gate that bound: its path, `/` or `user:NAME`.
     pub bound_by: Option<String>,
-    /// What all gates say, in words.
-    pub detail: String,
     /// The id that the client was told.
     pub id: String,
 }
 
-/// Where workers leave their lines.
-#[derive(Clone, Debug)]
-pub struct RefusalLog {
-    queue: mpsc::Sender<RefusalLine>,
-    lost: Arc<AtomicU64>,
-}
-
-/// What a writer needs of a [`RefusalLog`].
-#[derive(Debug)]
-pub struct RefusalQueue {
-    queue: mpsc::Receiver<RefusalLine>,
-    lost: Arc<AtomicU64>,
-}
-
-impl RefusalLog {
-    /// A log and what its writer reads.
-    pub fn new() -> (Self, RefusalQueue) {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        let lost = Arc::<AtomicU64>::default();
-        (Self { queue: sender, lost: lost.clone() }, RefusalQueue { queue: receiver, lost })
-    }
-
-    /// Leaves a line; never waits. `line` is made only where there is room for it.
-    pub fn push(&self, line: impl FnOnce() -> RefusalLine) {
-        match self.queue.try_reserve() {
-            Ok(place) => place.send(line()),
-            // Relaxed: a count that is read once a second.
-            Err(_) => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-            }
+impl RefusalLine {
+    fn of(refused: &Refused, name_of: &impl Fn(Holder) -> String) -> Self {
+        Self {
+            at_ms: refused.at_ms,
+            method: refused.method,
+            number: refused.number.as_bytes().to_vec(),
+            source: refused.source,
+            user_agent: refused.user_agent.as_bytes().to_vec(),
+            cause: refused.cause,
+            bound_by: refused.gate.map(name_of),
+            id: String::from_utf8_lossy(&refused.id).into_owned(),
         }
     }
 }
 
-/// Writes lines to the log until every [`RefusalLog`] is gone. `hears` gets each of them, those without
-/// a line too, and must not wait.
+/// What becomes of the lines besides the log.
+pub struct Readers<N, H> {
+    pub recent: Arc<Recent>,
+    /// How a gate is called: its path, `/` or `user:NAME`.
+    pub name_of: N,
+    /// Gets each line, those without one in the log too, and must not wait.
+    pub hears: H,
+}
+
+/// Writes lines to the log until every [`RefusalLog`](super::RefusalLog) is gone.
 pub async fn write_refusals(
     queue: RefusalQueue,
     per_second: u32,
-    recent: Arc<Recent>,
-    hears: impl Fn(&RefusalLine) + Send,
+    readers: Readers<impl Fn(Holder) -> String + Send, impl Fn(&RefusalLine) + Send>,
 ) {
-    write_to(queue, per_second, (&recent, &hears), &mut Tracing).await;
+    write_to(queue, per_second, &readers, &mut Tracing).await;
 }
 
 trait Sink {
@@ -102,7 +87,6 @@ impl Sink for Tracing {
             source = %line.source,
             user_agent = %escaped(&line.user_agent),
             id = %escaped(line.id.as_bytes()),
-            detail = line.detail,
             "refused"
         );
     }
@@ -113,37 +97,42 @@ impl Sink for Tracing {
 }
 
 async fn write_to(
-    mut queue: RefusalQueue,
+    queue: RefusalQueue,
     per_second: u32,
-    (recent, hears): (&Recent, &impl Fn(&RefusalLine)),
+    readers: &Readers<impl Fn(Holder) -> String, impl Fn(&RefusalLine)>,
     sink: &mut impl Sink,
 ) {
     let quota = Quota::per_second(NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN));
     let limiter = RateLimiter::direct(quota);
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut held_back = 0;
+    let (mut held_back, mut lines) = (0, Vec::new());
     loop {
+        let over = queue.is_closed();
+        queue.take(&mut lines);
+        for refused in &lines {
+            let line = RefusalLine::of(refused, &readers.name_of);
+            match limiter.check() {
+                Ok(()) => sink.line(&line),
+                Err(_) => held_back += 1,
+            }
+            (readers.hears)(&line);
+            readers.recent.keep(line);
+        }
+        if over {
+            break;
+        }
+        sleep(PAUSE).await;
         tokio::select! {
-            line = queue.queue.recv() => match line {
-                Some(line) => {
-                    match limiter.check() {
-                        Ok(()) => sink.line(&line),
-                        Err(_) => held_back += 1,
-                    }
-                    hears(&line);
-                    recent.keep(line);
-                }
-                None => break,
-            },
-            _ = second.tick() => report(&mut held_back, &queue.lost, sink),
+            () = queue.filled() => {}
+            _ = second.tick() => report(&mut held_back, &queue, sink),
         }
     }
-    report(&mut held_back, &queue.lost, sink);
+    report(&mut held_back, &queue, sink);
 }
 
-fn report(held_back: &mut u64, lost: &AtomicU64, sink: &mut impl Sink) {
-    let count = std::mem::take(held_back) + lost.swap(0, Ordering::Relaxed);
+fn report(held_back: &mut u64, queue: &RefusalQueue, sink: &mut impl Sink) {
+    let count = std::mem::take(held_back) + queue.lost();
     if count > 0 {
         sink.held_back(count);
     }
@@ -164,7 +153,11 @@ pub fn escaped(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::super::ring::{Field, ROOM, RefusalLog};
     use super::*;
+    use crate::license::GroupId;
 
     #[derive(Default)]
     struct Kept {
@@ -182,17 +175,16 @@ mod tests {
         }
     }
 
-    fn line() -> RefusalLine {
-        RefusalLine {
+    fn refused() -> Refused {
+        Refused {
             at_ms: 0,
             method: "REGISTER",
-            number: b"sip:101@example.com".to_vec(),
+            number: Field::of(b"sip:101@example.com"),
             source: "192.0.2.1:5060".parse().unwrap(),
-            user_agent: Vec::new(),
+            user_agent: Field::of(&[]),
             cause: Cause::SipLimit,
-            bound_by: Some("A".to_owned()),
-            detail: String::new(),
-            id: "x".to_owned(),
+            gate: Some(Holder::Group(GroupId(7))),
+            id: *b"abcdefghij",
         }
     }
 
@@ -201,20 +193,46 @@ mod tests {
         let (log, queue) = RefusalLog::new();
 
         for _ in 0..5000 {
-            log.push(line);
+            log.push(refused);
         }
         drop(log);
         let mut kept = Kept::default();
         let heard = AtomicU64::new(0);
-        let hears = |_: &RefusalLine| {
-            heard.fetch_add(1, Ordering::Relaxed);
+        let readers = Readers {
+            recent: Arc::default(),
+            name_of: |gate: Holder| format!("{gate:?}"),
+            hears: |line: &RefusalLine| {
+                assert!(line.bound_by.as_deref().is_some_and(|name| name.contains('7')));
+                heard.fetch_add(1, Ordering::Relaxed);
+            },
         };
-        write_to(queue, 10, (&Recent::default(), &hears), &mut kept).await;
+        write_to(queue, 10, &readers, &mut kept).await;
 
         assert!((10..100).contains(&kept.lines), "{}", kept.lines);
         assert_eq!(kept.lines + kept.held_back, 5000);
         // Whoever hears them is spared none that found room.
-        assert_eq!(heard.into_inner(), QUEUE as u64);
+        assert_eq!(heard.into_inner(), ROOM as u64);
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_the_writer_rests_is_written_too() {
+        let (log, queue) = RefusalLog::new();
+        let recent = Arc::<Recent>::default();
+        let readers =
+            Readers { recent: Arc::clone(&recent), name_of: |_| String::new(), hears: |_: &_| {} };
+
+        let leaves = async {
+            for _ in 0..3 {
+                log.push(refused);
+                sleep(PAUSE / 2).await;
+            }
+            drop(log);
+        };
+        let mut kept = Kept::default();
+        tokio::join!(leaves, write_to(queue, 10, &readers, &mut kept));
+
+        assert_eq!(kept.lines, 3);
+        assert_eq!(recent.newest(|_| true).len(), 3);
     }
 
     #[test]

@@ -1,0 +1,115 @@
+//! The values that routing and admission stand on, read once for all who ask. It tells what is sound;
+//! what to do with it is for others.
+
+use super::{
+    CSeq, Contact, Fault, Index, Message, Method, Name, NameAddr, Uri, Value, Via, grammar,
+};
+
+/// From or To.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Party<'a> {
+    pub addr: NameAddr<'a>,
+    /// The first tag: its value may be missing or empty.
+    tag: Option<Option<&'a [u8]>>,
+    two_tags: bool,
+}
+
+/// What was read; absent where it is malformed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parts<'a> {
+    pub request_uri: Option<Uri<'a>>,
+    pub top_via: Option<Via<'a>>,
+    pub from: Option<Party<'a>>,
+    pub to: Option<Party<'a>>,
+    pub call_id: &'a [u8],
+    pub cseq: Option<CSeq<'a>>,
+    pub contacts: Contacts<'a>,
+}
+
+/// The sound Contacts of a REGISTER or of an answer to one; nearly all have one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Contacts<'a> {
+    first: Option<Contact<'a>>,
+    others: Vec<Contact<'a>>,
+    broken: bool,
+}
+
+impl<'a> Contacts<'a> {
+    /// In order.
+    pub fn iter(&self) -> impl Iterator<Item = &Contact<'a>> {
+        self.first.iter().chain(&self.others)
+    }
+
+    fn add(&mut self, value: Value<'a>) {
+        match (Contact::parse(value), self.first) {
+            (None, _) => self.broken = true,
+            (found, None) => self.first = found,
+            (Some(found), Some(_)) => self.others.push(found),
+        }
+    }
+}
+
+impl<'a> Party<'a> {
+    fn read(text: &'a [u8]) -> Option<Self> {
+        let addr = NameAddr::parse(text)?;
+        let mut party = Self { addr, tag: None, two_tags: false };
+        for param in addr.params.iter() {
+            if param.name.eq_ignore_ascii_case(b"tag") {
+                party.two_tags = party.tag.is_some();
+                party.tag.get_or_insert(param.value);
+            }
+        }
+        Some(party)
+    }
+
+    /// The `tag` parameter.
+    pub fn tag(&self) -> Option<&'a [u8]> {
+        self.tag.flatten()
+    }
+
+    fn is_sound(&self) -> bool {
+        let empty = self.tag.is_some_and(|tag| tag.is_none_or(<[u8]>::is_empty));
+        !empty && !self.two_tags
+    }
+}
+
+impl<'a> Parts<'a> {
+    /// Reads the headers of an index that has them all.
+    pub fn read(index: &Index<'a>) -> Self {
+        let text = |name| index.first(name).map(|value| value.text);
+        let cseq = text(Name::CSeq).and_then(CSeq::parse);
+        let mut parts = Self {
+            request_uri: index.request_uri_text().and_then(Uri::parse),
+            top_via: text(Name::Via).and_then(Via::parse),
+            from: text(Name::From).and_then(Party::read),
+            to: text(Name::To).and_then(Party::read),
+            call_id: text(Name::CallId).unwrap_or_default(),
+            cseq,
+            contacts: Contacts::default(),
+        };
+        let asked = index.start.method().or(cseq.map(|cseq| cseq.method));
+        if asked == Some(Method::Register) {
+            index.all(Name::Contact).for_each(|value| parts.contacts.add(value));
+        }
+        parts
+    }
+
+    /// Whether all of them can be read in one way only.
+    pub fn check(&self, message: &Message<'_>) -> Result<(), Fault> {
+        let sound =
+            |name: Name, good: bool| if good { Ok(()) } else { Err(Fault::Malformed(name)) };
+        sound(Name::Via, self.top_via.is_some_and(|via| !via.has_two_branches()))?;
+        sound(Name::From, self.from.is_some_and(|from| from.is_sound()))?;
+        sound(Name::To, self.to.is_some_and(|to| to.is_sound()))?;
+        let spaced = self.call_id.iter().any(|&byte| grammar::is_lws(byte));
+        sound(Name::CallId, !self.call_id.is_empty() && !spaced)?;
+        let cseq = self.cseq.ok_or(Fault::Malformed(Name::CSeq))?;
+        if message.is_request() && cseq.method_text != message.method_text() {
+            return Err(Fault::CSeqMismatch);
+        }
+        let hops = message.first(Name::MaxForwards).is_none() || message.max_forwards().is_some();
+        sound(Name::MaxForwards, hops)?;
+        let register = message.is_request() && message.method() == Method::Register;
+        sound(Name::Contact, !register || !self.contacts.broken)
+    }
+}
