@@ -413,7 +413,6 @@ fn refusal(number: &str, cause: Cause, bound_by: Option<&str>) -> RefusalLine {
         user_agent: b"Door\r\nPanel".to_vec(),
         cause,
         bound_by: bound_by.map(str::to_owned),
-        detail: "Top has 5 of 5".into(),
         id: "abcdefghij".into(),
     }
 }

@@ -20,7 +20,7 @@ pub struct Address {
 
 /// The address-of-record that a URI names, under the alias table; `None` for what names no number.
 pub fn address_of(uri: &Uri<'_>, settings: &Settings) -> Option<Address> {
-    let alias = |host: &str| settings.domain_of(host).map(str::to_owned);
+    let alias = |host: &str| settings.domain_of(host);
     let rules = Rules { alias: &alias, fold_user_case: settings.fold_user_case };
     let aor = normalize(uri, &rules)?;
     let (_, domain) = aor.rsplit_once('@')?;

@@ -8,11 +8,14 @@ use ipnet::IpNet;
 use super::Pattern;
 use super::refusal::Refusals;
 
+/// Host names and addresses, and the domain that each stands for.
+pub type Domains = HashMap<String, String, foldhash::fast::RandomState>;
+
 /// Settings of admission.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Every host name and address that is ours, lower-cased, with the domain that it stands for.
-    pub domains: HashMap<String, String>,
+    pub domains: Domains,
     /// For `tel:` numbers without a domain of their own.
     pub default_domain: Option<String>,
     /// Whether users that differ in case only are one.
@@ -40,7 +43,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            domains: HashMap::new(),
+            domains: Domains::default(),
             default_domain: None,
             fold_user_case: false,
             app_agents: Vec::new(),

@@ -191,7 +191,7 @@ impl Live for Desk {
 
     fn number(&self, text: &str) -> Result<String, String> {
         let settings = self.admission.settings();
-        let alias = |host: &str| settings.domain_of(host).map(str::to_owned);
+        let alias = |host: &str| settings.domain_of(host);
         roster::spell(text, &alias, settings.fold_user_case)
     }
 

@@ -168,7 +168,7 @@ fn author() -> Author {
 
 /// A number in the one spelling under which it is known.
 pub fn number(config: &Config, text: &str) -> Result<String, Failure> {
-    let alias = |host: &str| config.domain_of(host).map(|domain| domain.name.clone());
+    let alias = |host: &str| config.domain_of(host).map(|domain| domain.name.as_str());
     Ok(roster::spell(text, &alias, !config.admission.case_sensitive_users)?)
 }
 

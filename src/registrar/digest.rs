@@ -159,7 +159,7 @@ fn is_target(digest_uri: &[u8], request_uri: &[u8]) -> bool {
     let user = |text| {
         let uri = Uri::parse(text)?;
         uri.user?;
-        normalize(&uri, &Rules { alias: &|_| Some("any".to_owned()), fold_user_case: false })
+        normalize(&uri, &Rules { alias: &|_| Some("any"), fold_user_case: false })
     };
     match (user(digest_uri), user(request_uri)) {
         (Some(signed), Some(asked)) => signed == asked,

@@ -1,13 +1,14 @@
 //! Addresses-of-record: the one spelling under which a number is known. Which domains are ours and
 //! what they are called is an argument.
 
+use super::grammar::Bytes;
 use super::{Scheme, Uri, uri_eq::unescaped};
 
 /// How addresses are made equal.
 pub struct Rules<'a> {
     /// The domain that a lower-cased host is an alias of; `None` leaves the host as it is. Asked
     /// with the empty host for a `tel:` number without a domain of its own.
-    pub alias: &'a dyn Fn(&str) -> Option<String>,
+    pub alias: &'a dyn Fn(&str) -> Option<&'a str>,
     /// Whether users that differ in case only are one.
     pub fold_user_case: bool,
 }
@@ -15,13 +16,35 @@ pub struct Rules<'a> {
 /// The address-of-record of a URI as `sip:user@domain` (`sip:domain` without a user): unescaped,
 /// without parameters, port and password; `None` for schemes that name no number.
 pub fn normalize(uri: &Uri<'_>, rules: &Rules<'_>) -> Option<String> {
+    plain(uri, rules).or_else(|| respelled(uri, rules))
+}
+
+/// What most URIs are: spelled as the number is known, but for the domain's alias.
+fn plain(uri: &Uri<'_>, rules: &Rules<'_>) -> Option<String> {
+    static USER: Bytes = Bytes::alphanumeric_and(b"-_.+*#");
+    static HOST: Bytes = Bytes::alphanumeric_and(b"-.");
+    let user = uri.user.filter(|user| uri.is_sip() && USER.all(user))?;
+    let other_host = uri.host.iter().any(u8::is_ascii_uppercase) || uri.host.ends_with(b".");
+    if other_host || !HOST.all(uri.host) || !uri.params.raw().is_empty() || rules.fold_user_case {
+        return None;
+    }
+    let (user, host) = (std::str::from_utf8(user).ok()?, std::str::from_utf8(uri.host).ok()?);
+    let domain = (rules.alias)(host).unwrap_or(host);
+    let mut aor = String::with_capacity(5 + user.len() + domain.len());
+    for part in ["sip:", user, "@", domain] {
+        aor.push_str(part);
+    }
+    Some(aor)
+}
+
+fn respelled(uri: &Uri<'_>, rules: &Rules<'_>) -> Option<String> {
     let host = match uri.scheme {
         Scheme::Sip | Scheme::Sips => std::str::from_utf8(uri.host).ok()?,
         Scheme::Tel => context_domain(uri).unwrap_or_default(),
         Scheme::Other => return None,
     };
     let host = canonical(host);
-    let domain = (rules.alias)(&host).unwrap_or(host);
+    let domain = (rules.alias)(&host).unwrap_or(&host);
     if domain.is_empty() {
         return None;
     }
@@ -100,7 +123,7 @@ mod tests {
 
     fn normal(text: &str) -> Option<String> {
         let alias = |host: &str| match host {
-            "sip.example.com" | "192.0.2.1" | "" => Some("example.com".to_string()),
+            "sip.example.com" | "192.0.2.1" | "" => Some("example.com"),
             _ => None,
         };
         normalize(

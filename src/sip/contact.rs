@@ -26,6 +26,8 @@ struct Known<'a> {
     instance: Option<Param<'a>>,
     reg_id: Option<Param<'a>>,
     two_expires: bool,
+    /// A name of a push parameter may be among them.
+    may_push: bool,
 }
 
 impl<'a> Contact<'a> {
@@ -87,7 +89,8 @@ impl<'a> Contact<'a> {
     /// Push parameters, of the URI or else of the Contact.
     pub fn push(&self) -> Option<Push<'a>> {
         let addr = self.addr()?;
-        Push::find(addr.uri.params).or_else(|| Push::find(addr.params))
+        let of_contact = || if self.known.may_push { Push::find(addr.params) } else { None };
+        Push::find(addr.uri.params).or_else(of_contact)
     }
 }
 
@@ -95,6 +98,7 @@ impl<'a> Known<'a> {
     fn read(params: Params<'a>) -> Self {
         let mut known = Self::default();
         for param in params.iter() {
+            known.may_push |= matches!(param.name, [b'p' | b'P' | b'a' | b'A', ..]);
             let place = match param.name {
                 name if name.eq_ignore_ascii_case(b"expires") => {
                     known.two_expires |= known.expires.is_some();

@@ -136,9 +136,8 @@ impl Framer {
             match head::step(head, at)? {
                 Step::End(_) => break,
                 Step::Broken(next) => at = next,
-                Step::Line(line) => {
+                Step::Line(name, line) => {
                     at = line.whole().end;
-                    let name = head.get(line.name()).map_or(Name::Other, Name::parse);
                     if name == Name::ContentLength {
                         lengths.push((name, line));
                     }

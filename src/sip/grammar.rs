@@ -108,32 +108,17 @@ pub fn split_once(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
 
 /// Where the first `separator` stands outside quoted strings and angle brackets.
 pub fn find_outside(text: &[u8], separator: u8) -> Option<usize> {
-    // Most text has neither: then the first of the three is the separator, or there is none.
-    let first = memchr::memchr3(separator, b'"', b'<', text)?;
-    if text.get(first) == Some(&separator) {
-        return Some(first);
+    let mut at = 0;
+    loop {
+        let rest = text.get(at..)?;
+        let found = memchr::memchr3(separator, b'"', b'<', rest)?;
+        let closed = match rest.get(found)? {
+            b'"' => found + quoted_len(rest.get(found..)?)?,
+            b'<' => found + memchr::memchr(b'>', rest.get(found..)?)? + 1,
+            _ => return Some(at + found),
+        };
+        at += closed;
     }
-    find_outside_from(text.get(first..)?, separator).map(|at| first + at)
-}
-
-fn find_outside_from(text: &[u8], separator: u8) -> Option<usize> {
-    let (mut quoted, mut angled, mut escaped) = (false, false, false);
-    for (at, &byte) in text.iter().enumerate() {
-        if escaped {
-            escaped = false;
-        } else if quoted {
-            escaped = byte == b'\\';
-            quoted = byte != b'"';
-        } else if angled {
-            angled = byte != b'>';
-        } else if byte == separator {
-            return Some(at);
-        } else {
-            quoted = byte == b'"';
-            angled = byte == b'<';
-        }
-    }
-    None
 }
 
 /// The length of the quoted string at the start of `text`, quotes included.

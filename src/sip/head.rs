@@ -1,7 +1,8 @@
 //! Splits a header block into lines: the one place that decides where a header begins and ends,
 //! for whole messages and for streams alike, so the two can never disagree about a length.
 
-use super::{Fault, grammar};
+use super::name::Start;
+use super::{Fault, Name, grammar};
 use std::ops::Range;
 
 /// One header: its name, its trimmed value (folds inside), and the whole of its lines.
@@ -16,7 +17,7 @@ pub struct Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A header.
-    Line(Line),
+    Line(Name, Line),
     /// Lines that end properly but are no header; they end here.
     Broken(usize),
     /// The empty line; the body begins here.
@@ -64,10 +65,10 @@ pub fn line_end(bytes: &[u8], at: usize) -> Result<usize, Fault> {
 
 /// Reads what stands at `at`, which is the beginning of a line after the start line.
 pub fn step(bytes: &[u8], at: usize) -> Result<Step, Fault> {
-    let first_end = line_end(bytes, at)?;
-    if first_end == at {
+    if let Some([b'\r', b'\n', ..]) = bytes.get(at..) {
         return Ok(Step::End(at + 2));
     }
+    let first_end = line_end(bytes, at)?;
     let mut end = first_end;
     loop {
         match bytes.get(end + 2) {
@@ -76,26 +77,38 @@ pub fn step(bytes: &[u8], at: usize) -> Result<Step, Fault> {
             None => return Err(Fault::HeadUnfinished),
         }
     }
-    let first_line = bytes.get(at..first_end).unwrap_or_default();
-    let Some(colon) = memchr::memchr(b':', first_line) else { return Ok(Step::Broken(end + 2)) };
-    let name = first_line.get(..colon).unwrap_or_default().trim_ascii_end();
-    if !grammar::is_token(name) {
+    let Some((name, name_len, colon)) = name(bytes.get(at..).unwrap_or_default(), first_end - at)
+    else {
         return Ok(Step::Broken(end + 2));
-    }
+    };
     let value_at = at + colon + 1;
     let raw = bytes.get(value_at..end).unwrap_or_default();
-    let value = grammar::trim(raw);
-    let value_at = value_at + raw.len() - trim_start(raw).len();
-    Ok(Step::Line(Line {
-        name: narrow(at, at + name.len())?,
+    let blank = raw.iter().take_while(|&&byte| grammar::is_lws(byte)).count();
+    let value_at = value_at + blank;
+    let value = grammar::trim(raw.get(blank..).unwrap_or_default());
+    let line = Line {
+        name: narrow(at, at + name_len)?,
         value: narrow(value_at, value_at + value.len())?,
         whole: narrow(at, end + 2)?,
-    }))
+    };
+    Ok(Step::Line(name, line))
 }
 
-fn trim_start(text: &[u8]) -> &[u8] {
-    let blank = text.iter().take_while(|&&byte| grammar::is_lws(byte)).count();
-    text.get(blank..).unwrap_or_default()
+/// The name of a header line of `length` bytes, how long it is, and where its colon stands; `None` where
+/// it has none.
+fn name(text: &[u8], length: usize) -> Option<(Name, usize, usize)> {
+    let start = Start::of(text);
+    if let Some(colon) = start.colon().filter(|colon| *colon < length) {
+        let name = start.name(colon);
+        if name != Name::Other || grammar::is_token(text.get(..colon)?) {
+            return Some((name, colon, colon));
+        }
+    }
+    // A longer name, or one with blanks behind it.
+    let line = text.get(..length)?;
+    let colon = memchr::memchr(b':', line)?;
+    let name = line.get(..colon)?.trim_ascii_end();
+    grammar::is_token(name).then(|| (Name::parse(name), name.len(), colon))
 }
 
 #[cfg(test)]
@@ -103,7 +116,7 @@ mod tests {
     use super::*;
 
     fn line(bytes: &[u8]) -> (&[u8], &[u8], usize) {
-        let Ok(Step::Line(line)) = step(bytes, 0) else { panic!("not a header") };
+        let Ok(Step::Line(_, line)) = step(bytes, 0) else { panic!("not a header") };
         (&bytes[line.name()], &bytes[line.value()], line.whole().end)
     }
 

@@ -111,8 +111,7 @@ impl<'a> Index<'a> {
                     fault.get_or_insert(Fault::BadHeader);
                     at = next;
                 }
-                Step::Line(line) => {
-                    let name = bytes.get(line.name()).map_or(Name::Other, Name::parse);
+                Step::Line(name, line) => {
                     self.add(Entry { name, line });
                     at = line.whole().end;
                 }
@@ -140,7 +139,13 @@ impl<'a> Index<'a> {
 
     /// The first value of a header.
     pub(super) fn first(&self, name: Name) -> Option<Value<'a>> {
-        self.first_of(name)?;
+        let entry = self.first_of(name)?;
+        let at = self.entries.get(entry)?.line.value();
+        let text = self.bytes.get(at.clone())?;
+        let lone = !text.is_empty() && (!name.is_list() || memchr::memchr(b',', text).is_none());
+        if lone {
+            return Some(Value { text, at: at.start, entry });
+        }
         self.all(name).next()
     }
 

@@ -49,18 +49,26 @@ pub enum Name {
 struct Row {
     name: Name,
     full: &'static str,
+    /// What `full` is compared by.
+    folded: Folded,
     compact: u8,
     list: bool,
 }
 
+impl Row {
+    fn name(&self) -> Name {
+        self.name
+    }
+}
+
 const fn row(name: Name, full: &'static str, compact: u8, list: bool) -> Row {
-    Row { name, full, compact, list }
+    Row { name, full, folded: folded(full.as_bytes()), compact, list }
 }
 
 /// Sorted by length of the full name: a look-up compares only names of the right length. The third
 /// column is the compact form (0: none), the fourth tells lists, which split at commas.
 #[rustfmt::skip]
-const TABLE: [Row; 38] = [
+static TABLE: [Row; 38] = [
     row(Name::To,                 "To",                   b't', false),  // RFC 3261 20.39
     row(Name::Via,                "Via",                  b'v', true),   // RFC 3261 20.42
     row(Name::Date,               "Date",                 0,    false),  // RFC 3261 20.17
@@ -103,6 +111,77 @@ const TABLE: [Row; 38] = [
 
 const LONGEST: usize = 20;
 
+/// A name of at most 24 bytes in one case, filled up with blanks.
+type Folded = [u64; 3];
+
+/// The bit that tells small letters from capitals; set in all other bytes of known names.
+const CASE: u64 = 0x2020_2020_2020_2020;
+
+const fn folded(text: &[u8]) -> Folded {
+    let mut words = [0; 3];
+    let mut at = 0;
+    while at < text.len() {
+        words[at / 8] |= (text[at] as u64) << (at % 8 * 8);
+        at += 1;
+    }
+    [words[0] | CASE, words[1] | CASE, words[2] | CASE]
+}
+
+/// The first bytes of a header line: enough for every known name and its colon.
+pub(super) struct Start([u64; 3]);
+
+impl Start {
+    /// The beginning of `line`, which may be followed by other lines.
+    pub fn of(line: &[u8]) -> Self {
+        let mut short = [0; 24];
+        let bytes = line.first_chunk::<24>().unwrap_or_else(|| {
+            short.iter_mut().zip(line).for_each(|(place, byte)| *place = *byte);
+            &short
+        });
+        let word = |at: usize| {
+            let word = bytes.get(at..).and_then(|rest| rest.first_chunk());
+            u64::from_le_bytes(word.copied().unwrap_or_default())
+        };
+        Self([word(0), word(8), word(16)])
+    }
+
+    /// Where the first colon stands.
+    pub fn colon(&self) -> Option<usize> {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        const COLONS: u64 = 0x3a * ONES;
+        let found = |word: u64| {
+            let other = word ^ COLONS;
+            let zeros = other.wrapping_sub(ONES) & !other & 0x80 * ONES;
+            (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
+        };
+        let [first, second, third] = self.0;
+        found(first)
+            .or_else(|| found(second).map(|at| at + 8))
+            .or_else(|| found(third).map(|at| at + 16))
+    }
+
+    /// The name of `length` bytes, in any case, in full or compact form. A line break is none of them:
+    /// only a CR could be taken for another byte.
+    pub fn name(&self, length: usize) -> Name {
+        let kept = |word: u64, before: usize| match length.saturating_sub(before) {
+            left @ 0..8 => word & ((1 << (left * 8)) - 1),
+            _ => word,
+        };
+        let [first, second, third] = self.0;
+        let [first, second, third] = [kept(first, 0), kept(second, 8), kept(third, 16)];
+        if length == 1 {
+            let compact = u8::try_from(first | 0x20).unwrap_or_default();
+            return TABLE.iter().find(|row| row.compact == compact).map_or(Name::Other, Row::name);
+        }
+        let (Some(&from), Some(&to)) = (STARTS.get(length), STARTS.get(length + 1)) else {
+            return Name::Other;
+        };
+        let folded = [first | CASE, second | CASE, third | CASE];
+        let rows = TABLE.get(from..to).unwrap_or_default();
+        rows.iter().find(|row| row.folded == folded).map_or(Name::Other, Row::name)
+    }
+}
+
 /// Where the names of each length begin in `TABLE`.
 const STARTS: [usize; LONGEST + 2] = starts();
 
@@ -124,20 +203,9 @@ impl Name {
     /// How many there are, `Other` included.
     pub(super) const COUNT: usize = TABLE.len() + 1;
 
-    /// The name that `text` spells, in any case, in full or compact form.
+    /// The name that `text`, a token, spells, in any case, in full or compact form.
     pub fn parse(text: &[u8]) -> Self {
-        if let [byte] = text {
-            let compact = byte.to_ascii_lowercase();
-            let found = TABLE.iter().find(|row| row.compact == compact && compact != 0);
-            return found.map_or(Self::Other, |row| row.name);
-        }
-        let (Some(&from), Some(&to)) = (STARTS.get(text.len()), STARTS.get(text.len() + 1)) else {
-            return Self::Other;
-        };
-        let rows = TABLE.get(from..to).unwrap_or_default();
-        rows.iter()
-            .find(|row| row.full.as_bytes().eq_ignore_ascii_case(text))
-            .map_or(Self::Other, |row| row.name)
+        Start::of(text).name(text.len())
     }
 
     /// The full spelling; `Other` has none of its own and gives `other`.

@@ -37,16 +37,17 @@ static HOST: Bytes = Bytes::alphanumeric_and(b"-._");
 impl<'a> Uri<'a> {
     /// Reads a URI that stands alone; `None` for what is none.
     pub fn parse(raw: &'a [u8]) -> Option<Self> {
-        if STRAY.any(raw) {
-            return None;
-        }
-        let (scheme, rest) = grammar::split_once(raw, b':');
-        let rest = rest.filter(|rest| !rest.is_empty())?;
-        let named = |name: &str| scheme.eq_ignore_ascii_case(name.as_bytes());
+        let (colon, at) = marks(raw)?;
+        let (scheme, rest) = raw.split_at_checked(colon)?;
+        let rest = rest.get(1..).filter(|rest| !rest.is_empty())?;
+        // From where the rest begins.
+        let at = at.and_then(|at| at.checked_sub(colon + 1));
         match scheme {
-            _ if named("sip") => Self::parse_sip(raw, Scheme::Sip, rest),
-            _ if named("sips") => Self::parse_sip(raw, Scheme::Sips, rest),
-            _ if named("tel") => Self::parse_tel(raw, rest),
+            _ if scheme.eq_ignore_ascii_case(b"sip") => Self::parse_sip(raw, Scheme::Sip, rest, at),
+            _ if scheme.eq_ignore_ascii_case(b"sips") => {
+                Self::parse_sip(raw, Scheme::Sips, rest, at)
+            }
+            _ if scheme.eq_ignore_ascii_case(b"tel") => Self::parse_tel(raw, rest),
             [first, others @ ..] if first.is_ascii_alphabetic() => {
                 SCHEME.all(others).then(|| Self { host: rest, ..Self::empty(raw, Scheme::Other) })
             }
@@ -68,24 +69,24 @@ impl<'a> Uri<'a> {
         }
     }
 
-    fn parse_sip(raw: &'a [u8], scheme: Scheme, rest: &'a [u8]) -> Option<Self> {
-        let (left, right) = grammar::split_once(rest, b'@');
-        let (userinfo, rest) = match right {
-            Some(right) => (Some(left), right),
-            None => (None, left),
-        };
-        let (user, password) = match userinfo {
-            Some(userinfo) => {
+    /// `at`: where the first `@` of `rest` stands.
+    fn parse_sip(raw: &'a [u8], scheme: Scheme, rest: &'a [u8], at: Option<usize>) -> Option<Self> {
+        let (user, password, rest) = match at.and_then(|at| rest.split_at_checked(at)) {
+            Some((userinfo, rest)) => {
                 let (user, password) = grammar::split_once(userinfo, b':');
-                (Some(user).filter(|user| !user.is_empty()).map(Some)?, password)
+                (Some(user).filter(|user| !user.is_empty()).map(Some)?, password, rest.get(1..)?)
             }
-            None => (None, None),
+            None => (None, None, rest),
         };
-        let (rest, headers) = grammar::split_once(rest, b'?');
-        let (hostport, params) = grammar::split_once(rest, b';');
+        let ends = rest.iter().position(|&byte| matches!(byte, b';' | b'?'));
+        let (hostport, rest) = rest.split_at_checked(ends.unwrap_or(rest.len()))?;
         let (host, port) = host_port(hostport)?;
-        let params = Params::new(params.unwrap_or_default());
-        Some(Self { raw, scheme, user, password, host, port, params, headers })
+        let (params, headers) = match rest {
+            [] => (&[][..], None),
+            [b'?', headers @ ..] => (&[][..], Some(headers)),
+            [_, rest @ ..] => grammar::split_once(rest, b'?'),
+        };
+        Some(Self { raw, scheme, user, password, host, port, params: Params::new(params), headers })
     }
 
     fn parse_tel(raw: &'a [u8], rest: &'a [u8]) -> Option<Self> {
@@ -117,20 +118,40 @@ impl<'a> Uri<'a> {
     }
 }
 
+/// Where the first `:` stands, and the first `@` behind it; `None` for what has no `:`, or a byte that no
+/// URI has.
+fn marks(raw: &[u8]) -> Option<(usize, Option<usize>)> {
+    let mut bytes = raw.iter().enumerate();
+    let mut find = |wanted: u8| {
+        for (at, &byte) in bytes.by_ref() {
+            if byte == wanted {
+                return Some(Some(at));
+            }
+            if STRAY.has(byte) {
+                return None;
+            }
+        }
+        Some(None)
+    };
+    let colon = find(b':')??;
+    let at = find(b'@')?;
+    let rest = at.map_or(&[][..], |at| raw.get(at..).unwrap_or_default());
+    (!STRAY.any(rest)).then_some((colon, at))
+}
+
 /// `host [":" port]`, with white space around the colon allowed (Via); `None` for no host.
 pub(super) fn host_port(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
     let host_len = match text {
         [b'[', ..] => memchr::memchr(b']', text)? + 1,
-        _ => memchr::memchr(b':', text).unwrap_or(text.len()),
+        _ => text.iter().position(|&byte| !HOST.has(byte)).unwrap_or(text.len()),
     };
     let (host, rest) = text.split_at_checked(host_len)?;
-    let host = grammar::trim(host);
     let legal = match host {
         [b'[', inner @ .., b']'] => {
             !inner.is_empty()
                 && inner.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
         }
-        _ => !host.is_empty() && HOST.all(host),
+        _ => !host.is_empty(),
     };
     if !legal {
         return None;

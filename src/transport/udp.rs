@@ -46,7 +46,13 @@ impl Datagrams {
         to: SocketAddr,
         from: Option<IpAddr>,
     ) -> io::Result<()> {
-        let from = from.filter(|ip| !ip.is_unspecified() && ip.is_ipv4() == to.is_ipv4());
+        // A socket that is bound to one address sends from it anyway.
+        let from = from.filter(|ip| {
+            self.local.ip().is_unspecified() && !ip.is_unspecified() && ip.is_ipv4() == to.is_ipv4()
+        });
+        if from.is_none() {
+            return SockRef::from(&self.socket).send_to(bytes, &to.into()).map(drop);
+        }
         let transmit = |src_ip| Transmit {
             destination: to,
             ecn: None,
@@ -55,7 +61,7 @@ impl Datagrams {
             src_ip,
         };
         match io.try_send((&self.socket).into(), &transmit(from)) {
-            Err(error) if from.is_some() && error.kind() != io::ErrorKind::WouldBlock => {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                 io.try_send((&self.socket).into(), &transmit(None))
             }
             result => result,
@@ -94,7 +100,8 @@ pub(super) struct Batch {
     filled: usize,
 }
 
-const SLOT_BYTES: usize = 65_536;
+/// The largest datagram, and so much more that the slots do not fall on the same lines of a cache.
+const SLOT_BYTES: usize = 65_536 + 17 * 64;
 
 impl Batch {
     pub(super) fn new() -> Self {
