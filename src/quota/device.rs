@@ -173,27 +173,31 @@ impl Device {
         self.push && now.mono_ms < self.upstream_until_mono_ms()
     }
 
-    /// Adds a binding, or replaces the one that it refreshes. Returns whether more than its times
-    /// is new.
-    pub fn bind(&mut self, binding: Binding, now: Now) -> bool {
-        let old = self.bindings.iter_mut().find(|old| old.reg_id == binding.reg_id);
-        let changed = old.as_ref().is_none_or(|old| !old.is_same_place(&binding));
-        match old {
-            Some(old) => *old = binding,
-            None => {
-                self.bindings.retain(|old| now.mono_ms < old.upstream_until_mono_ms);
-                if self.bindings.len() >= BINDINGS_MAX {
-                    let ends = |at: &(usize, &Binding)| at.1.until_mono_ms;
-                    let first = self.bindings.iter().enumerate().min_by_key(ends);
-                    if let Some((index, _)) = first {
-                        self.bindings.swap_remove(index);
-                    }
-                }
-                self.bindings.reserve_exact(1);
-                self.bindings.push(binding);
+    /// Adds a binding, or renews the one that it refreshes; the seat is cut at `clamp_mono_ms`. Returns
+    /// whether more than its times is new.
+    pub fn bind(&mut self, granted: &Binding, clamp_mono_ms: u64, now: Now) -> bool {
+        let until_mono_ms = granted.until_mono_ms.min(clamp_mono_ms);
+        let old = self.bindings.iter_mut().find(|old| old.reg_id == granted.reg_id);
+        if let Some(old) = old {
+            if old.is_same_place(granted) {
+                old.upstream_until_mono_ms = granted.upstream_until_mono_ms;
+                old.granted_ms = granted.granted_ms;
+                old.until_mono_ms = until_mono_ms;
+                return false;
+            }
+            *old = Binding { until_mono_ms, ..granted.clone() };
+            return true;
+        }
+        self.bindings.retain(|old| now.mono_ms < old.upstream_until_mono_ms);
+        if self.bindings.len() >= BINDINGS_MAX {
+            let ends = |at: &(usize, &Binding)| at.1.until_mono_ms;
+            if let Some((index, _)) = self.bindings.iter().enumerate().min_by_key(ends) {
+                self.bindings.swap_remove(index);
             }
         }
-        changed
+        self.bindings.reserve_exact(1);
+        self.bindings.push(Binding { until_mono_ms, ..granted.clone() });
+        true
     }
 
     /// Whether its seat lasts longer than the ledger knows, by more than a tenth of what was granted.

@@ -24,6 +24,7 @@ mod sync;
 #[cfg(all(test, not(feature = "loom")))]
 mod tests;
 mod ticket;
+mod verdict;
 mod word;
 
 pub use calls::CallDecision;
@@ -41,5 +42,6 @@ pub use seats::{Decision, Limits, Registering, Seats, Standing, Unreserved, Want
 pub use settle::{Answer, Granted, Kept, Settled};
 pub use snapshot::Owned;
 pub use ticket::Ticket;
+pub use verdict::Epoch;
 
 pub use crate::license::Touched;

@@ -15,6 +15,7 @@ use super::revoke::Revoked;
 use super::seats::{Limits, Seats};
 use super::snapshot::{Owned, Snapshot};
 use super::sync::{Mutex, Ordering};
+use super::verdict::Epoch;
 use crate::clock::Now;
 use crate::license::{Cause, Directory, Holder, Moment, Touched, Tree};
 
@@ -33,6 +34,8 @@ pub struct Quota {
     seats: Arc<Seats>,
     /// Every gate by its holder; touched by publishers and by people who look.
     registry: Mutex<BTreeMap<Holder, Arc<Gate>>>,
+    /// Of all gates.
+    epoch: Epoch,
     /// One at a time publishes or revokes: two would revoke twice for one overhang.
     publishing: Mutex<()>,
 }
@@ -51,6 +54,7 @@ impl Quota {
         Self {
             seats: Arc::new(Seats::new(limits)),
             registry: Mutex::new(BTreeMap::new()),
+            epoch: Epoch::new(),
             publishing: Mutex::new(()),
         }
     }
@@ -163,9 +167,8 @@ impl Quota {
             if !tree.is_gate(*holder) {
                 continue;
             }
-            let gate = Arc::clone(
-                self.registry.lock().entry(*holder).or_insert_with(|| Arc::new(Gate::new(*holder))),
-            );
+            let new = || Arc::new(Gate::new(*holder, &self.epoch));
+            let gate = Arc::clone(self.registry.lock().entry(*holder).or_insert_with(new));
             let steps = tree.schedule(*holder, now.moment());
             let monitor = tree.is_monitored(*holder);
             gate.publish(Plan { steps, monitor }, now.moment());
@@ -206,7 +209,7 @@ impl Quota {
                     let gate = Arc::clone(registry.get(gate)?);
                     Some(Stop { gate, promises: *promises })
                 };
-                let path = Path::new(key.iter().filter_map(stop).collect());
+                let path = Path::new(key.iter().filter_map(stop).collect(), &self.epoch);
                 match before {
                     Some(before) if before.is_same(&path) => Arc::clone(before),
                     _ => Arc::new(path),

@@ -1,9 +1,10 @@
 //! What packets read of the tree: who owns a number, and the gates above. Immutable, in pieces:
 //! a new snapshot shares every piece that did not change.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::path::Path;
 use crate::license::{Directory, Holder, NumberId, NumberKind};
