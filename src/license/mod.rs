@@ -2,6 +2,7 @@
 //! Pure: it knows no SIP, no SQL, no async and reads no clock; instants come in as arguments.
 
 mod allowance;
+mod by_id;
 mod cause;
 mod claims;
 mod dates;
@@ -14,6 +15,7 @@ mod feature;
 mod items;
 mod model;
 mod moment;
+mod numbers;
 mod path;
 mod ranges;
 mod reminder;
@@ -21,6 +23,7 @@ mod revocation;
 mod roles;
 mod shards;
 mod state;
+mod text;
 mod touched;
 mod tree;
 mod usage;
@@ -45,6 +48,7 @@ pub use reminder::{Every, LONGEST_AHEAD, MailDate, Reminder};
 pub use revocation::{RevokeClass, RevokeOrder};
 pub use roles::{Assignment, Assignments, Denial, Role, Viewer, What};
 pub use state::{Effective, FeatureState, FeatureStatus, Figures, NextChange, State};
+pub use text::Text;
 pub use touched::Touched;
 pub use tree::{Created, Tree};
 pub use usage::{NoSeats, Usage};
