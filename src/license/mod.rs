@@ -17,6 +17,7 @@ mod model;
 mod moment;
 mod numbers;
 mod path;
+mod places;
 mod ranges;
 mod reminder;
 mod revocation;
@@ -44,6 +45,7 @@ pub use model::{
     NumberId, NumberKind, Resource, SERVER, User, UserId,
 };
 pub use moment::{Moment, Validity};
+pub use places::Places;
 pub use reminder::{Every, LONGEST_AHEAD, MailDate, Reminder};
 pub use revocation::{RevokeClass, RevokeOrder};
 pub use roles::{Assignment, Assignments, Denial, Role, Viewer, What};

@@ -5,9 +5,9 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
 use super::directory::Entry;
+use super::places::Places;
 use super::shards::{PIECES, piece_of};
 use super::text::Text;
 use super::{GroupId, Holder, NumberId, NumberKind, UserId};
@@ -22,8 +22,8 @@ pub(super) struct Numbers {
 
 #[derive(Clone, Debug, Default)]
 struct Piece {
-    /// Places in `lines`, by the hash of the text.
-    table: HashTable<u32>,
+    /// In `lines`, by the hash of the text.
+    places: Places,
     /// Without holes.
     lines: Vec<Line>,
 }
@@ -60,8 +60,8 @@ impl Line {
 
 impl Piece {
     fn find(&self, hash: u64, is: impl Fn(&Line) -> bool) -> Option<&Line> {
-        let place = self.table.find(hash, |place| self.line(*place).is_some_and(&is))?;
-        self.line(*place)
+        let place = self.places.find(hash, |place| self.line(place).is_some_and(&is))?;
+        self.line(place)
     }
 
     fn line(&self, place: u32) -> Option<&Line> {
@@ -75,28 +75,25 @@ impl Piece {
             self.lines.reserve_exact(self.lines.len() / 4 + 4);
         }
         self.lines.push(line);
-        let lines = &self.lines;
-        let rehash = |place: &u32| {
-            lines.get(*place as usize).map_or(0, |line| hasher.hash_one(line.aor.as_bytes()))
-        };
-        self.table.insert_unique(hash, place, rehash);
+        self.places.insert(hash, place, |place| hash_at(&self.lines, place, hasher));
     }
 
     /// Takes a line out; the last one comes into its place.
     fn remove(&mut self, hash: u64, id: NumberId, hasher: &RandomState) -> Option<Line> {
         let lines = &self.lines;
-        let is = |place: &u32| lines.get(*place as usize).is_some_and(|line| line.id == id);
-        let (place, _) = self.table.find_entry(hash, is).ok()?.remove();
+        let is = |place: u32| lines.get(place as usize).is_some_and(|line| line.id == id);
+        let place = self.places.remove(hash, is, |place| hash_at(lines, place, hasher))?;
         let last = u32::try_from(self.lines.len().checked_sub(1)?).ok()?;
         let gone = self.lines.swap_remove(place as usize);
-        if let Some(moved) = self.lines.get(place as usize) {
-            let hash = hasher.hash_one(moved.aor.as_bytes());
-            if let Some(found) = self.table.find_mut(hash, |place| *place == last) {
-                *found = place;
-            }
+        if place != last {
+            self.places.moved(hash_at(&self.lines, place, hasher), last, place);
         }
         Some(gone)
     }
+}
+
+fn hash_at(lines: &[Line], place: u32, hasher: &RandomState) -> u64 {
+    lines.get(place as usize).map_or(0, |line| hasher.hash_one(line.aor.as_bytes()))
 }
 
 impl Numbers {

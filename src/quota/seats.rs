@@ -150,8 +150,8 @@ impl Seats {
     }
 
     pub(super) fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        // The low bits: the table inside uses the high ones. There is always at least one shard.
-        &self.shards[(hash as usize) % SHARDS]
+        // The topmost bits: the table inside begins with the low ones. There is always one shard.
+        &self.shards[(hash >> 58) as usize % SHARDS]
     }
 
     pub(super) fn owned(&self, aor: &str) -> Option<Owned> {
@@ -273,7 +273,7 @@ impl Seats {
                 return Err(Refusal::without_gate(Cause::UnknownNumber));
             }
         }
-        let aor = Arc::clone(&entry.aor);
+        let aor = entry.name();
         Ok(Ticket::new(Arc::clone(self), aor, ticket, now))
     }
 
@@ -389,5 +389,5 @@ fn newcomers(entry: Option<&Entry>, request: &Registering, now: Now) -> Vec<Devi
         found.is_none_or(|known| !known.counts() || want.app && !known.app)
     };
     let adds = request.adds.iter().filter(known);
-    adds.map(|want| newcomer((want.ids)(), want.app, want.push, now)).collect()
+    adds.map(|want| newcomer(&(want.ids)(), want.app, want.push, now)).collect()
 }

@@ -267,12 +267,10 @@ impl Entry {
         {
             self.remove(no, None, now);
         }
-        let mut device = newcomer(Ids::default(), granted.app, granted.push, now);
+        let mut device = newcomer(&Ids::default(), granted.app, granted.push, now);
         device.no = self.next_no();
         device.over = self.held.is_over();
         let no = device.no;
-        // Most numbers have one device: no room is kept for more.
-        self.devices.reserve_exact(1);
         self.devices.push(device);
         self.changed = true;
         no
@@ -290,8 +288,7 @@ impl Entry {
         (device.app, device.push, device.needs) = (granted.app, granted.push, granted.needs);
         device.order = order;
         device.heard_mono_ms = now.mono_ms;
-        let mut changed = device.ids.merge(&granted.ids);
-        changed |= device.bind(&granted.binding, clamp, now);
+        let mut changed = device.note(&granted.ids, &granted.binding, clamp, now);
         changed |= device.outlives_record();
         let until_mono_ms = device.until_mono_ms();
         self.changed |= changed;
