@@ -12,8 +12,8 @@ use admitd::license::{
     LicenseId, Moment, Number, NumberId, NumberKind, SERVER, Tree, Usage, User, UserId, Validity,
 };
 use admitd::quota::{
-    Answer, Binding, Call, CallDecision, Counts, Decision, Device, Granted, Ids, Limits, Quota,
-    Reach, Registering, SeatKind, Standing, State, Ticket, Touched, Wanted,
+    Answer, Binding, Call, CallDecision, Counts, Decision, Device, Granted, Ids, Limits, Names,
+    Quota, Reach, Registering, SeatKind, Standing, State, Ticket, Touched, Wanted,
 };
 use admitd::view::{InUse, Occupancy, Tally};
 
@@ -141,7 +141,7 @@ impl Scene {
 
 fn same(instance: u64) -> impl Fn(&Device) -> Option<u8> {
     let instance = instance.to_be_bytes();
-    move |device| device.ids.instances.iter().any(|id| **id == instance).then_some(0)
+    move |device| device.ids.instances().any(|id| *id == instance).then_some(0)
 }
 
 fn binding(now: Now, secs: u64, dice: &mut Dice) -> Binding {

@@ -106,7 +106,7 @@ impl Admission {
     pub fn has_seat_on(&self, aor: &str, flow: FlowKey, now: Now) -> bool {
         let on_flow = |device: &Device| {
             device.state(now) == State::Live
-                && device.bindings.iter().any(|binding| key_of(&binding.reach) == flow)
+                && device.bindings().any(|binding| key_of(&binding.reach) == flow)
         };
         self.quota.look(aor, |entry| entry.devices().iter().any(on_flow)) == Some(true)
     }
@@ -124,7 +124,7 @@ impl Admission {
         let owned = self.quota.owned(&aor)?;
         let live = |device: &Device| device.state(now) == State::Live;
         let here = |device: &Device| {
-            live(device) && device.bindings.iter().any(|one| one.reach.remote.ip() == peer)
+            live(device) && device.bindings().any(|one| one.reach.remote.ip() == peer)
         };
         let (registered, at_peer) = self
             .quota

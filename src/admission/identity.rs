@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use super::Settings;
 use crate::license::NumberKind;
-use crate::quota::{Device, Ids};
+use crate::quota::{Device, Ids, Names};
 use crate::sip::{Contact, Message, Name, Rules, Uri, normalize, uri_eq};
 
 /// A number as a request names it.
@@ -55,28 +55,32 @@ pub fn agent_of<'a>(message: &Message<'a>) -> &'a [u8] {
 /// sort of phone at the same place; `None`: another device. `is_dead` tells flows that are gone.
 pub fn match_device(device: &Device, shown: &Ids, is_dead: &dyn Fn(&Device) -> bool) -> Option<u8> {
     let known = &device.ids;
-    if shown.instances.iter().any(|id| known.instances.contains(id)) {
+    if shown.instances.iter().any(|id| known.instances().any(|one| *one == **id)) {
         return Some(0);
     }
-    if shown.pushes.iter().any(|id| known.pushes.contains(id)) {
+    if shown.pushes.iter().any(|id| known.pushes().any(|one| *one == **id)) {
         return Some(1);
     }
-    let other_instance = !shown.instances.is_empty() && !known.instances.is_empty();
-    if !other_instance && same_contact(&known.contacts, &shown.contacts) {
+    let other_instance = !shown.instances.is_empty() && known.instances().next().is_some();
+    if !other_instance && same_contact(known, shown) {
         return Some(2);
     }
-    let plain = |ids: &Ids| ids.instances.is_empty() && ids.pushes.is_empty();
-    let same_phone = plain(known)
-        && plain(shown)
-        && known.user_agent == shown.user_agent
+    let same_phone = is_plain(known)
+        && is_plain(shown)
+        && *known.user_agent() == *shown.user_agent
         && contact_user(known) == contact_user(shown)
-        && (known.source == shown.source || is_dead(device));
+        && (known.source() == shown.source || is_dead(device));
     same_phone.then_some(3)
 }
 
 /// RFC 3261 19.1.4.
-fn same_contact(known: &[Box<[u8]>], shown: &[Box<[u8]>]) -> bool {
-    known.iter().any(|one| shown.iter().any(|other| same_uri(one, other)))
+fn same_contact(known: &impl Names, shown: &Ids) -> bool {
+    known.contacts().any(|one| shown.contacts.iter().any(|other| same_uri(one, other)))
+}
+
+/// Shows nothing that only this very device has.
+fn is_plain(ids: &impl Names) -> bool {
+    ids.instances().next().is_none() && ids.pushes().next().is_none()
 }
 
 /// Whether two URIs, as bytes, are equal (RFC 3261 19.1.4).
@@ -88,8 +92,8 @@ pub fn same_uri(one: &[u8], other: &[u8]) -> bool {
         }
 }
 
-fn contact_user(ids: &Ids) -> Option<&[u8]> {
-    Uri::parse(ids.contacts.last()?)?.user
+fn contact_user(ids: &impl Names) -> Option<&[u8]> {
+    Uri::parse(ids.contacts().last()?)?.user
 }
 
 /// Whether this device is a mobile app and so takes an app seat.
@@ -109,9 +113,9 @@ fn is_app_agent(agent: &[u8], settings: &Settings) -> bool {
 
 /// A short name for a device that our tokens carry: the hash of its strongest id. A device answers
 /// to the hash of any id it was seen with; 0 names none.
-pub fn device_name(ids: &Ids) -> u32 {
-    let strongest = ids.instances.last().or(ids.pushes.last()).or(ids.contacts.last());
-    strongest.map_or(0, |id| hash_of(id))
+pub fn device_name(ids: &impl Names) -> u32 {
+    let strongest = ids.instances().last().or_else(|| ids.pushes().last());
+    strongest.or_else(|| ids.contacts().last()).map_or(0, hash_of)
 }
 
 /// Whether a device goes by this name.
@@ -125,12 +129,9 @@ pub fn contact_name(uri: &[u8]) -> u32 {
 }
 
 /// Whether `name` is that of any of these ids.
-pub fn has_name(ids: &Ids, name: u32) -> bool {
-    name != 0
-        && [&ids.instances, &ids.pushes, &ids.contacts]
-            .into_iter()
-            .flatten()
-            .any(|id| hash_of(id) == name)
+pub fn has_name(ids: &impl Names, name: u32) -> bool {
+    let mut all = ids.instances().chain(ids.pushes()).chain(ids.contacts());
+    name != 0 && all.any(|id| hash_of(id) == name)
 }
 
 /// Under the token's own MAC, so it need not be keyed; it must be the same after a restart.
@@ -142,9 +143,11 @@ fn hash_of(id: &[u8]) -> u32 {
 }
 
 /// The name under which people see a device.
-pub fn display_name(ids: &Ids) -> String {
-    let strongest = ids.instances.last().or(ids.contacts.last()).or(ids.pushes.last());
-    strongest.map_or_else(String::new, |id| String::from_utf8_lossy(id).into_owned())
+pub fn display_name(ids: &impl Names) -> String {
+    let strongest = ids.instances().last().or_else(|| ids.contacts().last());
+    strongest
+        .or_else(|| ids.pushes().last())
+        .map_or_else(String::new, |id| String::from_utf8_lossy(id).into_owned())
 }
 
 #[cfg(test)]
@@ -167,11 +170,11 @@ mod tests {
     fn device(ids: Ids) -> Device {
         Device {
             no: 1,
-            ids,
+            ids: crate::quota::Known::default(),
             app: false,
             push: false,
             needs: crate::license::FeatureSet::NONE,
-            bindings: Vec::new(),
+            spans: crate::quota::Spans::default(),
             since_ms: 0,
             heard_mono_ms: 0,
             order: 0,
@@ -179,6 +182,7 @@ mod tests {
             over: false,
             stored_until_mono_ms: 0,
         }
+        .with(&ids, &[])
     }
 
     fn rank(known: Ids, shown: &Ids) -> Option<u8> {

@@ -295,7 +295,7 @@ pub fn webhooks(courier: Courier, rooms: &Rooms, desk: &Desk) -> webhooks::Parts
 pub fn note_flows(admission: &Admission, quota: &Quota, now: Now) {
     for seat in quota.list(&|_| true, now) {
         let flows = quota.look(&seat.aor, |entry| {
-            let bindings = entry.devices().iter().flat_map(|device| &device.bindings);
+            let bindings = entry.devices().iter().flat_map(|device| device.bindings());
             bindings.map(|binding| key_of(&binding.reach)).collect::<Vec<_>>()
         });
         for flow in flows.into_iter().flatten() {

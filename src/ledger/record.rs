@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Now;
 use crate::license::{Feature, FeatureSet};
-use crate::quota::{Binding, Call, Device, Ids, Reach, Record};
+use crate::quota::{Binding, Bound, Call, Device, Ids, Known, Reach, Record, Spans};
 use crate::store::SeatRow;
 
 /// Marks text that stands for bytes that are no text.
@@ -98,17 +98,18 @@ pub fn record(row: &SeatRow, now: Now) -> Option<Record> {
 
 fn device_text(device: &Device, now: Now) -> DeviceText {
     let texts = |values: &[Box<[u8]>]| values.iter().map(|value| text(value)).collect();
+    let ids = device.ids.ids();
     DeviceText {
         no: device.no,
-        instances: texts(&device.ids.instances),
-        pushes: texts(&device.ids.pushes),
-        contacts: texts(&device.ids.contacts),
-        user_agent: text(&device.ids.user_agent),
-        source: device.ids.source,
+        instances: texts(&ids.instances),
+        pushes: texts(&ids.pushes),
+        contacts: texts(&ids.contacts),
+        user_agent: text(&ids.user_agent),
+        source: ids.source,
         app: device.app,
         push: device.push,
         needs: device.needs.iter().map(|feature| feature.name().to_owned()).collect(),
-        bindings: device.bindings.iter().map(|binding| binding_text(binding, now)).collect(),
+        bindings: device.bindings().map(|binding| binding_text(&binding, now)).collect(),
         since_ms: device.since_ms,
         heard_ms: now.wall_at(device.heard_mono_ms),
         dormant: device.dormant,
@@ -119,32 +120,35 @@ fn device_text(device: &Device, now: Now) -> DeviceText {
 fn device(text: DeviceText, now: Now) -> Device {
     let all = |values: Vec<String>| values.iter().map(|value| bytes(value)).collect();
     let needs = text.needs.iter().filter_map(|name| name.parse::<Feature>().ok());
-    Device {
+    let ids = Ids {
+        instances: all(text.instances),
+        pushes: all(text.pushes),
+        contacts: all(text.contacts),
+        user_agent: bytes(&text.user_agent),
+        source: text.source,
+    };
+    let bindings: Vec<_> = text.bindings.into_iter().map(|text| binding(text, now)).collect();
+    let device = Device {
         no: text.no,
-        ids: Ids {
-            instances: all(text.instances),
-            pushes: all(text.pushes),
-            contacts: all(text.contacts),
-            user_agent: bytes(&text.user_agent),
-            source: text.source,
-        },
+        ids: Known::default(),
         app: text.app,
         push: text.push,
         needs: needs.collect::<FeatureSet>(),
-        bindings: text.bindings.into_iter().map(|text| binding(text, now)).collect(),
+        spans: Spans::default(),
         since_ms: text.since_ms,
         heard_mono_ms: now.mono_at(text.heard_ms),
         order: 0,
         dormant: text.dormant,
         over: text.over,
         stored_until_mono_ms: 0,
-    }
+    };
+    device.with(&ids, &bindings)
 }
 
-fn binding_text(binding: &Binding, now: Now) -> BindingText {
+fn binding_text(binding: &Bound<'_>, now: Now) -> BindingText {
     BindingText {
         reg_id: binding.reg_id,
-        contact: text(&binding.contact),
+        contact: text(binding.contact),
         transport: binding.reach.transport,
         remote: binding.reach.remote,
         local: binding.reach.local,
@@ -211,32 +215,35 @@ mod tests {
         let before = Now { wall_ms: 1_000_000, mono_ms: 500_000 };
         let after = Now { wall_ms: 1_010_000, mono_ms: 1_000 };
         let address = "[2001:db8::1]:5060".parse().unwrap();
+        let ids = Ids {
+            instances: vec![b"<urn:uuid:1>".to_vec().into()],
+            pushes: vec![vec![0xff, 0, 1].into()],
+            contacts: vec![b"base64:x".to_vec().into()],
+            user_agent: b"Phone \"1\"\x1f".to_vec().into(),
+            source: Some(address),
+        };
+        let reach = Reach {
+            transport: 1,
+            remote: address,
+            local: address,
+            socket: 2,
+            connection: u64::MAX,
+        };
+        let binding = Binding {
+            reg_id: Some(1),
+            contact: b"<sip:1@192.0.2.1;ob>".to_vec().into(),
+            reach,
+            until_mono_ms: 560_000,
+            upstream_until_mono_ms: 600_000,
+            granted_ms: 60_000,
+        };
         let device = Device {
             no: 3,
-            ids: Ids {
-                instances: vec![b"<urn:uuid:1>".to_vec().into()],
-                pushes: vec![vec![0xff, 0, 1].into()],
-                contacts: vec![b"base64:x".to_vec().into()],
-                user_agent: b"Phone \"1\"\x1f".to_vec().into(),
-                source: Some(address),
-            },
+            ids: Known::default(),
             app: true,
             push: true,
             needs: [Feature::Ukey2].into_iter().collect(),
-            bindings: vec![Binding {
-                reg_id: Some(1),
-                contact: b"<sip:1@192.0.2.1;ob>".to_vec().into(),
-                reach: Reach {
-                    transport: 1,
-                    remote: address,
-                    local: address,
-                    socket: 2,
-                    connection: u64::MAX,
-                },
-                until_mono_ms: 560_000,
-                upstream_until_mono_ms: 600_000,
-                granted_ms: 60_000,
-            }],
+            spans: Spans::default(),
             since_ms: 900_000,
             heard_mono_ms: 500_000,
             order: 0,
@@ -244,6 +251,7 @@ mod tests {
             over: true,
             stored_until_mono_ms: 0,
         };
+        let device = device.with(&ids, std::slice::from_ref(&binding));
         let call = Call {
             call_id: b"a@b".to_vec().into(),
             since_ms: 1,
@@ -264,11 +272,9 @@ mod tests {
         assert_eq!((row.until_ms, row.version), (1_060_000, 7));
         assert!(!row.details.contains('\u{1f}'));
         assert_eq!((&*read.aor, read.since_ms, read.unchallenged), ("sip:1@e.com", 900_000, true));
-        let mut expected = device;
         // 50 s are left of 60: ten passed by the wall clock.
-        expected.bindings[0].until_mono_ms = 51_000;
-        expected.bindings[0].upstream_until_mono_ms = 91_000;
-        expected.heard_mono_ms = 0;
+        let binding = Binding { until_mono_ms: 51_000, upstream_until_mono_ms: 91_000, ..binding };
+        let expected = Device { heard_mono_ms: 0, ..device }.with(&ids, &[binding]);
         assert_eq!(read.devices, [expected]);
         assert_eq!(read.calls[0].until_mono_ms, 1_000);
     }

@@ -1,23 +1,23 @@
 //! Who owns a number: those that somebody created, and those that come by a claim.
 //! Copies are cheap; it holds no secrets, only whether a number has one.
 
-use std::collections::{BTreeSet, BinaryHeap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::by_id::ById;
 use super::claims::{Claims, Neighbours};
+use super::numbers::Numbers;
 use super::shards::Shards;
 use super::{Claim, ClaimId, ClaimRule, GroupId, Holder, Number, NumberId, NumberKind};
 
 /// Every created number and every claim.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
-    by_aor: Shards<Arc<str>, Entry>,
-    by_id: Shards<NumberId, Arc<str>>,
-    by_owner: Shards<Holder, Arc<BTreeSet<NumberId>>>,
+    numbers: Numbers,
+    by_id: ById,
+    /// In order of id.
+    by_owner: Shards<Holder, Arc<Vec<NumberId>>>,
     claims: Arc<Claims>,
-    /// No number has a greater id.
-    greatest: i64,
 }
 
 /// A created number without its secret.
@@ -70,23 +70,6 @@ impl From<Entry> for Owned {
     }
 }
 
-/// Ids that are tried one by one.
-const STEPS: i64 = 20_000;
-
-/// The smallest of many, in order.
-fn smallest(ids: impl Iterator<Item = NumberId>, most: usize) -> Vec<NumberId> {
-    let mut kept = BinaryHeap::new();
-    for id in ids {
-        if kept.len() < most {
-            kept.push(id);
-        } else if kept.peek().is_some_and(|greatest| id < *greatest) {
-            kept.pop();
-            kept.push(id);
-        }
-    }
-    kept.into_sorted_vec()
-}
-
 impl Directory {
     /// Without numbers and claims.
     pub fn new() -> Self {
@@ -95,8 +78,8 @@ impl Directory {
 
     /// The owner of a normalized number: created, else by the narrowest claim.
     pub fn owner_of(&self, aor: &str) -> Option<Owned> {
-        match self.by_aor.get(aor) {
-            Some(entry) => Some((*entry).into()),
+        match self.numbers.get(aor) {
+            Some(entry) => Some(entry.into()),
             None => self.claims.covering(aor).map(Owned::by_claim),
         }
     }
@@ -108,38 +91,23 @@ impl Directory {
 
     /// A created number.
     pub fn entry(&self, aor: &str) -> Option<Entry> {
-        self.by_aor.get(aor).copied()
+        self.numbers.get(aor)
     }
 
     /// A created number by its id.
     pub fn number(&self, id: NumberId) -> Option<(&str, Entry)> {
-        let aor = self.by_id.get(&id)?;
-        Some((aor, self.entry(aor)?))
+        self.numbers.at(self.by_id.get(id)?, id)
     }
 
     /// Every created number, in no order.
     pub fn numbers(&self) -> impl Iterator<Item = (&str, Entry)> {
-        self.by_aor.iter().map(|(aor, entry)| (&**aor, *entry))
+        self.numbers.iter()
     }
 
     /// The first `most` created numbers after an id, in the order of their ids.
     pub fn numbers_after(&self, after: NumberId, most: usize) -> Vec<(&str, Entry)> {
-        // Ids are given one after the other: a step mostly meets one.
-        let end = after.0.saturating_add(STEPS).min(self.greatest);
-        let mut found = Vec::new();
-        let mut id = after.0;
-        while id < end && found.len() < most {
-            id += 1;
-            found.extend(self.number(NumberId(id)));
-        }
-        if found.len() < most && id < self.greatest {
-            // A wide gap: whatever lies beyond it is looked for among all.
-            let last = NumberId(id);
-            let beyond = self.by_id.iter().map(|(id, _)| *id).filter(|id| *id > last);
-            let beyond = smallest(beyond, most - found.len());
-            found.extend(beyond.into_iter().filter_map(|id| self.number(id)));
-        }
-        found
+        let found = self.by_id.after(after).filter_map(|(id, hash)| self.numbers.at(hash, id));
+        found.take(most).collect()
     }
 
     /// The created numbers of one owner, by id.
@@ -150,7 +118,7 @@ impl Directory {
 
     /// How many numbers were created.
     pub fn len(&self) -> usize {
-        self.by_aor.len()
+        self.numbers.len()
     }
 
     /// Whether no number was created.
@@ -161,35 +129,41 @@ impl Directory {
     /// Adds a created number; gives back the records that it takes the place of, by its id and by its
     /// number, which a row replaced by hand may have had under another id.
     pub fn insert_number(&mut self, number: &Number) -> [Option<Entry>; 2] {
-        let same_id = self.remove_number(number.id);
-        let same_aor = self.entry(&number.aor).and_then(|held| self.remove_number(held.id));
-        let aor: Arc<str> = number.aor.as_str().into();
-        let entry = Entry {
-            id: number.id,
-            owner: number.owner,
-            kind: number.kind,
-            has_password: number.password.is_some(),
-        };
-        self.greatest = self.greatest.max(number.id.0);
-        self.by_id.insert(number.id, aor.clone());
-        self.by_aor.insert(aor, entry);
-        match self.by_owner.get_mut(&number.owner) {
-            Some(ids) => {
-                Arc::make_mut(ids).insert(number.id);
-            }
+        let Number { id, owner, kind, .. } = *number;
+        let has_password = number.password.is_some();
+        self.insert_entry(&number.aor, Entry { id, owner, kind, has_password })
+    }
+
+    /// The same without its secret.
+    pub fn insert_entry(&mut self, aor: &str, entry: Entry) -> [Option<Entry>; 2] {
+        let same_id = self.remove_number(entry.id);
+        let same_aor = self.entry(aor).and_then(|held| self.remove_number(held.id));
+        let hash = self.numbers.hash(aor);
+        self.numbers.insert(hash, aor, &entry);
+        self.by_id.insert(entry.id, hash);
+        let ids = match self.by_owner.get_mut(&entry.owner) {
+            Some(ids) => Arc::make_mut(ids),
             None => {
-                self.by_owner.insert(number.owner, Arc::new([number.id].into()));
+                self.by_owner.insert(entry.owner, Arc::new(vec![entry.id]));
+                return [same_id, same_aor];
             }
+        };
+        if ids.len() == ids.capacity() {
+            // By a quarter: doubling would keep half of it empty.
+            ids.reserve_exact(ids.len() / 4 + 2);
         }
+        ids.insert(ids.partition_point(|id| *id < entry.id), entry.id);
         [same_id, same_aor]
     }
 
     /// Takes a created number out.
     pub fn remove_number(&mut self, id: NumberId) -> Option<Entry> {
-        let aor = self.by_id.remove(&id)?;
-        let entry = self.by_aor.remove(&*aor)?;
-        let ids = self.by_owner.get_mut(&entry.owner)?;
-        Arc::make_mut(ids).remove(&id);
+        let hash = self.by_id.remove(id)?;
+        let entry = self.numbers.remove(hash, id)?;
+        let ids = Arc::make_mut(self.by_owner.get_mut(&entry.owner)?);
+        if let Ok(place) = ids.binary_search(&id) {
+            ids.remove(place);
+        }
         if ids.is_empty() {
             self.by_owner.remove(&entry.owner);
         }

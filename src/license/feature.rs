@@ -60,7 +60,18 @@ impl FeatureSet {
 
     /// Every feature: what a path without a gate has.
     pub fn all() -> Self {
-        Feature::ALL.iter().copied().collect()
+        const ALL: u32 = (1 << Feature::ALL.len()) - 1;
+        Self(ALL)
+    }
+
+    /// One bit for each feature, as [`FeatureSet::of_bits`] takes them back.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The features of `bits`; bits of none are left out.
+    pub fn of_bits(bits: u32) -> Self {
+        Self(bits & Self::all().0)
     }
 
     pub fn contains(self, feature: Feature) -> bool {

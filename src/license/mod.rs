@@ -2,6 +2,7 @@
 //! Pure: it knows no SIP, no SQL, no async and reads no clock; instants come in as arguments.
 
 mod allowance;
+mod by_id;
 mod cause;
 mod claims;
 mod dates;
@@ -14,13 +15,16 @@ mod feature;
 mod items;
 mod model;
 mod moment;
+mod numbers;
 mod path;
+mod places;
 mod ranges;
 mod reminder;
 mod revocation;
 mod roles;
 mod shards;
 mod state;
+mod text;
 mod touched;
 mod tree;
 mod usage;
@@ -41,10 +45,12 @@ pub use model::{
     NumberId, NumberKind, Resource, SERVER, User, UserId,
 };
 pub use moment::{Moment, Validity};
+pub use places::Places;
 pub use reminder::{Every, LONGEST_AHEAD, MailDate, Reminder};
 pub use revocation::{RevokeClass, RevokeOrder};
 pub use roles::{Assignment, Assignments, Denial, Role, Viewer, What};
 pub use state::{Effective, FeatureState, FeatureStatus, Figures, NextChange, State};
+pub use text::Text;
 pub use touched::Touched;
 pub use tree::{Created, Tree};
 pub use usage::{NoSeats, Usage};

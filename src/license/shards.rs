@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 /// Pieces of one map. At 1,000,000 entries one piece holds about 2,000.
-const PIECES: usize = 512;
+pub(super) const PIECES: usize = 512;
 
 /// A copy-on-write hash map.
 #[derive(Clone)]
@@ -91,7 +91,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Shards<K, V> {
 }
 
 /// The bits above those that choose a bucket inside a piece and below those that tag it.
-fn piece_of(hash: u64) -> usize {
+pub(super) fn piece_of(hash: u64) -> usize {
     usize::try_from(hash >> 40).unwrap_or_default() % PIECES
 }
 

@@ -90,7 +90,7 @@ impl Proxy {
                 .filter(live)
                 .filter(|device| seat.device == 0 || is_named(device, seat.device))
                 .max_by_key(|device| device.heard_mono_ms)?;
-            let binding = device.bindings.iter().max_by_key(|binding| binding.until_mono_ms)?;
+            let binding = device.bindings().max_by_key(|binding| binding.until_mono_ms)?;
             Some(binding.reach)
         };
         let reach = self.admission.quota().look(&seat.aor, newest).flatten()?;

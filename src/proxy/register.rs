@@ -140,8 +140,8 @@ impl Proxy {
 
     /// Whether no flow of a device leads anywhere any more.
     pub(super) fn is_dead(&self, device: &Device) -> bool {
-        !device.bindings.is_empty()
-            && device.bindings.iter().all(|binding| {
+        device.bindings().next().is_some()
+            && device.bindings().all(|binding| {
                 binding.reach.transport != 0
                     && !self.is_open(ConnectionId(binding.reach.connection))
             })

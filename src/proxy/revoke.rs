@@ -25,7 +25,7 @@ impl Proxy {
     /// The seats of one number went.
     pub fn revoked(&self, revoked: &Revoked, now: Now) {
         for device in &revoked.devices {
-            for binding in &device.bindings {
+            for binding in device.bindings() {
                 self.admission.flows().forget(key_of(&binding.reach), &revoked.aor);
             }
             // What sleeps keeps its binding: nobody re-registers for it after a renewal.
@@ -46,20 +46,20 @@ impl Proxy {
     fn unbind(&self, aor: &str, device: &Device, now: Now) {
         match &self.registry {
             Registry::BuiltIn(built_in) => {
-                for binding in &device.bindings {
-                    let contact = String::from_utf8_lossy(&binding.contact);
+                for binding in device.bindings() {
+                    let contact = String::from_utf8_lossy(binding.contact);
                     built_in.registrar.remove(aor, &Which::Contact(&contact));
                 }
             }
             Registry::Upstream(upstream) if upstream.trusts_us => {
-                for binding in &device.bindings {
+                for binding in device.bindings() {
                     let flow = flow_of(&binding.reach);
                     self.deregister(
                         upstream,
                         aor,
                         device_name(&device.ids),
                         &flow,
-                        &binding.contact,
+                        binding.contact,
                         now,
                     );
                 }

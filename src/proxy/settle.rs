@@ -16,8 +16,8 @@ use crate::admission::{
 use crate::clock::Now;
 use crate::license::FeatureSet;
 use crate::quota::{
-    Answer, Binding, Call, Device, Granted, Ids, Kept, Matcher, Owned, Refusal, Settled, State,
-    Ticket,
+    Answer, Binding, Call, Device, Granted, Ids, Kept, Matcher, Names, Owned, Refusal, Settled,
+    State, Ticket,
 };
 use crate::sip::Message;
 
@@ -173,7 +173,7 @@ impl Proxy {
     fn note_flows(&self, aor: &str, flow: &Flow, settled: &Settled) {
         let flows = self.admission.flows();
         for device in settled.gone.iter().chain(&settled.replaced) {
-            for binding in &device.bindings {
+            for binding in device.bindings() {
                 flows.forget(key_of(&binding.reach), aor);
             }
         }
@@ -321,9 +321,13 @@ fn is_listed(device: &Device, listed: &[Listed]) -> bool {
     listed.iter().any(|one| {
         one.expires_secs > 0
             && (one.named.is_some_and(|name| is_named(device, name))
-                || device.bindings.iter().any(|known| same_uri(&known.contact, &one.contact))
-                || device.ids.contacts.iter().any(|known| same_uri(known, &one.contact))
-                || one.ids.instances.iter().any(|id| device.ids.instances.contains(id)))
+                || device.bindings().any(|known| same_uri(known.contact, &one.contact))
+                || device.ids.contacts().any(|known| same_uri(known, &one.contact))
+                || one
+                    .ids
+                    .instances
+                    .iter()
+                    .any(|id| device.ids.instances().any(|known| *known == **id)))
     })
 }
 

@@ -10,7 +10,7 @@ use super::token::{Errand, Flow, RouteToken, SeatName};
 use crate::admission::is_named;
 use crate::clock::Now;
 use crate::license::FeatureSet;
-use crate::quota::{Device, State};
+use crate::quota::{Device, Names, State};
 use crate::sip::Patch;
 use crate::transport::Outbox;
 
@@ -74,7 +74,7 @@ impl Proxy {
 
     fn is_outbound(&self, seat: &SeatName) -> bool {
         let outbound = |device: &Device| {
-            is_named(device, seat.device) && device.bindings.iter().any(|one| one.reg_id.is_some())
+            is_named(device, seat.device) && device.bindings().any(|one| one.reg_id.is_some())
         };
         let quota = self.admission.quota();
         quota.look(&seat.aor, |entry| entry.devices().iter().any(outbound)) == Some(true)
@@ -84,7 +84,7 @@ impl Proxy {
     pub(super) fn contact_of(&self, seat: &SeatName) -> Option<Box<[u8]>> {
         let contact = |entry: &crate::quota::Entry| {
             let device = entry.devices().iter().find(|device| is_named(device, seat.device))?;
-            device.ids.contacts.last().cloned()
+            device.ids.contacts().last().map(Box::from)
         };
         self.admission.quota().look(&seat.aor, contact).flatten()
     }

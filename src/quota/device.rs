@@ -3,6 +3,9 @@
 
 use std::net::SocketAddr;
 
+use smallvec::SmallVec;
+
+use super::known::Known;
 use crate::clock::Now;
 use crate::license::FeatureSet;
 
@@ -72,7 +75,7 @@ pub struct Reach {
     pub connection: u64,
 }
 
-/// One registered contact of a device.
+/// One registered contact of a device, as it is granted and recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
     /// RFC 5626 `reg-id`.
@@ -92,7 +95,54 @@ impl Binding {
     fn is_same_place(&self, other: &Self) -> bool {
         self.contact == other.contact && self.reach == other.reach
     }
+
+    fn span(&self) -> Span {
+        Span {
+            reg_id: self.reg_id,
+            granted_ms: u32::try_from(self.granted_ms).unwrap_or(u32::MAX),
+            until_mono_ms: self.until_mono_ms,
+            upstream_until_mono_ms: self.upstream_until_mono_ms,
+        }
+    }
 }
+
+/// One registered contact as a device keeps it; the fields are those of [`Binding`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound<'a> {
+    pub reg_id: Option<u32>,
+    pub contact: &'a [u8],
+    pub reach: Reach,
+    pub until_mono_ms: u64,
+    pub upstream_until_mono_ms: u64,
+    pub granted_ms: u64,
+}
+
+impl From<Bound<'_>> for Binding {
+    fn from(bound: Bound<'_>) -> Self {
+        Self {
+            reg_id: bound.reg_id,
+            contact: bound.contact.into(),
+            reach: bound.reach,
+            until_mono_ms: bound.until_mono_ms,
+            upstream_until_mono_ms: bound.upstream_until_mono_ms,
+            granted_ms: bound.granted_ms,
+        }
+    }
+}
+
+/// The times of one binding: what a renewal changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    reg_id: Option<u32>,
+    /// At most 49 days: a tenth of it is all that is asked for.
+    granted_ms: u32,
+    until_mono_ms: u64,
+    upstream_until_mono_ms: u64,
+}
+
+/// The times of a device's bindings, in the order of their places; most devices have one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spans(SmallVec<[Span; 1]>);
 
 /// Where a device's seat stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,14 +171,15 @@ impl State {
 pub struct Device {
     /// Stable while the number has seats.
     pub no: u32,
-    pub ids: Ids,
+    pub ids: Known,
     /// Takes an app seat.
     pub app: bool,
     /// Sleeps, and is woken by push.
     pub push: bool,
     /// Features without which it may not be registered.
     pub needs: FeatureSet,
-    pub bindings: Vec<Binding>,
+    /// With [`Device::bindings`] in view of their places, which `ids` keeps.
+    pub spans: Spans,
     /// Wall time at which it took its seat.
     pub since_ms: i64,
     /// Monotonic time at which it last registered.
@@ -146,12 +197,12 @@ pub struct Device {
 impl Device {
     /// When its seat ends: with the longest of its bindings.
     pub fn until_mono_ms(&self) -> u64 {
-        self.bindings.iter().map(|binding| binding.until_mono_ms).max().unwrap_or(0)
+        self.spans.0.iter().map(|span| span.until_mono_ms).max().unwrap_or(0)
     }
 
     /// When the registrar forgets it.
     pub fn upstream_until_mono_ms(&self) -> u64 {
-        self.bindings.iter().map(|binding| binding.upstream_until_mono_ms).max().unwrap_or(0)
+        self.spans.0.iter().map(|span| span.upstream_until_mono_ms).max().unwrap_or(0)
     }
 
     /// Where its seat stands at `now`.
@@ -173,42 +224,87 @@ impl Device {
         self.push && now.mono_ms < self.upstream_until_mono_ms()
     }
 
-    /// Adds a binding, or replaces the one that it refreshes. Returns whether more than its times
-    /// is new.
-    pub fn bind(&mut self, binding: Binding, now: Now) -> bool {
-        let old = self.bindings.iter_mut().find(|old| old.reg_id == binding.reg_id);
-        let changed = old.as_ref().is_none_or(|old| !old.is_same_place(&binding));
-        match old {
-            Some(old) => *old = binding,
-            None => {
-                self.bindings.retain(|old| now.mono_ms < old.upstream_until_mono_ms);
-                if self.bindings.len() >= BINDINGS_MAX {
-                    let ends = |at: &(usize, &Binding)| at.1.until_mono_ms;
-                    let first = self.bindings.iter().enumerate().min_by_key(ends);
-                    if let Some((index, _)) = first {
-                        self.bindings.swap_remove(index);
-                    }
-                }
-                self.bindings.reserve_exact(1);
-                self.bindings.push(binding);
+    /// Its registered contacts.
+    pub fn bindings(&self) -> impl Iterator<Item = Bound<'_>> {
+        self.spans.0.iter().zip(self.ids.places()).map(|(span, (reach, contact))| Bound {
+            reg_id: span.reg_id,
+            contact,
+            reach,
+            until_mono_ms: span.until_mono_ms,
+            upstream_until_mono_ms: span.upstream_until_mono_ms,
+            granted_ms: span.granted_ms.into(),
+        })
+    }
+
+    /// The same device with these ids and contacts.
+    pub fn with(self, ids: &Ids, bindings: &[Binding]) -> Self {
+        let spans = Spans(bindings.iter().map(Binding::span).collect());
+        Self { ids: Known::pack(ids, bindings), spans, ..self }
+    }
+
+    /// Takes over what a granted request showed, and its binding, whose seat is cut at
+    /// `clamp_mono_ms`. Returns whether more than times is new.
+    pub fn note(&mut self, shown: &Ids, granted: &Binding, clamp_mono_ms: u64, now: Now) -> bool {
+        let until_mono_ms = granted.until_mono_ms.min(clamp_mono_ms);
+        let old = self.spans.0.iter().position(|old| old.reg_id == granted.reg_id);
+        if let Some(at) = old
+            && self.ids.has_all(shown)
+            && self.ids.places().nth(at) == Some((granted.reach, &*granted.contact))
+        {
+            if let Some(span) = self.spans.0.get_mut(at) {
+                *span = Span { until_mono_ms, ..granted.span() };
             }
+            return false;
         }
+        let mut ids = self.ids.ids();
+        let mut bindings: Vec<Binding> = self.bindings().map(Binding::from).collect();
+        let mut changed = ids.merge(shown);
+        changed |= bind(&mut bindings, Binding { until_mono_ms, ..granted.clone() }, now);
+        self.ids = Known::pack(&ids, &bindings);
+        self.spans = Spans(bindings.iter().map(Binding::span).collect());
         changed
+    }
+
+    /// After a restart each seat lasts a tenth longer than its record says, but not beyond the clamp.
+    pub(super) fn outlast_record(&mut self, clamp_mono_ms: u64) {
+        for span in &mut self.spans.0 {
+            let longer = span.until_mono_ms.saturating_add(u64::from(span.granted_ms / 10));
+            span.until_mono_ms = longer.min(clamp_mono_ms);
+        }
     }
 
     /// Whether its seat lasts longer than the ledger knows, by more than a tenth of what was granted.
     pub(super) fn outlives_record(&self) -> bool {
-        let granted_ms = self.bindings.iter().map(|binding| binding.granted_ms).max().unwrap_or(0);
+        let granted_ms = self.spans.0.iter().map(|span| span.granted_ms).max().unwrap_or(0);
+        let granted_ms = u64::from(granted_ms);
         self.until_mono_ms() > self.stored_until_mono_ms.saturating_add(granted_ms / 10)
             || self.until_mono_ms() < self.stored_until_mono_ms
     }
 
     /// Lets the seat last as long as the registrar's binding, but not beyond `clamp_mono_ms`.
     pub fn stretch(&mut self, clamp_mono_ms: u64) {
-        for binding in &mut self.bindings {
-            binding.until_mono_ms = binding.upstream_until_mono_ms.min(clamp_mono_ms);
+        for span in &mut self.spans.0 {
+            span.until_mono_ms = span.upstream_until_mono_ms.min(clamp_mono_ms);
         }
     }
+}
+
+/// Adds a binding, or replaces the one that it refreshes. Returns whether more than its times is new.
+fn bind(bindings: &mut Vec<Binding>, binding: Binding, now: Now) -> bool {
+    if let Some(old) = bindings.iter_mut().find(|old| old.reg_id == binding.reg_id) {
+        let changed = !old.is_same_place(&binding);
+        *old = binding;
+        return changed;
+    }
+    bindings.retain(|old| now.mono_ms < old.upstream_until_mono_ms);
+    if bindings.len() >= BINDINGS_MAX {
+        let ends = |at: &(usize, &Binding)| at.1.until_mono_ms;
+        if let Some((index, _)) = bindings.iter().enumerate().min_by_key(ends) {
+            bindings.swap_remove(index);
+        }
+    }
+    bindings.push(binding);
+    true
 }
 
 /// An admitted call of a number that had no device registered.

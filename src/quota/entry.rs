@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 
-use super::device::{Call, Device, Ids, State};
+use smallvec::SmallVec;
+use thin_vec::ThinVec;
+
+use super::device::{Call, Device, Ids, Spans, State};
+use super::known::Known;
 use super::measure::Units;
 use super::reservation::Reservation;
 use super::snapshot::Owned;
 use crate::clock::Now;
-use crate::license::{Holder, NumberKind, RevokeClass, RevokeOrder};
+use crate::license::{Holder, NumberKind, RevokeClass, RevokeOrder, Text};
 
 /// How long a device that a 2xx removed is remembered, so that an older 2xx does not bring it back.
 const REMOVED_MS: u64 = 40_000;
@@ -41,7 +45,7 @@ struct Removed {
 /// One number.
 #[derive(Debug)]
 pub struct Entry {
-    pub(super) aor: Arc<str>,
+    pub(super) aor: Text,
     pub(super) hash: u64,
     pub(super) holder: Holder,
     pub(super) kind: NumberKind,
@@ -51,10 +55,12 @@ pub struct Entry {
     pub(super) since_ms: i64,
     /// Tells those apart that took theirs in one millisecond: newer ones have more.
     pub(super) serial: u64,
-    pub(super) devices: Vec<Device>,
-    pub(super) calls: Vec<Call>,
-    pub(super) unsettled: Vec<Unsettled>,
-    removed: Vec<Removed>,
+    /// Most numbers have one.
+    pub(super) devices: SmallVec<[Device; 1]>,
+    // The rest is mostly empty.
+    pub(super) calls: ThinVec<Call>,
+    pub(super) unsettled: ThinVec<Unsettled>,
+    removed: ThinVec<Removed>,
     next_no: u32,
     next_ticket: u32,
     /// The last reservation ended without a 2xx; forgotten at this time. 0: it did not.
@@ -83,10 +89,10 @@ impl Entry {
             held: Reservation::empty(Arc::clone(&owned.path), !owned.created),
             since_ms: 0,
             serial: 0,
-            devices: Vec::new(),
-            calls: Vec::new(),
-            unsettled: Vec::new(),
-            removed: Vec::new(),
+            devices: SmallVec::new(),
+            calls: ThinVec::new(),
+            unsettled: ThinVec::new(),
+            removed: ThinVec::new(),
             next_no: 1,
             next_ticket: 1,
             failed_until_mono_ms: 0,
@@ -101,7 +107,12 @@ impl Entry {
 
     /// The number.
     pub fn aor(&self) -> &str {
-        &self.aor
+        self.aor.as_str()
+    }
+
+    /// The same to hand out.
+    pub(super) fn name(&self) -> Arc<str> {
+        self.aor().into()
     }
 
     /// Who owns it.
@@ -227,7 +238,7 @@ impl Entry {
         let index = self.unsettled.iter().position(|one| one.ticket == ticket)?;
         let one = self.unsettled.swap_remove(index);
         if self.unsettled.is_empty() {
-            self.unsettled = Vec::new();
+            self.unsettled = ThinVec::new();
         }
         Some(one)
     }
@@ -337,14 +348,14 @@ impl Entry {
 }
 
 /// A device that is not numbered yet.
-pub(super) fn newcomer(ids: Ids, app: bool, push: bool, now: Now) -> Device {
+pub(super) fn newcomer(ids: &Ids, app: bool, push: bool, now: Now) -> Device {
     Device {
         no: 0,
-        ids,
+        ids: Known::pack(ids, &[]),
         app,
         push,
         needs: crate::license::FeatureSet::NONE,
-        bindings: Vec::new(),
+        spans: Spans::default(),
         since_ms: now.wall_ms,
         heard_mono_ms: now.mono_ms,
         order: 0,

@@ -276,7 +276,7 @@ impl<'a> Phone<'a> {
 
 /// Recognises a device by its instance.
 pub fn same(instance: &str) -> impl Fn(&Device) -> Option<u8> {
-    move |device| device.ids.instances.iter().any(|id| **id == *instance.as_bytes()).then_some(0)
+    move |device| device.ids.instances().any(|id| *id == *instance.as_bytes()).then_some(0)
 }
 
 pub fn binding(now: Now, secs: u64) -> Binding {

@@ -5,7 +5,9 @@ use std::fmt;
 
 use super::measure::{Ask, GateView, Level, Overhang, Plan, Units};
 use super::sync::{AtomicI64, AtomicU64, Mutex, Ordering};
-use super::word::{Face, pack, unpack};
+use super::verdict::Epoch;
+pub(super) use super::word::Face;
+use super::word::{pack, unpack};
 use crate::license::{Cause, FeatureSet, GateStatus, Holder, Moment, Step};
 
 /// A gate. One cache line is what packets read; a taken or given unit is one write to it.
@@ -24,7 +26,17 @@ pub struct Gate {
     /// Second at which any feature is next lost.
     loses_at: AtomicI64,
     holder: Holder,
+    epoch: Epoch,
     sheet: Mutex<Sheet>,
+}
+
+/// What a gate says of itself without its counts.
+pub(super) struct Outlook {
+    pub face: Face,
+    /// Seconds, as the gate keeps them.
+    pub next_change: i64,
+    pub shrinks_at: i64,
+    pub loses_at: i64,
 }
 
 /// The schedule and what of it is in force; the mutex around it is held for a few loads and adds.
@@ -44,8 +56,8 @@ const MOST: u32 = 1 << 30;
 const STEP_BACK_SECS: i64 = 10;
 
 impl Gate {
-    /// A gate that allows nothing until it is told a plan.
-    pub fn new(holder: Holder) -> Self {
+    /// A gate that allows nothing until it is told a plan; whatever changes turns `epoch`.
+    pub fn new(holder: Holder, epoch: &Epoch) -> Self {
         let face =
             Face { status: GateStatus::NoLicense, monitor: false, features: FeatureSet::NONE };
         let plan = Plan { steps: Vec::new(), monitor: false };
@@ -57,6 +69,7 @@ impl Gate {
             shrinks_at: AtomicI64::new(i64::MAX),
             loses_at: AtomicI64::new(i64::MAX),
             holder,
+            epoch: epoch.clone(),
             sheet: Mutex::new(Sheet { plan, at: Moment::MIN, sip: 0, apps: 0, claimed: 0 }),
         }
     }
@@ -114,6 +127,17 @@ impl Gate {
         sheet.at = at;
         // Release, and last: see `advance`.
         self.next_change.store(next_change, Ordering::Release);
+        self.epoch.turn();
+    }
+
+    /// What it says of itself; no boundary is crossed for it.
+    pub(super) fn outlook(&self) -> Outlook {
+        Outlook {
+            face: Face::unpack(self.face.load(Ordering::Acquire)),
+            next_change: self.next_change.load(Ordering::Acquire),
+            shrinks_at: self.shrinks_at.load(Ordering::Acquire),
+            loses_at: self.loses_at.load(Ordering::Acquire),
+        }
     }
 
     /// Why this gate refuses `ask` at `now`, if it does. Takes nothing.
@@ -353,7 +377,7 @@ mod tests {
     }
 
     fn gate(steps: Vec<Step>) -> Gate {
-        let gate = Gate::new(Holder::Group(GroupId(2)));
+        let gate = Gate::new(Holder::Group(GroupId(2)), &Epoch::new());
         gate.publish(Plan { steps, monitor: false }, Moment(0));
         gate
     }

@@ -211,7 +211,7 @@ fn next_dirty(shard: &mut Shard) -> Option<Option<Dirty>> {
     let slot = shard.dirty.pop()?;
     let Some(entry) = shard.get_mut(slot).filter(|entry| entry.dirty) else { return Some(None) };
     entry.dirty = false;
-    let aor = Arc::clone(&entry.aor);
+    let aor = entry.name();
     if !entry.has_seats() {
         let was_stored = std::mem::take(&mut entry.stored);
         return Some(was_stored.then_some(Dirty { aor, record: None }));
@@ -237,7 +237,7 @@ fn orphan(record: Record) -> Revoked {
 impl Entry {
     fn list(&self, seats: &mut Vec<Seat>, now: Now) {
         let seat = |kind, since_ms, until: Option<u64>| Seat {
-            aor: Arc::clone(&self.aor),
+            aor: self.name(),
             owner: self.holder,
             number_kind: self.kind,
             created: self.created(),
@@ -283,11 +283,11 @@ impl Entry {
             device.stored_until_mono_ms = device.until_mono_ms();
         }
         Record {
-            aor: Arc::clone(&self.aor),
+            aor: self.name(),
             since_ms: self.since_ms,
             unchallenged: self.unchallenged,
-            devices: self.devices.clone(),
-            calls: self.calls.clone(),
+            devices: self.devices.to_vec(),
+            calls: self.calls.to_vec(),
         }
     }
 
@@ -295,8 +295,8 @@ impl Entry {
         self.seated(record.since_ms);
         self.unchallenged = record.unchallenged;
         self.stored = true;
-        self.calls = record.calls;
-        self.devices = record.devices;
+        self.calls = record.calls.into();
+        self.devices = record.devices.into();
         let path = Arc::clone(self.held.path());
         for at in 0..self.devices.len() {
             let Some(device) = self.devices.get_mut(at) else { break };
@@ -307,10 +307,7 @@ impl Entry {
             device.stored_until_mono_ms = device.until_mono_ms();
             let clamp = path.clamp(now.moment(), device.needs);
             let clamp = clamp.map(|at| now.mono_at(at.0.saturating_mul(1000)));
-            for binding in &mut device.bindings {
-                let longer = binding.until_mono_ms.saturating_add(binding.granted_ms / 10);
-                binding.until_mono_ms = longer.min(clamp.unwrap_or(u64::MAX));
-            }
+            device.outlast_record(clamp.unwrap_or(u64::MAX));
             self.skip_no(no);
         }
         let needed = self.needed();

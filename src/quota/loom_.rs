@@ -35,14 +35,22 @@ fn plan(steps: &[(i64, u32)]) -> Plan {
 }
 
 fn gate(id: i64, steps: &[(i64, u32)]) -> Arc<Gate> {
-    let gate = Gate::new(Holder::Group(GroupId(id)));
+    gate_in(&Epoch::new(), id, steps)
+}
+
+fn gate_in(epoch: &Epoch, id: i64, steps: &[(i64, u32)]) -> Arc<Gate> {
+    let gate = Gate::new(Holder::Group(GroupId(id)), epoch);
     gate.publish(plan(steps), Moment(0));
     Arc::new(gate)
 }
 
 fn path(gates: &[&Arc<Gate>]) -> Arc<Path> {
+    path_in(&Epoch::new(), gates)
+}
+
+fn path_in(epoch: &Epoch, gates: &[&Arc<Gate>]) -> Arc<Path> {
     let stop = |gate: &&Arc<Gate>| Stop { gate: Arc::clone(gate), promises: true };
-    Arc::new(Path::new(gates.iter().map(stop).collect()))
+    Arc::new(Path::new(gates.iter().map(stop).collect(), epoch))
 }
 
 fn one(units: Units) -> Ask {
@@ -142,6 +150,52 @@ fn loom_a_publisher_with_an_older_clock_does_not_open_a_gate_again() {
         gate.publish(plan(&[(0, 1), (12, 0)]), Moment(11));
 
         assert!(!late.join().unwrap());
+    });
+}
+
+#[test]
+fn loom_after_a_publish_nobody_passes_by_an_older_verdict() {
+    check(|| {
+        let epoch = Epoch::new();
+        let (near, far) = (gate_in(&epoch, 3, &[(0, 1)]), gate_in(&epoch, 2, &[(0, 1)]));
+        let path = path_in(&epoch, &[&near, &far]);
+        let asks = |path: &Path| path.invalid(Moment(1), FeatureSet::NONE).is_none();
+        assert!(asks(&path));
+        let reader = {
+            let path = Arc::clone(&path);
+            thread::spawn(move || asks(&path))
+        };
+
+        far.publish(
+            Plan { steps: vec![step(0, 1, GateStatus::Suspended)], monitor: false },
+            Moment(0),
+        );
+        let passed = asks(&path);
+        reader.join().unwrap();
+
+        assert!(!passed && !asks(&path));
+    });
+}
+
+#[test]
+fn loom_a_verdict_is_never_half_of_another() {
+    check(|| {
+        let epoch = Epoch::new();
+        let gate = gate_in(&epoch, 2, &[(0, 2), (10, 1), (20, 0)]);
+        let path = path_in(&epoch, &[&gate]);
+        let asks = |path: &Path, second| path.clamp(Moment(second), FeatureSet::NONE);
+        asks(&path, 5);
+        let later = {
+            let path = Arc::clone(&path);
+            thread::spawn(move || asks(&path, 12))
+        };
+
+        let early = asks(&path, 5);
+
+        assert_eq!(later.join().unwrap(), Some(Moment(20)));
+        // The gate crosses its boundary for whoever comes later, and never back.
+        assert!([Some(Moment(10)), Some(Moment(20))].contains(&early));
+        assert_eq!(asks(&path, 12), Some(Moment(20)));
     });
 }
 

@@ -1,6 +1,7 @@
 //! What is in use, and what is left: gates, seats, and the published facts that packets read.
 //! Knows the license domain only; no SIP, no SQL, no sockets, and no clock: `Now` comes in.
 
+mod agents;
 mod calls;
 mod device;
 mod entry;
@@ -8,6 +9,7 @@ mod expiry;
 #[cfg(test)]
 mod fixture;
 mod gate;
+mod known;
 mod listing;
 #[cfg(all(test, feature = "loom"))]
 mod loom_;
@@ -19,18 +21,21 @@ mod revoke;
 mod seats;
 mod settle;
 mod shard;
+mod slab;
 mod snapshot;
 mod sync;
 #[cfg(all(test, not(feature = "loom")))]
 mod tests;
 mod ticket;
+mod verdict;
 mod word;
 
 pub use calls::CallDecision;
-pub use device::{Binding, Call, Device, Ids, Reach, State};
+pub use device::{Binding, Bound, Call, Device, Ids, Reach, Spans, State};
 pub use entry::{Entry, Matcher};
 pub use expiry::Woken;
 pub use gate::Gate;
+pub use known::{Known, Names};
 pub use listing::{Counts, Dirty, Record, Seat, SeatKind, Use};
 pub use measure::{Ask, GateView, Level, Overhang, Plan, Units};
 pub use path::{Path, Refusal, Stop};
@@ -41,5 +46,6 @@ pub use seats::{Decision, Limits, Registering, Seats, Standing, Unreserved, Want
 pub use settle::{Answer, Granted, Kept, Settled};
 pub use snapshot::Owned;
 pub use ticket::Ticket;
+pub use verdict::Epoch;
 
 pub use crate::license::Touched;

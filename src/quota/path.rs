@@ -1,10 +1,12 @@
 //! All gates that a number stands under, nearest first. It reads them and explains them; taking is
 //! the reservation's.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::gate::Gate;
 use super::measure::{Ask, GateView, Units};
+use super::verdict::{Epoch, Kept, Verdict};
 use crate::license::{Cause, FeatureSet, Holder, Moment};
 
 /// One gate of a path.
@@ -16,9 +18,10 @@ pub struct Stop {
 }
 
 /// The gates of a number: deepest first, then by id. Empty: no limit.
-#[derive(Debug, Default)]
 pub struct Path {
     stops: Box<[Stop]>,
+    epoch: Epoch,
+    kept: Kept,
 }
 
 /// Why something is refused, and the gate that bound.
@@ -39,9 +42,9 @@ impl Refusal {
 }
 
 impl Path {
-    /// A path over `stops`, which come deepest first, then by id.
-    pub fn new(stops: Vec<Stop>) -> Self {
-        Self { stops: stops.into() }
+    /// A path over `stops`, which come deepest first, then by id; their gates turn `epoch`.
+    pub fn new(stops: Vec<Stop>, epoch: &Epoch) -> Self {
+        Self { stops: stops.into(), epoch: epoch.clone(), kept: Kept::new() }
     }
 
     /// Its gates, nearest first.
@@ -71,6 +74,9 @@ impl Path {
     /// The refusal that binds, if any gate refuses: the first cause in order of precedence, among
     /// equals the nearest gate. Takes nothing.
     pub fn cause(&self, now: Moment, ask: Ask) -> Option<Refusal> {
+        if ask.units.is_none() && self.is_open(now, ask.needs) {
+            return None;
+        }
         let mut first: Option<(Cause, &Gate)> = None;
         for stop in &self.stops {
             let here = Ask { claimed: ask.claimed && stop.promises, ..ask };
@@ -84,6 +90,17 @@ impl Path {
             gate: Some(gate.holder()),
             next_change: gate.next_change(),
         })
+    }
+
+    /// Whether every gate is valid and has the features needed.
+    fn is_open(&self, now: Moment, needs: FeatureSet) -> bool {
+        let verdict = self.verdict(now);
+        verdict.valid && needs.without(verdict.features).is_empty()
+    }
+
+    fn verdict(&self, now: Moment) -> Verdict {
+        let gates = || self.stops.iter().map(|stop| &*stop.gate);
+        self.kept.verdict(&self.epoch, gates, now)
     }
 
     /// Why nobody passes here now, whatever is free: validity, and the features needed.
@@ -111,6 +128,10 @@ impl Path {
     /// The next known instant at which a gate gets smaller or loses one of `needs`: no seat is
     /// granted beyond it.
     pub fn clamp(&self, now: Moment, needs: FeatureSet) -> Option<Moment> {
+        let Verdict { shrinks_at, loses_at, .. } = self.verdict(now);
+        if needs.is_empty() || loses_at >= shrinks_at {
+            return (shrinks_at != i64::MAX).then_some(Moment(shrinks_at));
+        }
         self.stops.iter().filter_map(|stop| stop.gate.clamp(now, needs)).min()
     }
 
@@ -135,5 +156,11 @@ impl Path {
             (stop.gate.holder(), stop.gate.cause(now, here))
         };
         self.stops.iter().map(own).collect()
+    }
+}
+
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stops.fmt(f)
     }
 }

@@ -15,6 +15,7 @@ use super::revoke::Revoked;
 use super::seats::{Limits, Seats};
 use super::snapshot::{Owned, Snapshot};
 use super::sync::{Mutex, Ordering};
+use super::verdict::Epoch;
 use crate::clock::Now;
 use crate::license::{Cause, Directory, Holder, Moment, Touched, Tree};
 
@@ -33,6 +34,10 @@ pub struct Quota {
     seats: Arc<Seats>,
     /// Every gate by its holder; touched by publishers and by people who look.
     registry: Mutex<BTreeMap<Holder, Arc<Gate>>>,
+    /// Gates that are none any more and still count something; touched with the registry locked.
+    leaving: Mutex<BTreeSet<Holder>>,
+    /// Of all gates.
+    epoch: Epoch,
     /// One at a time publishes or revokes: two would revoke twice for one overhang.
     publishing: Mutex<()>,
 }
@@ -51,6 +56,8 @@ impl Quota {
         Self {
             seats: Arc::new(Seats::new(limits)),
             registry: Mutex::new(BTreeMap::new()),
+            leaving: Mutex::new(BTreeSet::new()),
+            epoch: Epoch::new(),
             publishing: Mutex::new(()),
         }
     }
@@ -111,19 +118,30 @@ impl Quota {
             }
             _ => changes.revoked.extend(self.seats.sweep(now)),
         }
-        self.retire(tree);
-        self.even_out(&mut changes, now);
+        self.retire(tree, touched, &scope);
+        match touched {
+            // Only these may have got smaller or been moved to; the pulse looks at all.
+            Touched::These { claims: false, .. } => {
+                let of_scope = self.gates_of(&scope);
+                let is_over = || of_scope.iter().any(|gate| !gate.overhang().is_none());
+                self.even_out(&mut changes, is_over, now);
+            }
+            _ => self.even_out(&mut changes, || self.any_is_over(), now),
+        }
         changes
+    }
+
+    fn gates_of(&self, scope: &Scope) -> Vec<Arc<Gate>> {
+        let registry = self.registry.lock();
+        scope.gates.iter().filter_map(|holder| registry.get(holder).cloned()).collect()
     }
 
     /// Crosses the boundaries of all gates that are due, and does what follows.
     pub fn boundary(&self, now: Now) -> Changes {
         let _one = self.publishing.lock();
-        for gate in self.every_gate() {
-            gate.advance(now.moment());
-        }
+        self.registry.lock().values().for_each(|gate| gate.advance(now.moment()));
         let mut changes = Changes::default();
-        self.even_out(&mut changes, now);
+        self.even_out(&mut changes, || self.any_is_over(), now);
         changes
     }
 
@@ -138,7 +156,7 @@ impl Quota {
         let _one = self.publishing.lock();
         // Acquire: see the move that was announced.
         if self.seats.uneven.swap(false, Ordering::AcqRel) {
-            changes.revoked = self.seats.revoke(&self.every_gate(), now);
+            changes.revoked = self.seats.revoke(|| self.any_is_over(), now);
         }
         changes.woken = self.seats.wake(now);
         changes
@@ -149,12 +167,16 @@ impl Quota {
         let _one = self.publishing.lock();
         let mut changes =
             Changes { revoked: self.seats.restore(records, now), ..Changes::default() };
-        self.even_out(&mut changes, now);
+        self.even_out(&mut changes, || self.any_is_over(), now);
         changes
     }
 
-    fn even_out(&self, changes: &mut Changes, now: Now) {
-        changes.revoked.extend(self.seats.revoke(&self.every_gate(), now));
+    fn any_is_over(&self) -> bool {
+        self.registry.lock().values().any(|gate| !gate.overhang().is_none())
+    }
+
+    fn even_out(&self, changes: &mut Changes, is_over: impl Fn() -> bool, now: Now) {
+        changes.revoked.extend(self.seats.revoke(is_over, now));
         changes.woken = self.seats.wake(now);
     }
 
@@ -163,9 +185,8 @@ impl Quota {
             if !tree.is_gate(*holder) {
                 continue;
             }
-            let gate = Arc::clone(
-                self.registry.lock().entry(*holder).or_insert_with(|| Arc::new(Gate::new(*holder))),
-            );
+            let new = || Arc::new(Gate::new(*holder, &self.epoch));
+            let gate = Arc::clone(self.registry.lock().entry(*holder).or_insert_with(new));
             let steps = tree.schedule(*holder, now.moment());
             let monitor = tree.is_monitored(*holder);
             gate.publish(Plan { steps, monitor }, now.moment());
@@ -206,7 +227,7 @@ impl Quota {
                     let gate = Arc::clone(registry.get(gate)?);
                     Some(Stop { gate, promises: *promises })
                 };
-                let path = Path::new(key.iter().filter_map(stop).collect());
+                let path = Path::new(key.iter().filter_map(stop).collect(), &self.epoch);
                 match before {
                     Some(before) if before.is_same(&path) => Arc::clone(before),
                     _ => Arc::new(path),
@@ -221,10 +242,22 @@ impl Quota {
     }
 
     /// Forgets gates that are none any more, once nothing is counted in them and nobody names them.
-    fn retire(&self, tree: &Tree) {
+    fn retire(&self, tree: &Tree, touched: &Touched, scope: &Scope) {
         let mut registry = self.registry.lock();
-        registry.retain(|holder, gate| {
-            tree.is_gate(*holder) || Arc::strong_count(gate) > 1 || !gate.is_idle()
+        let mut leaving = self.leaving.lock();
+        match touched {
+            Touched::Everything => leaving.extend(registry.keys()),
+            Touched::These { .. } => leaving.extend(&scope.gates),
+        }
+        leaving.retain(|holder| {
+            let Some(gate) = registry.get(holder).filter(|_| !tree.is_gate(*holder)) else {
+                return false;
+            };
+            let named = Arc::strong_count(gate) > 1 || !gate.is_idle();
+            if !named {
+                registry.remove(holder);
+            }
+            named
         });
     }
 }
@@ -279,7 +312,7 @@ impl Seats {
         self.each(|_, _, entry| {
             let owned = self.owned(entry.aor());
             if owned.is_none_or(|owned| !entry.stands_on(&owned) || entry.kind() != owned.kind) {
-                stray.push(Arc::clone(&entry.aor));
+                stray.push(entry.name());
             }
         });
         stray.iter().filter_map(|aor| self.sweep_one(aor, now)).collect()

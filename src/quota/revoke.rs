@@ -2,12 +2,10 @@
 //! that are over; the order of the rules picks; what went is returned as data.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::device::Device;
 use super::entry::Entry;
-use super::gate::Gate;
 use super::path::Stop;
 use super::seats::Seats;
 use crate::clock::Now;
@@ -55,16 +53,14 @@ enum Class {
 }
 
 impl Seats {
-    /// Revokes until no gate of `gates` is over.
-    pub(super) fn revoke(&self, gates: &[Arc<Gate>], now: Now) -> Vec<Revoked> {
+    /// Revokes as long as `is_over` says that a gate is.
+    pub(super) fn revoke(&self, is_over: impl Fn() -> bool, now: Now) -> Vec<Revoked> {
         let mut revoked = Vec::new();
         for _ in 0..PASSES {
-            let over = gates.iter().filter(|gate| !gate.overhang().is_none());
-            let over: HashSet<*const Gate> = over.map(Arc::as_ptr).collect();
-            if over.is_empty() {
+            if !is_over() {
                 break;
             }
-            let mut candidates = self.candidates(&over);
+            let mut candidates = self.candidates();
             candidates.sort_unstable();
             for candidate in candidates {
                 revoked.extend(self.evict(candidate, now));
@@ -73,15 +69,9 @@ impl Seats {
         revoked
     }
 
-    fn candidates(&self, over: &HashSet<*const Gate>) -> Vec<Candidate> {
+    fn candidates(&self) -> Vec<Candidate> {
         let mut found = Vec::new();
         self.each(|shard, slot, entry| {
-            let stops = entry.held.path().stops();
-            if entry.held.units().is_none()
-                || !stops.iter().any(|stop| over.contains(&Arc::as_ptr(&stop.gate)))
-            {
-                return;
-            }
             let place = |class, since| Candidate {
                 class,
                 order: entry.revoke_order(since),
@@ -173,7 +163,7 @@ impl Entry {
     fn lost(&self, stop: &Stop, limit: Cause) -> Revoked {
         let view = stop.gate.view();
         Revoked {
-            aor: Arc::clone(&self.aor),
+            aor: self.name(),
             owner: self.holder,
             created: self.created(),
             cause: Cause::of_status(view.status).unwrap_or(limit),
@@ -200,12 +190,12 @@ impl Entry {
     /// Everything goes, dormant devices too.
     pub(super) fn dissolve(&mut self, cause: Cause) -> Revoked {
         let revoked = Revoked {
-            aor: Arc::clone(&self.aor),
+            aor: self.name(),
             owner: self.holder,
             created: self.created(),
             cause,
             gate: None,
-            devices: std::mem::take(&mut self.devices),
+            devices: std::mem::take(&mut self.devices).into_vec(),
             number: true,
             calls: self.calls.len(),
         };
@@ -219,7 +209,7 @@ impl Entry {
     pub(super) fn free_device(&mut self, no: u32, now: Now) -> Option<Revoked> {
         let device = self.remove(no, None, now)?;
         Some(Revoked {
-            aor: Arc::clone(&self.aor),
+            aor: self.name(),
             owner: self.holder,
             created: self.created(),
             cause: Cause::NotRegistered,

@@ -4,6 +4,9 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use foldhash::quality::RandomState;
+use smallvec::SmallVec;
+
 use super::entry::{Entry, Matcher, Unsettled, newcomer};
 use super::measure::{Ask, Units};
 use super::path::Refusal;
@@ -90,12 +93,15 @@ pub enum Unreserved {
     Replaces,
 }
 
+/// Devices of one number; a request mostly names one.
+pub(super) type Nos = SmallVec<[u32; 4]>;
+
 /// What becomes of a request.
 #[derive(Debug)]
 #[must_use]
 pub enum Decision {
     /// Its devices, by number, hold their seats already.
-    Renew(Vec<u32>),
+    Renew(Nos),
     /// A reservation, to be settled by the answer.
     Take(Ticket),
     /// It goes on, and takes its seat at the 2xx.
@@ -106,7 +112,8 @@ pub enum Decision {
 /// The seat table and the published facts beside it.
 pub struct Seats {
     shards: Box<[Mutex<Shard>]>,
-    hasher: std::hash::RandomState,
+    /// Keyed, for whoever claims a domain may make up numbers.
+    hasher: RandomState,
     pub(super) published: Slot<Snapshot>,
     pub(super) limits: Limits,
     /// Monotonic time of the last sweep that a full gate asked for.
@@ -116,7 +123,7 @@ pub struct Seats {
 }
 
 enum Judged {
-    Renew(Vec<u32>),
+    Renew(Nos),
     Unreserved(Unreserved),
     Refuse(Refusal),
     Take(Units),
@@ -126,7 +133,7 @@ impl Seats {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect(),
-            hasher: std::hash::RandomState::new(),
+            hasher: RandomState::default(),
             published: Slot::new(Snapshot::new()),
             limits,
             swept_mono_ms: AtomicU64::new(u64::MAX),
@@ -143,8 +150,8 @@ impl Seats {
     }
 
     pub(super) fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        // The low bits: the table inside uses the high ones. There is always at least one shard.
-        &self.shards[(hash as usize) % SHARDS]
+        // The topmost bits: the table inside begins with the low ones. There is always one shard.
+        &self.shards[(hash >> 58) as usize % SHARDS]
     }
 
     pub(super) fn owned(&self, aor: &str) -> Option<Owned> {
@@ -266,7 +273,7 @@ impl Seats {
                 return Err(Refusal::without_gate(Cause::UnknownNumber));
             }
         }
-        let aor = Arc::clone(&entry.aor);
+        let aor = entry.name();
         Ok(Ticket::new(Arc::clone(self), aor, ticket, now))
     }
 
@@ -311,7 +318,7 @@ fn judge(
     limits: &Limits,
     now: Now,
 ) -> Judged {
-    let mut renewed = Vec::with_capacity(request.adds.len());
+    let mut renewed = Nos::new();
     let mut apps = 0u32;
     let mut fresh = 0usize;
     for want in request.adds {
@@ -382,5 +389,5 @@ fn newcomers(entry: Option<&Entry>, request: &Registering, now: Now) -> Vec<Devi
         found.is_none_or(|known| !known.counts() || want.app && !known.app)
     };
     let adds = request.adds.iter().filter(known);
-    adds.map(|want| newcomer((want.ids)(), want.app, want.push, now)).collect()
+    adds.map(|want| newcomer(&(want.ids)(), want.app, want.push, now)).collect()
 }

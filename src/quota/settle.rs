@@ -1,11 +1,13 @@
 //! The second half of taking a seat: what a 2xx grants, removes and lists. A 2xx without a
 //! reservation takes its seats there and then.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::device::{Binding, Device, Ids};
 use super::entry::{Entry, Matcher, newcomer};
 use super::measure::{Ask, Units};
 use super::path::Refusal;
-use super::seats::{Limits, Seats};
+use super::seats::{Limits, Nos, Seats};
 use super::snapshot::Owned;
 use super::ticket::Ticket;
 use crate::clock::Now;
@@ -50,7 +52,7 @@ pub enum Kept {
 #[derive(Debug, Default)]
 pub struct Settled {
     /// For each of `granted`, in order.
-    pub kept: Vec<Kept>,
+    pub kept: SmallVec<[Kept; 1]>,
     /// Devices that the answer shows gone.
     pub gone: Vec<Device>,
     /// Devices that the answer lists no longer, or whose place was taken.
@@ -121,7 +123,7 @@ impl Seats {
             }
             None => {
                 ticket.and_then(|ticket| entry.take_unsettled(ticket));
-                settled.kept = vec![Kept::Refused; answer.granted.len()];
+                settled.kept = smallvec![Kept::Refused; answer.granted.len()];
                 settled.late_refusal = Some(Refusal::without_gate(Cause::UnknownNumber));
                 true
             }
@@ -149,7 +151,7 @@ impl Entry {
     ) -> bool {
         let reserved = ticket.and_then(|ticket| self.take_unsettled(ticket));
         self.remove_gone(answer, settled, now);
-        let fates: Vec<Fate> =
+        let fates: SmallVec<[Fate; 4]> =
             answer.granted.iter().map(|granted| self.fate(granted, answer.order)).collect();
         let admitted = self.admit(answer, &fates, settled, limits, now);
         let full = |refusal: &Refusal| matches!(refusal.cause, Cause::SipLimit | Cause::AppLimit);
@@ -215,7 +217,7 @@ impl Entry {
         now: Now,
     ) -> Result<(), Refusal> {
         let mut needs = FeatureSet::NONE;
-        let (mut fresh, mut apps, mut kept) = (0, 0, Vec::with_capacity(fates.len()));
+        let (mut fresh, mut apps, mut kept) = (0, 0, Nos::new());
         for (fate, granted) in fates.iter().zip(answer.granted) {
             match *fate {
                 Fate::Stale => continue,
@@ -265,12 +267,10 @@ impl Entry {
         {
             self.remove(no, None, now);
         }
-        let mut device = newcomer(Ids::default(), granted.app, granted.push, now);
+        let mut device = newcomer(&Ids::default(), granted.app, granted.push, now);
         device.no = self.next_no();
         device.over = self.held.is_over();
         let no = device.no;
-        // Most numbers have one device: no room is kept for more.
-        self.devices.reserve_exact(1);
         self.devices.push(device);
         self.changed = true;
         no
@@ -288,10 +288,7 @@ impl Entry {
         (device.app, device.push, device.needs) = (granted.app, granted.push, granted.needs);
         device.order = order;
         device.heard_mono_ms = now.mono_ms;
-        let mut changed = device.ids.merge(&granted.ids);
-        let mut binding = granted.binding.clone();
-        binding.until_mono_ms = binding.until_mono_ms.min(clamp);
-        changed |= device.bind(binding, now);
+        let mut changed = device.note(&granted.ids, &granted.binding, clamp, now);
         changed |= device.outlives_record();
         let until_mono_ms = device.until_mono_ms();
         self.changed |= changed;

@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-
 use super::entry::Entry;
+use super::slab::Slab;
 use crate::clock::Now;
+use crate::license::Places;
 
 /// How far ahead entries are filed; one that is due later is filed again when its second comes.
 const RING_SECS: u64 = 512;
@@ -19,9 +19,8 @@ const MARKS_MAX: usize = 1_024;
 /// A part of the table.
 #[derive(Default)]
 pub(super) struct Shard {
-    table: HashTable<u32>,
-    slots: Vec<Option<Box<Entry>>>,
-    free: Vec<u32>,
+    places: Places,
+    entries: Slab<Entry>,
     ring: Ring,
     /// Slots whose entry changed since the ledger last looked; each at most once while it lives.
     pub dirty: Vec<u32>,
@@ -35,54 +34,42 @@ pub(super) struct Shard {
 
 impl Shard {
     pub fn find(&self, aor: &str, hash: u64) -> Option<u32> {
-        let same = |slot: &u32| {
-            let entry = self.slots.get(*slot as usize).and_then(Option::as_deref);
-            entry.is_some_and(|entry| entry.hash == hash && *entry.aor == *aor)
+        let same = |slot: u32| {
+            let entry = self.entries.get(slot);
+            entry.is_some_and(|entry| entry.hash == hash && entry.aor.as_bytes() == aor.as_bytes())
         };
-        self.table.find(hash, same).copied()
+        self.places.find(hash, same)
     }
 
     pub fn get(&self, slot: u32) -> Option<&Entry> {
-        self.slots.get(slot as usize)?.as_deref()
+        self.entries.get(slot)
     }
 
     pub fn get_mut(&mut self, slot: u32) -> Option<&mut Entry> {
-        self.slots.get_mut(slot as usize)?.as_deref_mut()
+        self.entries.get_mut(slot)
     }
 
     pub fn insert(&mut self, entry: Entry) -> u32 {
         let hash = entry.hash;
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-        });
-        if let Some(place) = self.slots.get_mut(slot as usize) {
-            *place = Some(Box::new(entry));
-        }
-        let slots = &self.slots;
-        let rehash = |slot: &u32| {
-            slots.get(*slot as usize).and_then(Option::as_ref).map_or(0, |entry| entry.hash)
-        };
-        self.table.insert_unique(hash, slot, rehash);
+        let slot = self.entries.insert(entry);
+        self.places.insert(hash, slot, |slot| hash_at(&self.entries, slot));
         slot
     }
 
     /// Takes an entry out; dropped, it gives back all it holds.
-    pub fn remove(&mut self, slot: u32) -> Option<Box<Entry>> {
-        let entry = self.slots.get_mut(slot as usize)?.take()?;
-        if let Ok(found) = self.table.find_entry(entry.hash, |other| *other == slot) {
-            found.remove();
-        }
-        self.free.push(slot);
+    pub fn remove(&mut self, slot: u32) -> Option<Entry> {
+        let hash = self.get(slot)?.hash;
+        self.places.remove(hash, |other| other == slot, |slot| hash_at(&self.entries, slot));
+        let entry = self.entries.remove(slot)?;
         if entry.stored {
-            self.gone.push(Arc::clone(&entry.aor));
+            self.gone.push(entry.name());
         }
         Some(entry)
     }
 
     /// How many slots there are, empty ones included: passes go over them by number.
     pub fn slots(&self) -> u32 {
-        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+        self.entries.slots()
     }
 
     pub fn mark_dirty(&mut self, slot: u32) {
@@ -153,6 +140,10 @@ impl Shard {
             }
         }
     }
+}
+
+fn hash_at(entries: &Slab<Entry>, slot: u32) -> u64 {
+    entries.get(slot).map_or(0, |entry| entry.hash)
 }
 
 /// Buckets of a second each.

@@ -1,15 +1,22 @@
 //! What packets read of the tree: who owns a number, and the gates above. Immutable, in pieces:
 //! a new snapshot shares every piece that did not change.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::path::Path;
-use crate::license::{Directory, Holder, NumberId, NumberKind};
+use foldhash::HashMap;
 
-/// How many pieces the paths are kept in; a change copies one.
-const PIECES: usize = 256;
+use super::path::Path;
+use crate::license::{Directory, GroupId, Holder, NumberId, NumberKind, UserId};
+
+/// Owners of one page; a change copies one.
+const PAGE: usize = 64;
+
+/// The paths of owners whose ids follow each other, which they mostly do.
+type Page = [Option<Arc<Path>>; PAGE];
+
+/// Whether users', and which.
+type PageKey = (bool, i64);
 
 /// Whose a number is, and what it stands under.
 #[derive(Clone, Debug)]
@@ -26,14 +33,14 @@ pub struct Owned {
 /// The published facts.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
-    paths: Vec<Arc<HashMap<Holder, Arc<Path>>>>,
+    pages: Arc<HashMap<PageKey, Arc<Page>>>,
     directory: Directory,
 }
 
 impl Snapshot {
     /// Nobody owns anything.
     pub fn new() -> Self {
-        Self { paths: vec![Arc::default(); PIECES], directory: Directory::new() }
+        Self { pages: Arc::default(), directory: Directory::new() }
     }
 
     /// Who owns a normalized number.
@@ -59,7 +66,8 @@ impl Snapshot {
 
     /// The gates over an owner's numbers.
     pub fn path(&self, holder: Holder) -> Option<&Arc<Path>> {
-        self.paths.get(piece(holder))?.get(&holder)
+        let (key, at) = place_of(holder);
+        self.pages.get(&key)?.get(at)?.as_ref()
     }
 
     pub fn set_directory(&mut self, directory: Directory) {
@@ -68,23 +76,39 @@ impl Snapshot {
 
     /// Sets or forgets an owner's path.
     pub fn set_path(&mut self, holder: Holder, path: Option<Arc<Path>>) {
-        let Some(piece) = self.paths.get_mut(piece(holder)) else { return };
-        match path {
-            Some(path) => Arc::make_mut(piece).insert(holder, path),
-            None => Arc::make_mut(piece).remove(&holder),
-        };
+        let (key, at) = place_of(holder);
+        let pages = Arc::make_mut(&mut self.pages);
+        let page = pages.entry(key).or_insert_with(|| Arc::new([const { None }; PAGE]));
+        if let Some(place) = Arc::make_mut(page).get_mut(at) {
+            *place = path;
+        }
+        if page.iter().all(Option::is_none) {
+            pages.remove(&key);
+        }
     }
 
     /// Every owner whose path is known.
     pub fn holders(&self) -> impl Iterator<Item = Holder> {
-        self.paths.iter().flat_map(|piece| piece.keys().copied())
+        self.pages.iter().flat_map(|(key, page)| {
+            let known = page.iter().enumerate().filter(|(_, path)| path.is_some());
+            known.map(|(at, _)| holder_at(*key, at))
+        })
     }
 }
 
-fn piece(holder: Holder) -> usize {
-    let id = match holder {
-        Holder::Group(id) => id.0,
-        Holder::User(id) => !id.0,
+fn place_of(holder: Holder) -> (PageKey, usize) {
+    let (of_users, id) = match holder {
+        Holder::Group(id) => (false, id.0),
+        Holder::User(id) => (true, id.0),
     };
-    id.rem_euclid(PIECES as i64) as usize
+    let page = PAGE as i64;
+    ((of_users, id.div_euclid(page)), id.rem_euclid(page) as usize)
+}
+
+fn holder_at((of_users, page): PageKey, at: usize) -> Holder {
+    let id = page * PAGE as i64 + at as i64;
+    match of_users {
+        true => Holder::User(UserId(id)),
+        false => Holder::Group(GroupId(id)),
+    }
 }

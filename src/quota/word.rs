@@ -1,7 +1,7 @@
 //! What a gate keeps in one word each: two sums that change together, and what a packet reads of it
 //! besides.
 
-use crate::license::{Feature, FeatureSet, GateStatus};
+use crate::license::{FeatureSet, GateStatus};
 
 /// Sums in both halves of one word: adding packed words adds both resources, borrow included.
 pub(super) fn pack(sip: i64, apps: i64) -> u64 {
@@ -24,7 +24,7 @@ pub(super) struct Face {
 
 impl Face {
     pub fn pack(self) -> u64 {
-        let features = self.features.iter().fold(0u64, |bits, one| bits | 1 << one as u64);
+        let features = u64::from(self.features.bits());
         let status = match self.status {
             GateStatus::Valid => 0,
             GateStatus::Suspended => 1,
@@ -43,8 +43,7 @@ impl Face {
             3 => GateStatus::Expired,
             _ => GateStatus::NoLicense,
         };
-        let has = |feature: &Feature| word >> (*feature as u64) & 1 == 1;
-        let features = Feature::ALL.iter().copied().filter(has).collect();
+        let features = FeatureSet::of_bits(word as u32);
         Self { status, monitor: word >> 48 & 1 == 1, features }
     }
 }
@@ -52,6 +51,7 @@ impl Face {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::license::Feature;
 
     #[test]
     fn both_halves_hold_their_own_sum_whatever_the_sign() {

@@ -28,7 +28,7 @@ pub(super) async fn compare(
 ) -> Result<Found> {
     let mut keys = BTreeSet::new();
     let mut seen = HashSet::new();
-    let mut created = CreatedByOwner::new();
+    let mut created = CreatedByOwner::default();
     let mut all = store
         .read_all(|row| {
             seen.insert(row.id);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use dashmap::DashMap;
 
-use crate::license::{Number, World};
+use crate::license::World;
 use crate::quota::Touched;
 use crate::store::{CreatedByOwner, Key, Known, Position, Records, Result, Step, Store};
 
@@ -53,18 +53,17 @@ impl Mirror {
     /// Reads everything.
     pub async fn load(store: &Store, zone: Tz, passwords: Passwords) -> Result<Self> {
         let mut world = World::default();
-        let mut created = CreatedByOwner::new();
+        let mut created = CreatedByOwner::default();
         let mut secret = HashSet::new();
         let mut all = store
             .read_all(|row| {
-                let number = Number::from(row);
-                let count = created.entry(number.owner).or_default();
-                *count = count.with(number.kind, 1);
-                passwords.set(&number.aor, row.password);
+                let count = created.entry(row.owner).or_default();
+                *count = count.with(row.kind, 1);
                 if row.password.is_some() {
-                    secret.insert(number.aor.clone());
+                    passwords.set(row.aor, row.password);
+                    secret.insert(row.aor.to_owned());
                 }
-                world.directory.insert_number(&number);
+                world.directory.insert_entry(row.aor, row.entry());
             })
             .await?;
         passwords.0.retain(|aor, _| secret.contains(&**aor));
@@ -110,7 +109,7 @@ impl Mirror {
         let mut all = store.read_records().await?;
         let mut step = Step::new(self.world.clone());
         step.take_numbers(keys, records);
-        let mut created = CreatedByOwner::new();
+        let mut created = CreatedByOwner::default();
         for (_, entry) in step.world.directory.numbers() {
             let count = created.entry(entry.owner).or_default();
             *count = count.with(entry.kind, 1);

@@ -60,7 +60,7 @@ mod tests {
 
     async fn known(store: &Store) -> Known {
         let mut world = World::default();
-        let mut created = CreatedByOwner::new();
+        let mut created = CreatedByOwner::default();
         let read = store.read_all(|row| {
             let count = created.entry(row.owner).or_default();
             *count = count.with(row.kind, 1);

@@ -1,6 +1,6 @@
 //! Everything at one instant: what a start and a full comparison read.
 
-use crate::license::{Claim, Group, Holder, License, NumberId, NumberKind, User};
+use crate::license::{Claim, Entry, Group, Holder, License, NumberId, NumberKind, User};
 
 use super::sql::Conn;
 use super::{Findings, Position, Result, Store, feed, packed, rows};
@@ -25,6 +25,14 @@ pub struct Everything {
     pub licenses: Vec<License>,
     pub claims: Vec<Claim>,
     pub findings: Findings,
+}
+
+impl NumberRow<'_> {
+    /// The number without its secret.
+    pub fn entry(&self) -> Entry {
+        let Self { id, owner, kind, .. } = *self;
+        Entry { id, owner, kind, has_password: self.password.is_some() }
+    }
 }
 
 impl Store {

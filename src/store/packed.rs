@@ -67,11 +67,18 @@ pub(super) async fn all(
         what.table
     );
     let mut last = i64::MIN;
+    let mut lines = String::new();
     loop {
-        let (max, lines): (Option<i64>, Option<String>) = sql(&*text).bind(last).one(conn).await?;
-        let (Some(max), Some(lines)) = (max, lines) else { return Ok(()) };
-        lines.split('\u{1e}').for_each(|line| each(Fields::of(line)));
-        last = max;
+        // While the database makes the next part, what came before is taken in.
+        let next = sql(&*text).bind(last).one(conn);
+        let taking = async {
+            let lines = lines.split('\u{1e}').filter(|line| !line.is_empty());
+            lines.for_each(|line| each(Fields::of(line)));
+        };
+        let (next, ()) = tokio::join!(next, taking);
+        let (max, next): (Option<i64>, Option<String>) = next?;
+        let (Some(max), Some(next)) = (max, next) else { return Ok(()) };
+        (last, lines) = (max, next);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rows as a tree. Edits by hand can leave what no tree holds (a group under itself, a license of
 //! nobody): that is left out and found, and the rest stands.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
@@ -13,7 +13,7 @@ use super::sql::{Conn, sql};
 use super::{Everything, Findings, Result, Store, bulk};
 
 /// How many numbers each holder owns that somebody created.
-pub type CreatedByOwner = HashMap<Holder, Created>;
+pub type CreatedByOwner = foldhash::HashMap<Holder, Created>;
 
 impl Everything {
     /// The tree of all records; what has no place in it moves to the findings.
@@ -118,7 +118,7 @@ async fn created_by_owner(conn: &mut Conn) -> Result<CreatedByOwner> {
     ))
     .one(conn)
     .await?;
-    let mut counts = CreatedByOwner::new();
+    let mut counts = CreatedByOwner::default();
     for line in lines.unwrap_or_default().split('\u{1e}').filter(|line| !line.is_empty()) {
         let mut words = line.split(' ');
         let mut int = || words.next().and_then(|word| word.parse::<i64>().ok()).unwrap_or_default();

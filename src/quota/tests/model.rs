@@ -249,8 +249,8 @@ impl Real {
 
     fn devices(&self, number: usize) -> Vec<(usize, u64)> {
         let of = |device: &Device| {
-            let id = &device.ids.instances[0];
-            let instance = INSTANCES.iter().position(|name| *name.as_bytes() == **id);
+            let id = device.ids.instances().next();
+            let instance = INSTANCES.iter().position(|name| Some(name.as_bytes()) == id);
             (instance.expect("an instance"), device.until_mono_ms())
         };
         let all = |entry: &Entry| entry.devices().iter().map(of).collect();

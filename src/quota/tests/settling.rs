@@ -118,7 +118,7 @@ fn refresh_keeps_the_same_seat_and_writes_no_gate() {
     let decision = world.phone(1000, "a").reserve(Standing::Bare, at(30_000));
     let second = world.phone(1000, "a").register(60, at(30_000));
 
-    assert!(matches!(&decision, Decision::Renew(nos) if *nos == [1]));
+    assert!(matches!(&decision, Decision::Renew(nos) if nos[..] == [1]));
     assert_eq!(first, Ending::Ok { no: 1, until_mono_ms: 60_001 });
     assert_eq!(second, Ending::Ok { no: 1, until_mono_ms: 90_000 });
     assert_eq!(world.in_use(root), (1, 0, 1));
@@ -133,11 +133,11 @@ fn an_answer_to_an_older_request_changes_nothing() {
     let older = phone.settle(None, 10, 3600, at(2));
     let gone = phone.leave(15, at(3));
 
-    assert_eq!(older.kept, [Kept::Stale]);
+    assert_eq!(older.kept[..], [Kept::Stale]);
     assert!(gone.gone.is_empty());
     phone.leave(30, at(4));
     let late = phone.settle(None, 25, 60, at(5));
-    assert_eq!(late.kept, [Kept::Stale]);
+    assert_eq!(late.kept[..], [Kept::Stale]);
     assert_eq!(world.in_use(root), (0, 0, 0));
 }
 
@@ -149,7 +149,7 @@ fn an_answer_without_a_reservation_takes_its_seat_or_is_refused_late() {
     let second = world.phone(1001, "a").settle(None, 2, 60, at(1));
 
     assert!(matches!(first.kept[..], [Kept::Until { .. }]));
-    assert_eq!(second.kept, [Kept::Refused]);
+    assert_eq!(second.kept[..], [Kept::Refused]);
     let refusal = second.late_refusal.expect("a late refusal");
     assert_eq!((refusal.cause, refusal.gate), (Cause::SipLimit, Some(Holder::Group(root))));
     assert!(world.quota.look(&aor(1001), |_| ()).is_none());
@@ -165,7 +165,7 @@ fn a_second_answer_for_a_reserved_device_uses_its_reservation() {
     let own = phone.settle(Some(reserved), 1, 60, at(3));
 
     assert!(matches!(other.kept[..], [Kept::Until { no: 1, .. }]));
-    assert_eq!(own.kept, [Kept::Stale]);
+    assert_eq!(own.kept[..], [Kept::Stale]);
     assert_eq!(world.in_use(root), (1, 1, 1));
 }
 

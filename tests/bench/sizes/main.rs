@@ -2,12 +2,15 @@
 //! where `ADMITD_TEST_POSTGRES` names a server, on PostgreSQL. It prints; nothing here passes or fails.
 //!
 //!     cargo bench --bench sizes [-- GROUPS NUMBERS]
+//!     cargo bench --bench sizes -- seats [GROUPS NUMBERS]    only what needs no daemon
 
 #[path = "../../base/mod.rs"]
 mod base;
+mod house;
 mod measure;
 #[path = "../../scene/mod.rs"]
 mod scene;
+mod seats;
 mod site;
 
 use base::Base;
@@ -17,6 +20,10 @@ fn main() {
     let figures: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
     let groups = figures.first().copied().unwrap_or(100_000);
     let numbers = figures.get(1).copied().unwrap_or(1_000_000);
+    seats::all(numbers);
+    if std::env::args().any(|word| word == "seats") {
+        return;
+    }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let mut bases = vec![("SQLite", Base::sqlite())];
@@ -36,4 +43,11 @@ fn main() {
 #[allow(clippy::disallowed_macros, reason = "a benchmark reports on stdout")]
 fn say(line: &str) {
     println!("{line}");
+}
+
+/// What a process holds, in KiB.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or_default()
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::base::Base;
-use super::say;
 use super::scene::{Daemon, Phone};
 use super::site::Site;
+use super::{resident, say};
 
 /// How often each question is asked.
 const TIMES: usize = 100;
@@ -33,7 +33,7 @@ impl Measure {
         let began = Instant::now();
         daemon.run();
         say(&format!("  {:<44}{:>10.2} s", "start until ready", began.elapsed().as_secs_f64()));
-        say(&format!("  {:<44}{:>10} MiB", "resident", resident(daemon.pid())));
+        say(&format!("  {:<44}{:>10} MiB", "resident", resident(daemon.pid()) / 1024));
         // Already there: the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self { daemon, http: reqwest::Client::new(), token }
@@ -143,11 +143,4 @@ fn tell(what: &str, mut took: Vec<Duration>) {
     took.sort_unstable();
     let ms = |share: usize| took[(took.len() - 1) * share / 100].as_secs_f64() * 1000.0;
     say(&format!("  {what:<44}{:>10.2} ms   p99 {:>8.2} ms", ms(50), ms(99)));
-}
-
-fn resident(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    let kib = line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok());
-    kib.unwrap_or_default() / 1024
 }
