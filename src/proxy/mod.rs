@@ -41,7 +41,7 @@ pub use built_in::{BuiltIn, Secrets};
 pub use hold::{Hold, Letter};
 pub use names::{Advertise, Names};
 pub use parts::{Parts, Registry, Upstream};
-pub use token::{Flow, Keys};
+pub use token::{Flow, Keys, Purpose};
 
 use arrival::Arrival;
 use emergency::Emergencies;

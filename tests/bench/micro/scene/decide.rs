@@ -1,0 +1,98 @@
+//! Decisions without a packet: refresh, new seat, refusal, each of a number that nobody asked for lately.
+
+use admitd::admission::Registration;
+use admitd::license::FeatureSet;
+use admitd::quota::{Decision, Device, Ids, Owned, Quota, Registering, Standing, Wanted};
+use admitd::sip::{Index, Limits};
+
+use super::message::register;
+use super::site::{FREE, FULL, NOW, OTHERS, Picks, SEATED, from_device, site};
+use super::{Operation, site::Site};
+
+/// How many requests come in one batch.
+const RING: u32 = 32;
+
+/// Whose number it is, and whether its device may stay: `each` numbers one after the other.
+pub fn refresh(numbers: u32, each: u64) -> Operation {
+    let site = site(numbers);
+    let mut picks = Picks::new(SEATED, site.seated);
+    let ids = Ids::default();
+    Operation::batch(each, move || {
+        for _ in 0..each {
+            let decision = ask(site.admission.quota(), picks.next(), &ids);
+            assert!(matches!(decision, Decision::Renew(_)));
+        }
+    })
+}
+
+/// The same with the device told from its ids, as a packet does.
+pub fn refresh_of_device(numbers: u32) -> Operation {
+    let site = site(numbers);
+    let mut picks = Picks::new(SEATED, site.seated);
+    let ring: Vec<_> = (0..RING).map(|_| registration(picks.next())).collect();
+    let mut at = 0;
+    Operation::new(move || {
+        at = (at + 1) % ring.len();
+        let (aor, registration) = &ring[at];
+        let owned = owned(site.admission.quota(), aor);
+        let dead = |_: &Device| false;
+        let admission = &site.admission;
+        let decision = admission.register(aor, &owned, registration, Standing::Proved, &dead, NOW);
+        assert!(matches!(decision, Decision::Renew(_)));
+    })
+}
+
+/// A seat on eight gates is reserved and given back.
+pub fn new_seat(numbers: u32) -> Operation {
+    let site = site(numbers);
+    let mut picks = Picks::new(FREE, OTHERS);
+    check_gates(site);
+    let (_, registration) = registration(picks.next());
+    let ids = registration.adds[0].ids.clone();
+    Operation::new(move || match ask(site.admission.quota(), picks.next(), &ids) {
+        Decision::Take(ticket) => ticket.withdraw(),
+        other => panic!("no seat: {other:?}"),
+    })
+}
+
+/// A number under a full gate asks for a seat.
+pub fn refusal(numbers: u32) -> Operation {
+    let site = site(numbers);
+    let mut picks = Picks::new(FULL, OTHERS);
+    let ids = Ids::default();
+    Operation::new(move || {
+        let decision = ask(site.admission.quota(), picks.next(), &ids);
+        assert!(matches!(decision, Decision::Refuse(_)));
+    })
+}
+
+fn ask(quota: &Quota, aor: &str, ids: &Ids) -> Decision {
+    let owned = owned(quota, aor);
+    let wanted = Wanted {
+        matcher: &|_| Some(0),
+        ids: &|| ids.clone(),
+        app: false,
+        push: false,
+        needs: FeatureSet::NONE,
+    };
+    let request = Registering { adds: &[wanted], leaves: &[], standing: Standing::Proved };
+    quota.reserve(aor, &owned, &request, NOW)
+}
+
+fn owned(quota: &Quota, aor: &str) -> Owned {
+    quota.owned(aor).expect("an owner")
+}
+
+/// A number's REGISTER as admission sees it.
+fn registration(aor: &str) -> (String, Registration) {
+    let mut letter = register();
+    let bytes = letter.address(aor);
+    let index = Index::parse(bytes, &Limits::default()).expect("a message");
+    let registration = Registration::read(&index.message(bytes), from_device(aor).remote);
+    (aor.to_owned(), registration)
+}
+
+fn check_gates(site: &Site) {
+    let gates = owned(site.admission.quota(), Picks::new(FREE, 1).next()).path.stops().len();
+    assert_eq!(gates, 8, "gates over a number");
+}
