@@ -107,7 +107,7 @@ pub fn is_app(kind: NumberKind, ids: &Ids, settings: &Settings) -> bool {
     }
 }
 
-fn is_app_agent(agent: &[u8], settings: &Settings) -> bool {
+pub(super) fn is_app_agent(agent: &[u8], settings: &Settings) -> bool {
     settings.app_agents.iter().any(|pattern| pattern.matches(agent))
 }
 

@@ -5,6 +5,7 @@ mod caller;
 mod flows;
 mod identity;
 mod pattern;
+mod refresh;
 pub mod refusal;
 mod register;
 mod settings;
@@ -16,6 +17,7 @@ pub use identity::{
     is_app, is_named, match_device, same_uri,
 };
 pub use pattern::Pattern;
+pub use refresh::Refresh;
 pub use register::{Registration, Shown};
 pub use settings::Settings;
 

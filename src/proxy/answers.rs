@@ -198,7 +198,15 @@ impl Proxy {
         if status < 200 {
             return None;
         }
-        let held = self.pending.answered(returned.branch).unwrap_or_default();
+        let held = self.pending.answered(returned.branch);
+        if held.is_none()
+            && (200..300).contains(&status)
+            && let Some(told) = self.settle_refresh(upstream, arrival, token)
+        {
+            tell(message, &[Some(told)], patch);
+            return None;
+        }
+        let held = held.unwrap_or_default();
         if upstream.rewrites_contact {
             self.restore_contacts(message, &held.registration, patch);
         }

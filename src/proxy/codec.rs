@@ -2,10 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use smallvec::SmallVec;
+
 use super::token::{Flow, NO_CONNECTION};
 use crate::transport::{ConnectionId, Protocol, Side};
 
 const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// What stands in a token, before it is text.
+pub(super) type Body = SmallVec<[u8; 128]>;
 
 /// 26 letters and digits of one case: safe wherever a token may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +53,7 @@ pub(super) fn read_base32(word: &str) -> Option<u128> {
     })
 }
 
-pub(super) fn put_flow(body: &mut Vec<u8>, flow: &Flow, epoch: u32) {
+pub(super) fn put_flow(body: &mut Body, flow: &Flow, epoch: u32) {
     let upstream = u8::from(flow.side == Side::Upstream);
     let tcp = u8::from(flow.protocol == Protocol::Tcp);
     let connected = u8::from(flow.connection.is_some());
@@ -63,7 +68,7 @@ pub(super) fn put_flow(body: &mut Vec<u8>, flow: &Flow, epoch: u32) {
     }
 }
 
-fn put_address(body: &mut Vec<u8>, address: SocketAddr) {
+fn put_address(body: &mut Body, address: SocketAddr) {
     match address.ip() {
         IpAddr::V4(ip) => {
             body.push(4);

@@ -173,7 +173,7 @@ impl Proxy {
             value.extend_from_slice(b";rport");
         }
         value.extend_from_slice(b";adm=");
-        value.extend_from_slice(self.keys.seal_via(&token, branch).as_bytes());
+        self.keys.put_via(value, &token, branch);
     }
 
     /// Our Route values go; a strict router's Request-URI is put right (RFC 3261 16.4).

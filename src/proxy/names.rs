@@ -67,15 +67,28 @@ impl Names {
     /// A Path or Record-Route value that brings requests back to us.
     pub fn route(&self, user: &str, side: Side, local: SocketAddr, protocol: Protocol) -> String {
         let mut value = Vec::with_capacity(user.len() + 64);
-        value.extend_from_slice(b"<sip:");
-        value.extend_from_slice(user.as_bytes());
-        value.push(b'@');
-        self.put_sent_by(&mut value, side, local);
-        if protocol == Protocol::Tcp {
-            value.extend_from_slice(b";transport=tcp");
-        }
-        value.extend_from_slice(b";lr>");
+        let user = |out: &mut Vec<u8>| out.extend_from_slice(user.as_bytes());
+        self.put_route(&mut value, user, side, local, protocol);
         String::from_utf8(value).unwrap_or_default()
+    }
+
+    /// Writes that value, with a user part that `user` appends.
+    pub fn put_route(
+        &self,
+        out: &mut Vec<u8>,
+        user: impl FnOnce(&mut Vec<u8>),
+        side: Side,
+        local: SocketAddr,
+        protocol: Protocol,
+    ) {
+        out.extend_from_slice(b"<sip:");
+        user(out);
+        out.push(b'@');
+        self.put_sent_by(out, side, local);
+        if protocol == Protocol::Tcp {
+            out.extend_from_slice(b";transport=tcp");
+        }
+        out.extend_from_slice(b";lr>");
     }
 
     /// Whether a URI without a token of ours names us all the same. `local` is where the request

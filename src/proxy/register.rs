@@ -20,6 +20,7 @@ use crate::license::{Cause, FeatureSet};
 use crate::quota::{Decision, Device, Owned, Refusal, Standing};
 use crate::sip::{DEFAULT_EXPIRES, Message, Patch};
 use crate::transport::{ConnectionId, Outbox, Protocol, Side};
+use smallvec::SmallVec;
 
 /// More than any device has; every one is compared with every one.
 const MOST_CONTACTS: usize = 16;
@@ -35,15 +36,55 @@ impl Proxy {
         if message.contacts().nth(MOST_CONTACTS).is_some() {
             return self.reply(arrival, 400, "Too Many Contacts", &[], out);
         }
-        let registration = Registration::read(message, arrival.remote());
         match &self.registry {
             Registry::BuiltIn(built_in) => {
+                let registration = Registration::read(message, arrival.remote());
                 self.register_here(built_in, arrival, &address, registration, out);
             }
             Registry::Upstream(upstream) => {
-                self.register_upstream(upstream, arrival, routed, &address, registration, out);
+                let owned = self.admission.quota().owned(&address.aor);
+                if !self.refresh_upstream(upstream, arrival, routed, &address, &owned, out) {
+                    self.register_upstream(upstream, arrival, routed, &address, &owned, out);
+                }
             }
         }
+    }
+
+    /// Sends a REGISTER on that only renews a seat; `false` where it has to be read in full.
+    fn refresh_upstream(
+        &self,
+        upstream: &Upstream,
+        arrival: &Arrival<'_>,
+        routed: &Routed,
+        address: &Address,
+        owned: &Option<Owned>,
+        out: &mut Outbox,
+    ) -> bool {
+        let now = arrival.now;
+        let Some(owned) = owned.as_ref().filter(|_| !upstream.rewrites_contact) else {
+            return false;
+        };
+        let Some(refresh) = self.admission.refresh(&arrival.message, &address.aor, owned, now)
+        else {
+            return false;
+        };
+        let most = self.most_secs(now, owned, upstream);
+        if refused_within_a_second(now, owned).is_some() {
+            return false;
+        }
+        let asked = refresh.expires_secs.min(most);
+        let onward = Onward {
+            device: refresh.device,
+            contact: refresh.contact,
+            clamped: asked < refresh.expires_secs,
+            ..Onward::to(Hop::Upstream, Errand::Register)
+        };
+        let patch = self.outgoing(upstream, arrival, address, &[asked], &onward);
+        if let Some(cell) = self.cell(out) {
+            cell.verdict(None);
+        }
+        self.forward(arrival, routed, &onward, patch, out);
+        true
     }
 
     fn register_upstream(
@@ -52,21 +93,22 @@ impl Proxy {
         arrival: &Arrival<'_>,
         routed: &Routed,
         address: &Address,
-        registration: Registration,
+        owned: &Option<Owned>,
         out: &mut Outbox,
     ) {
+        let registration = Registration::read(&arrival.message, arrival.remote());
         let branch = arrival.branch;
         let waits = self.pending.contains(branch);
         let mut held = Held::default();
         if !waits && !registration.is_harmless() {
-            match self.decide(arrival, address, &registration) {
+            match self.decide(arrival, address, owned, &registration) {
                 Ok(ticket) => held.ticket = ticket,
                 Err(refused) => return self.refuse(arrival, &address.aor, refused, out),
             }
         }
         // The answer to one Contact is told by our token alone; several must be remembered.
         let several = registration.adds.len() + registration.leaves.len() > 1;
-        let asked = self.asked_secs(arrival.now, address, &registration, upstream);
+        let asked = self.asked_secs(arrival.now, owned, &registration, upstream);
         let onward = onward(&registration, &asked);
         let patch = self.outgoing(upstream, arrival, address, &asked, &onward);
         let remembered = several || upstream.rewrites_contact;
@@ -100,11 +142,12 @@ impl Proxy {
         &self,
         arrival: &Arrival<'_>,
         address: &Address,
+        owned: &Option<Owned>,
         registration: &Registration,
     ) -> Result<Option<crate::quota::Ticket>, Refusal> {
         let challenges = self.admission.settings().challenges;
         let bare = challenges && credentials_of(&arrival.message).is_none();
-        let Some(owned) = self.admission.quota().owned(&address.aor) else {
+        let Some(owned) = owned else {
             // It is challenged like everybody else, or a scanner learns who exists.
             return if bare { Ok(None) } else { Err(Admission::unknown()) };
         };
@@ -114,7 +157,7 @@ impl Proxy {
             (true, true) => Standing::Bare,
             (true, false) => Standing::Presented,
         };
-        match self.decision(arrival, &address.aor, &owned, registration, standing) {
+        match self.decision(arrival, &address.aor, owned, registration, standing) {
             Decision::Renew(_) | Decision::Unreserved(_) => Ok(None),
             Decision::Take(ticket) => Ok(Some(ticket)),
             Decision::Refuse(_) if standing == Standing::Bare => Ok(None),
@@ -152,19 +195,23 @@ impl Proxy {
     fn asked_secs(
         &self,
         now: Now,
-        address: &Address,
+        owned: &Option<Owned>,
         registration: &Registration,
         upstream: &Upstream,
-    ) -> Vec<u32> {
-        let least = upstream.min_expires_secs.max(self.learned_min_expires.load(Ordering::Relaxed));
-        let owned = self.admission.quota().owned(&address.aor);
-        let clamp = owned.and_then(|owned| owned.path.clamp(now.moment(), FeatureSet::NONE));
-        let remaining = clamp.map_or(u32::MAX, |at| remaining_secs(now, at.0));
+    ) -> SmallVec<[u32; 1]> {
+        let most = owned.as_ref().map_or(u32::MAX, |owned| self.most_secs(now, owned, upstream));
         let asked = |shown: &Shown| match shown.push {
             true => shown.expires_secs,
-            false => shown.expires_secs.min(remaining.max(least)),
+            false => shown.expires_secs.min(most),
         };
         registration.adds.iter().map(asked).collect()
+    }
+
+    /// As long as the license lasts, but no less than the registrar grants.
+    fn most_secs(&self, now: Now, owned: &Owned, upstream: &Upstream) -> u32 {
+        let least = upstream.min_expires_secs.max(self.learned_min_expires.load(Ordering::Relaxed));
+        let clamp = owned.path.clamp(now.moment(), FeatureSet::NONE);
+        clamp.map_or(u32::MAX, |at| remaining_secs(now, at.0)).max(least)
     }
 
     /// The changes that a REGISTER leaves with: how long, and the way back to the device.
@@ -184,9 +231,14 @@ impl Proxy {
         if upstream.rewrites_contact {
             self.rewrite_contacts(upstream, arrival, address, &mut patch);
         } else if !asked.is_empty() {
-            let token = self.flow_token(arrival, &address.aor, onward.device);
-            let value = path_value(&self.names, &token, arrival, upstream.protocol);
-            patch.push_path(message, value.as_bytes());
+            let local = self.names.bind.unwrap_or(arrival.source.local);
+            let (flow, aor) = (arrival.flow(), &address.aor);
+            patch.write_path(message, |out| {
+                let token = |out: &mut Vec<u8>| {
+                    self.keys.put_device_token(out, &flow, onward.device, aor);
+                };
+                self.names.put_route(out, token, Side::Upstream, local, upstream.protocol);
+            });
         }
         patch
     }

@@ -3,11 +3,12 @@
 
 use super::Proxy;
 use super::answers::session_secs;
+use super::arrival::Arrival;
 use super::dialog::{reach_of, tag_hash};
-use super::parts::Registry;
+use super::parts::{Registry, Upstream};
 use super::pending::Held;
 use super::register::{key_of_flow, refused_within_a_second};
-use super::token::{Errand, Flow};
+use super::token::{Errand, Flow, ViaToken};
 use std::sync::atomic::Ordering;
 
 use crate::admission::{
@@ -16,10 +17,10 @@ use crate::admission::{
 use crate::clock::Now;
 use crate::license::FeatureSet;
 use crate::quota::{
-    Answer, Binding, Call, Device, Granted, Ids, Kept, Matcher, Names, Owned, Refusal, Settled,
-    State, Ticket,
+    Answer, Binding, Call, Device, Granted, Ids, Kept, Matcher, Names, Owned, Refusal, Renewal,
+    Settled, State, Ticket,
 };
-use crate::sip::Message;
+use crate::sip::{DEFAULT_EXPIRES, Message};
 
 /// One Contact of a 2xx to a REGISTER.
 #[derive(Clone, Debug)]
@@ -91,6 +92,46 @@ impl Proxy {
         }
         outcome.refused = settled.late_refusal.filter(|_| settled.kept.contains(&Kept::Refused));
         outcome
+    }
+
+    /// Settles the 2xx to a REGISTER that only renews a seat; gives what the device is told, in seconds.
+    /// `None`, and nothing done, where it has to be read in full.
+    pub(super) fn settle_refresh(
+        &self,
+        upstream: &Upstream,
+        arrival: &Arrival<'_>,
+        token: &ViaToken,
+    ) -> Option<u32> {
+        let (message, now) = (&arrival.message, arrival.now);
+        if token.errand != Errand::Register || upstream.rewrites_contact {
+            return None;
+        }
+        let mut contacts = message.contacts();
+        let contact = contacts.next().filter(|_| contacts.next().is_none())?;
+        let uri = contact.addr()?.uri.raw;
+        let granted_secs = contact.expires().or(message.expires()).unwrap_or(DEFAULT_EXPIRES);
+        if granted_secs == 0 || contact_name(uri) != token.contact {
+            return None;
+        }
+        let settings = self.admission.settings();
+        let aor = address_of(&message.to()?.uri, &settings)?.aor;
+        let owned = self.admission.quota().owned(&aor)?;
+        if refused_within_a_second(now, &owned).is_some() {
+            return None;
+        }
+        let renewal = Renewal {
+            is_it: &|device| is_named(device, token.device),
+            contact: uri,
+            reg_id: contact.reg_id(),
+            reach: reach_of(&token.flow),
+            granted_ms: u64::from(granted_secs) * 1000,
+            order: token.order,
+            alone: self.lists_all(),
+            unchallenged: token.bare && settings.challenges,
+        };
+        let until_mono_ms = self.admission.quota().renew(&aor, &owned, &renewal, now)?;
+        self.admission.flows().note(key_of_flow(&token.flow), &aor);
+        Some(told_until(until_mono_ms, granted_secs, now))
     }
 
     /// Hands the quota what the answer grants to the request's own Contacts, and what it shows gone.
@@ -335,15 +376,16 @@ fn is_listed(device: &Device, listed: &[Listed]) -> bool {
 /// devices do not come back in the same second.
 fn told_secs(kept: &Kept, listed: Option<&Listed>, now: Now) -> Option<u32> {
     let granted = listed?.expires_secs;
-    let secs = match *kept {
-        Kept::Until { until_mono_ms, .. } => {
-            let left_ms = until_mono_ms.saturating_sub(now.mono_ms);
-            u32::try_from(left_ms / 1000).unwrap_or(u32::MAX).min(granted)
-        }
-        Kept::Stale => return None,
-        Kept::Refused => return None,
-    };
-    Some(cut(secs.max(1), now))
+    match *kept {
+        Kept::Until { until_mono_ms, .. } => Some(told_until(until_mono_ms, granted, now)),
+        Kept::Stale | Kept::Refused => None,
+    }
+}
+
+fn told_until(until_mono_ms: u64, granted_secs: u32, now: Now) -> u32 {
+    let left_ms = until_mono_ms.saturating_sub(now.mono_ms);
+    let left_secs = u32::try_from(left_ms / 1000).unwrap_or(u32::MAX);
+    cut(left_secs.min(granted_secs).max(1), now)
 }
 
 fn cut(secs: u32, now: Now) -> u32 {

@@ -6,9 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use siphasher::sip128::{Hasher128, SipHasher24};
+use smallvec::SmallVec;
 use std::hash::Hasher;
 
-use super::codec::{Reader, Word, put_flow};
+use super::codec::{Body, Reader, Word, put_flow};
 use crate::transport::{ConnectionId, Protocol, Side};
 
 /// The MAC keys: what is made is made with `current`; what was made with `previous` is still ours.
@@ -143,9 +144,9 @@ impl Keys {
         Word::of(self.mac(purpose, parts))
     }
 
-    /// Writes the Via token; `branch` ties it to its request.
-    pub fn seal_via(&self, token: &ViaToken, branch: &str) -> String {
-        let mut body = Vec::with_capacity(56);
+    /// Appends the Via token; `branch` ties it to its request.
+    pub fn put_via(&self, out: &mut Vec<u8>, token: &ViaToken, branch: &str) {
+        let mut body = Body::new();
         let receiver = token.receiver == Receiver::Device;
         let flags = [receiver, token.own, token.clamped, token.bare];
         let flags = flags.iter().fold(0, |bits, flag| bits << 1 | u8::from(*flag));
@@ -155,7 +156,12 @@ impl Keys {
         body.extend_from_slice(&token.contact.to_be_bytes());
         body.extend_from_slice(&token.answer_port.to_be_bytes());
         put_flow(&mut body, &token.flow, self.epoch);
-        self.seal(Purpose::ViaToken, body, &[branch.as_bytes()])
+        self.put(out, Purpose::ViaToken, body, &[branch.as_bytes()]);
+    }
+
+    /// The Via token as text.
+    pub fn seal_via(&self, token: &ViaToken, branch: &str) -> String {
+        text(|out| self.put_via(out, token, branch))
     }
 
     /// Reads a Via token of ours; `None` where the MAC isn't. A connection of another epoch is gone.
@@ -186,7 +192,13 @@ impl Keys {
 
     /// Writes a flow token: what Path and a rewritten Contact carry.
     pub fn seal_flow(&self, token: &RouteToken) -> String {
-        self.seal(Purpose::FlowToken, self.route_body(token), &[])
+        text(|out| self.put(out, Purpose::FlowToken, self.route_body(token), &[]))
+    }
+
+    /// Appends the flow token of a device's flow.
+    pub fn put_device_token(&self, out: &mut Vec<u8>, flow: &Flow, device: u32, aor: &str) {
+        let body = self.device_body(flow, device, aor);
+        self.put(out, Purpose::FlowToken, body, &[]);
     }
 
     /// Reads a flow token of ours.
@@ -201,7 +213,8 @@ impl Keys {
         call_id: &[u8],
         invite_from_tag: &[u8],
     ) -> String {
-        self.seal(Purpose::DialogToken, self.route_body(token), &[call_id, invite_from_tag])
+        let body = self.route_body(token);
+        text(|out| self.put(out, Purpose::DialogToken, body, &[call_id, invite_from_tag]))
     }
 
     /// Reads a Record-Route token of ours that belongs to this dialog. The INVITE's From tag is one
@@ -213,21 +226,23 @@ impl Keys {
             .and_then(|body| self.read_route(&body))
     }
 
-    fn route_body(&self, token: &RouteToken) -> Vec<u8> {
-        let mut body = Vec::with_capacity(64);
-        let seat = match token {
-            RouteToken::Device { flow, seat } => {
-                body.push(0);
-                put_flow(&mut body, flow, self.epoch);
-                seat
-            }
+    fn route_body(&self, token: &RouteToken) -> Body {
+        match token {
+            RouteToken::Device { flow, seat } => self.device_body(flow, seat.device, &seat.aor),
             RouteToken::Upstream { seat } => {
+                let mut body = Body::new();
                 body.push(1);
-                seat
+                put_seat(&mut body, seat.device, &seat.aor);
+                body
             }
-        };
-        body.extend_from_slice(&seat.device.to_be_bytes());
-        body.extend_from_slice(seat.aor.as_bytes());
+        }
+    }
+
+    fn device_body(&self, flow: &Flow, device: u32, aor: &str) -> Body {
+        let mut body = Body::new();
+        body.push(0);
+        put_flow(&mut body, flow, self.epoch);
+        put_seat(&mut body, device, aor);
         body
     }
 
@@ -245,21 +260,27 @@ impl Keys {
         })
     }
 
-    fn seal(&self, purpose: Purpose, mut body: Vec<u8>, context: &[&[u8]]) -> String {
+    fn put(&self, out: &mut Vec<u8>, purpose: Purpose, mut body: Body, context: &[&[u8]]) {
         let tag = tag_with(&self.current, purpose, &body, context);
         body.extend_from_slice(&tag);
-        URL_SAFE_NO_PAD.encode(&body)
+        let from = out.len();
+        // Three bytes become four letters.
+        out.resize(from + body.len().div_ceil(3) * 4, 0);
+        let room = out.get_mut(from..).unwrap_or_default();
+        let written = URL_SAFE_NO_PAD.encode_slice(&body, room).unwrap_or_default();
+        out.truncate(from + written);
     }
 
-    fn open(&self, purpose: Purpose, text: &str, context: &[&[u8]]) -> Option<Vec<u8>> {
-        let mut body = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let tag = body.split_off(body.len().checked_sub(TAG_LEN)?);
+    fn open(&self, purpose: Purpose, text: &str, context: &[&[u8]]) -> Option<Body> {
+        let mut body = Body::from_elem(0, text.len().div_ceil(4) * 3);
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut body).ok()?;
+        let (body, tag) = body.get(..length)?.split_last_chunk::<TAG_LEN>()?;
         let made_with = |key: &[u8; 16]| {
-            let expected = tag_with(key, purpose, &body, context);
+            let expected = tag_with(key, purpose, body, context);
             bool::from(subtle::ConstantTimeEq::ct_eq(&expected[..], &tag[..]))
         };
         let ours = made_with(&self.current) || self.previous.as_ref().is_some_and(made_with);
-        ours.then_some(body)
+        ours.then(|| Body::from_slice(body))
     }
 }
 
@@ -273,10 +294,20 @@ fn mac_with(key: &[u8; 16], purpose: Purpose, parts: &[&[u8]]) -> u128 {
     hasher.finish128().as_u128()
 }
 
+fn put_seat(body: &mut Body, device: u32, aor: &str) {
+    body.extend_from_slice(&device.to_be_bytes());
+    body.extend_from_slice(aor.as_bytes());
+}
+
+fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    write(&mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
 fn tag_with(key: &[u8; 16], purpose: Purpose, body: &[u8], context: &[&[u8]]) -> [u8; TAG_LEN] {
-    let mut parts = Vec::with_capacity(context.len() + 1);
-    parts.push(body);
-    parts.extend_from_slice(context);
+    let parts: SmallVec<[&[u8]; 4]> =
+        std::iter::once(body).chain(context.iter().copied()).collect();
     let mut tag = [0; TAG_LEN];
     tag.copy_from_slice(&mac_with(key, purpose, &parts).to_be_bytes()[..TAG_LEN]);
     tag

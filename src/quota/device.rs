@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use smallvec::SmallVec;
 
 use super::known::Known;
+use super::renew::Renewal;
 use crate::clock::Now;
 use crate::license::FeatureSet;
 
@@ -263,6 +264,31 @@ impl Device {
         self.ids = Known::pack(&ids, &bindings);
         self.spans = Spans(bindings.iter().map(Binding::span).collect());
         changed
+    }
+
+    /// Renews the one binding that it has, if that is the one granted; gives when its seat ends.
+    pub(super) fn renew(
+        &mut self,
+        renewal: &Renewal<'_>,
+        clamp_mono_ms: u64,
+        now: Now,
+    ) -> Option<u64> {
+        let [span] = self.spans.0.as_mut_slice() else { return None };
+        let here = self.ids.places().next() == Some((renewal.reach, renewal.contact))
+            && self.ids.source() == Some(renewal.reach.remote);
+        if !here || span.reg_id != renewal.reg_id || self.order > renewal.order {
+            return None;
+        }
+        let upstream_until_mono_ms = now.mono_ms.saturating_add(renewal.granted_ms);
+        *span = Span {
+            reg_id: span.reg_id,
+            granted_ms: u32::try_from(renewal.granted_ms).unwrap_or(u32::MAX),
+            until_mono_ms: upstream_until_mono_ms.min(clamp_mono_ms),
+            upstream_until_mono_ms,
+        };
+        let until_mono_ms = span.until_mono_ms;
+        (self.order, self.heard_mono_ms) = (renewal.order, now.mono_ms);
+        Some(until_mono_ms)
     }
 
     /// After a restart each seat lasts a tenth longer than its record says, but not beyond the clamp.

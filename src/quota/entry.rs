@@ -213,7 +213,7 @@ impl Entry {
     }
 
     /// Whether it counts where its owner stands.
-    pub(super) fn stands_on(&self, owned: &Owned) -> bool {
+    pub fn stands_on(&self, owned: &Owned) -> bool {
         self.created() == owned.created && self.held.path().is_same(&owned.path)
     }
 

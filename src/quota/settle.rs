@@ -285,7 +285,9 @@ impl Entry {
             device.dormant = false;
             device.since_ms = now.wall_ms;
         }
-        (device.app, device.push, device.needs) = (granted.app, granted.push, granted.needs);
+        // An answer shows no User-Agent: who was an app by that still is one.
+        let app = granted.app || device.app && granted.ids.user_agent.is_empty();
+        (device.app, device.push, device.needs) = (app, granted.push, granted.needs);
         device.order = order;
         device.heard_mono_ms = now.mono_ms;
         let mut changed = device.note(&granted.ids, &granted.binding, clamp, now);

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use admitd::license::{FeatureSet, GateStatus, GroupId, Holder, Moment, Step};
-use admitd::quota::{Gate, Plan, Units};
+use admitd::quota::{Epoch, Gate, Plan, Units};
 
 /// How long one round lasts.
 const ROUND: Duration = Duration::from_millis(300);
@@ -75,7 +75,7 @@ fn on_cpu() -> Duration {
 }
 
 fn open_gate() -> Gate {
-    let gate = Gate::new(Holder::Group(GroupId(2)));
+    let gate = Gate::new(Holder::Group(GroupId(2)), &Epoch::new());
     let step = Step {
         from: Moment::MIN,
         sip_numbers: 1_000,

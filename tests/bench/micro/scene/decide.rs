@@ -88,7 +88,7 @@ fn registration(aor: &str) -> (String, Registration) {
     let mut letter = register();
     let bytes = letter.address(aor);
     let index = Index::parse(bytes, &Limits::default()).expect("a message");
-    let registration = Registration::read(&index.message(bytes), from_device(aor).remote);
+    let registration = Registration::read(&index.message(), from_device(aor).remote);
     (aor.to_owned(), registration)
 }
 

@@ -21,7 +21,7 @@ pub fn request(numbers: u32) -> Operation {
 pub fn refusal(numbers: u32) -> Operation {
     let site = site(numbers);
     let operation = send(site, Picks::new(FULL, OTHERS), b"SIP/2.0 403 ");
-    Operation { rest: Box::new(|| site.write_log()), ..operation }
+    Operation { rest: Box::new(|| site.take_refused()), ..operation }
 }
 
 fn send(site: &'static Site, mut picks: Picks, becomes: &'static [u8]) -> Operation {

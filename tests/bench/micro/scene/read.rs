@@ -30,14 +30,17 @@ pub fn index(letter: Letter) -> Operation {
 
 /// Whose REGISTER it is, and what each Contact shows.
 pub fn who() -> Operation {
-    let bytes = message::register().bytes;
+    let bytes: &'static [u8] = message::register().bytes.leak();
     assert_eq!(bytes.len(), 1_044, "the REGISTER that figures are compared with");
-    let index = Index::parse(&bytes, &Limits::default()).expect("a message");
+    let index = Index::parse(bytes, &Limits::default()).expect("a message");
     let domain = "example.com".to_owned();
-    let settings = Settings { domains: [(domain.clone(), domain)].into(), ..Settings::default() };
+    let settings = Settings {
+        domains: [(domain.clone(), domain)].into_iter().collect(),
+        ..Settings::default()
+    };
     let source = from_device(AOR).remote;
     Operation::new(move || {
-        let message = index.message(black_box(&bytes));
+        let message = black_box(&index).message();
         let to = message.to().expect("a To");
         black_box(address_of(&to.uri, &settings).expect("an address"));
         black_box(Registration::read(&message, source));
@@ -46,14 +49,14 @@ pub fn who() -> Operation {
 
 /// The changes that a REGISTER leaves with.
 pub fn patch() -> Operation {
-    let bytes = message::register().bytes;
-    let index = Index::parse(&bytes, &Limits::default()).expect("a message");
+    let bytes: &'static [u8] = message::register().bytes.leak();
+    let index = Index::parse(bytes, &Limits::default()).expect("a message");
     let source = from_device(AOR).remote;
     let (mut patch, mut out) = (Patch::new(), Vec::new());
     Operation::new(move || {
         patch.clear();
         out.clear();
-        let message = index.message(black_box(&bytes));
+        let message = black_box(&index).message();
         patch.push_path(&message, black_box(PATH));
         patch.stamp_top_via(&message, source);
         let _ = patch.step_max_forwards(&message);
@@ -65,13 +68,13 @@ pub fn patch() -> Operation {
 
 /// Our Via is taken off an answer.
 pub fn pop_via() -> Operation {
-    let bytes = message::ok().bytes;
-    let index = Index::parse(&bytes, &Limits::default()).expect("a message");
+    let bytes: &'static [u8] = message::ok().bytes.leak();
+    let index = Index::parse(bytes, &Limits::default()).expect("a message");
     let (mut patch, mut out) = (Patch::new(), Vec::new());
     Operation::new(move || {
         patch.clear();
         out.clear();
-        let message = index.message(black_box(&bytes));
+        let message = black_box(&index).message();
         patch.pop_top_via(&message);
         patch.apply(&message, &mut out);
         black_box(&out);
@@ -80,11 +83,11 @@ pub fn pop_via() -> Operation {
 
 /// The keyed hash that makes a branch.
 pub fn mac() -> Operation {
-    let bytes = message::register().bytes;
-    let index = Index::parse(&bytes, &Limits::default()).expect("a message");
+    let bytes: &'static [u8] = message::register().bytes.leak();
+    let index = Index::parse(bytes, &Limits::default()).expect("a message");
     let keys = keys();
     Operation::new(move || {
-        let message = index.message(black_box(&bytes));
+        let message = black_box(&index).message();
         let parts = [VIA, message.call_id(), b"4711c0ffee20000000", &[0, 152, 150, 128]];
         black_box(keys.mac(Purpose::Branch, &parts));
     })

@@ -12,9 +12,8 @@ use admitd::license::{
 };
 use admitd::proxy::{Keys, Names, Parts, Proxy, Registry, Upstream};
 use admitd::quota::{Limits, Quota};
-use admitd::telemetry::{Metrics, Recent, RefusalLog, RefusalQueue, write_refusals};
+use admitd::telemetry::{Metrics, RefusalLog, RefusalQueue};
 use admitd::transport::{Handler, Outbox, Protocol, Side, Source};
-use tokio::runtime::Runtime;
 
 use super::message::{AOR_LEN, answer, register};
 
@@ -44,8 +43,8 @@ pub struct Site {
     pub proxy: Proxy,
     /// Numbers that have seats.
     pub seated: u32,
-    /// Runs the writer of the refusals, when it is told to.
-    scribe: Mutex<Runtime>,
+    /// Where the refusals end.
+    refused: Mutex<RefusalQueue>,
 }
 
 /// The site of so many numbers; a process has those of a few sizes, for good.
@@ -67,14 +66,14 @@ impl Site {
         quota.publish(&tree, directory, &Touched::Everything, NOW);
         let domain = "example.com".to_owned();
         let settings = Settings {
-            domains: [(domain.clone(), domain)].into(),
+            domains: [(domain.clone(), domain)].into_iter().collect(),
             challenges: false,
             ..Settings::default()
         };
         let admission = Arc::new(Admission::new(Arc::new(quota), settings));
         let (refusals, queue) = RefusalLog::new();
-        let proxy = proxy(&admission, refusals, tree);
-        let site = Self { admission, proxy, seated: numbers, scribe: Mutex::new(scribe(queue)) };
+        let proxy = proxy(&admission, refusals);
+        let site = Self { admission, proxy, seated: numbers, refused: Mutex::new(queue) };
         site.seat_all();
         site
     }
@@ -103,14 +102,9 @@ impl Site {
         forwarded
     }
 
-    /// Lets the writer of the refusals take what waits for it.
-    pub fn write_log(&self) {
-        let scribe = self.scribe.lock().expect("one thread");
-        scribe.block_on(async {
-            for _ in 0..32 {
-                tokio::task::yield_now().await;
-            }
-        });
+    /// Takes the refusals that wait for their writer.
+    pub fn take_refused(&self) {
+        self.refused.lock().expect("one thread").take(&mut Vec::new());
     }
 }
 
@@ -170,7 +164,7 @@ pub fn from_registrar() -> Source {
     Source { side: Side::Upstream, remote: REGISTRAR, local: OWN, ..from_device(&aor_of(SEATED)) }
 }
 
-fn proxy(admission: &Arc<Admission>, refusals: RefusalLog, tree: Tree) -> Proxy {
+fn proxy(admission: &Arc<Admission>, refusals: RefusalLog) -> Proxy {
     Proxy::new(Parts {
         keys: keys(),
         names: Names { advertise: None, bind: Some(US), own: vec![OWN] },
@@ -190,20 +184,12 @@ fn proxy(admission: &Arc<Admission>, refusals: RefusalLog, tree: Tree) -> Proxy 
         max_pending: 10_000,
         hold: None,
         beat: Box::new(|_| {}),
-        gate_name: Box::new(move |gate| tree.name_of(gate)),
     })
 }
 
 /// Keys that nobody else knows.
 pub fn keys() -> Keys {
     Keys { current: [7; 16], previous: None, epoch: 1 }
-}
-
-fn scribe(queue: RefusalQueue) -> Runtime {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.expect("a runtime");
-    runtime.spawn(write_refusals(queue, 1, Arc::new(Recent::default()), |_| {}));
-    runtime
 }
 
 /// Who stands under whom, and who owns which number.

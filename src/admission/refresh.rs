@@ -1,0 +1,69 @@
+//! A REGISTER that only renews: by far the most of what devices send. It is told from the seat in place,
+//! with nothing of it copied; whatever is not plain is read in full.
+
+use super::Admission;
+use super::identity::{agent_of, contact_name, is_app_agent};
+use crate::license::{FeatureSet, NumberKind};
+use crate::quota::{Device, Names, Owned};
+use crate::sip::{Contact, DEFAULT_EXPIRES, Message};
+
+/// What a REGISTER renews.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// The device and its Contact URI, by name.
+    pub device: u32,
+    pub contact: u32,
+    /// What it asks for, in seconds.
+    pub expires_secs: u32,
+}
+
+impl Admission {
+    /// What a REGISTER with one Contact renews, where its number has that very device seated and its
+    /// licenses are valid; `None` where it has to be read in full.
+    pub fn refresh(
+        &self,
+        message: &Message<'_>,
+        aor: &str,
+        owned: &Owned,
+        now: crate::clock::Now,
+    ) -> Option<Refresh> {
+        let contact = only_contact(message)?;
+        let uri = contact.addr()?.uri.raw;
+        let expires_secs = contact.expires().or(message.expires()).unwrap_or(DEFAULT_EXPIRES);
+        if expires_secs == 0 || contact.push().is_some() {
+            return None;
+        }
+        let instance = contact.instance();
+        let app = self.is_app_without_push(owned.kind, agent_of(message));
+        let is_it = |device: &Device| {
+            let same = match &instance {
+                Some(id) => device.ids.instances().any(|known| *known == **id),
+                None => {
+                    device.ids.instances().next().is_none()
+                        && device.ids.contacts().any(|known| known == uri)
+                }
+            };
+            same && device.counts() && (device.app || !app)
+        };
+        let seated = self
+            .quota
+            .look(aor, |entry| entry.stands_on(owned) && entry.devices().iter().any(is_it));
+        if seated != Some(true) || owned.path.invalid(now.moment(), FeatureSet::NONE).is_some() {
+            return None;
+        }
+        let device = contact_name(instance.as_deref().unwrap_or(uri));
+        Some(Refresh { device, contact: contact_name(uri), expires_secs })
+    }
+
+    fn is_app_without_push(&self, kind: NumberKind, agent: &[u8]) -> bool {
+        match kind {
+            NumberKind::Phone => is_app_agent(agent, &self.settings.load()),
+            kind => kind == NumberKind::App,
+        }
+    }
+}
+
+fn only_contact<'a>(message: &Message<'a>) -> Option<&'a Contact<'a>> {
+    let mut contacts = message.contacts();
+    contacts.next().filter(|_| contacts.next().is_none())
+}
