@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::options::Options;
-use super::rounds::{Contender, Row};
+use super::rounds::{BEFOREHAND, Contender, Row};
 use super::site;
 use super::table::median;
 use super::work::{Order, Pace};
@@ -39,7 +39,7 @@ pub fn after(options: &Options, contender: &mut Contender, row: &Row) -> Overloa
     let mut all = work;
     let many = u64::from(work.numbers.count);
     all.numbers.order = Order::Once { from: 0, many };
-    let kept = contender.load.run(Pace::Closed(8), &all, time * 60);
+    let kept = contender.load.run(BEFOREHAND, &all, time * 60);
     let over = Overload {
         peak,
         offered: outcome.begun as f64 / time.as_secs_f64(),

@@ -45,6 +45,8 @@ pub struct Contender {
     newcomer: u64,
 }
 
+/// Of what is not measured.
+pub const BEFOREHAND: Pace = Pace::Closed(64);
 const WARM_UP: Duration = Duration::from_secs(300);
 
 /// All tasks; says on stderr how far it is.
@@ -116,10 +118,12 @@ pub fn contender(
     if kind != Kind::Floor
         && let Some(work) = site::before(task, options.numbers)
     {
-        let outcome = load.run(Pace::Closed(8), &work, WARM_UP);
-        if outcome.lost + outcome.unexpected > 0 {
-            eprintln!("  {} lost, {} refused", outcome.lost, outcome.unexpected);
-        }
+        let outcome = load.run(BEFOREHAND, &work, WARM_UP);
+        let Outcome { completed, lost, unexpected, took, .. } = outcome;
+        eprintln!(
+            "  {completed} register in {:.1} s, {lost} lost, {unexpected} refused",
+            took.as_secs_f64()
+        );
     }
     Contender { kind, server, load, newcomer: 0 }
 }
@@ -174,7 +178,7 @@ impl Contender {
             std::thread::sleep(WRITTEN_BY);
             used.add(cost::used(self.server.pid()).since(before));
             some.exchange = Exchange::Leave;
-            let left = self.load.run(Pace::Closed(8), &some, WARM_UP);
+            let left = self.load.run(BEFOREHAND, &some, WARM_UP);
             outcome.add(&registered);
             outcome.lost += left.lost;
             outcome.unexpected += left.unexpected;
