@@ -1,6 +1,7 @@
 //! The servers, each in a process of its own on the first core, in a folder of its own; ended when
 //! dropped.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -53,7 +54,7 @@ impl Server {
             .stdout(file.try_clone().expect("the same log"))
             .stderr(file)
             .spawn()
-            .expect("taskset starts");
+            .expect("setpriv starts");
         let mut server = Self { address, child, folder };
         server.wait(place.transport, &log);
         server
@@ -123,9 +124,10 @@ impl Drop for Server {
     }
 }
 
-fn pinned(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", CORE]).arg(program);
+/// On the core of the servers, and not longer than the load is there.
+fn pinned(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "taskset", "-c", CORE]).arg(program);
     command
 }
 
