@@ -13,8 +13,10 @@ use super::site;
 use super::tables::Tables;
 use super::work::{Order, Pace, Work};
 
-/// Exchanges that are counted.
+/// Exchanges that are counted; as many go before. Of the fewest numbers that there are by default, each is
+/// new once.
 const COUNTED: u64 = 5_000;
+const WRITTEN_BY: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// Counts and prints.
@@ -36,8 +38,10 @@ fn at_task(options: &Options, task: Task, contender: &mut Contender) -> f64 {
     tell(contender, &["zero"]);
     let began = Instant::now();
     let completed = ask(options, contender, &mut work, COUNTED);
+    // What is written behind belongs to what was asked.
+    std::thread::sleep(WRITTEN_BY);
     let busy = dump(contender);
-    // As long without a request; what is written behind belongs to what was asked.
+    // As long without a request.
     std::thread::sleep(began.elapsed());
     let idle = dump(contender);
     (busy - idle) / completed.max(1) as f64
