@@ -12,6 +12,18 @@ pub struct Used {
     pub user: Duration,
 }
 
+impl Used {
+    pub fn since(self, before: Self) -> Self {
+        let user = self.user.saturating_sub(before.user);
+        Self { cpu: self.cpu.saturating_sub(before.cpu), user }
+    }
+
+    pub fn add(&mut self, other: Self) {
+        self.cpu += other.cpu;
+        self.user += other.user;
+    }
+}
+
 /// Of a process and all below it.
 pub fn used(pid: u32) -> Used {
     let mut used = Used::default();

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
 use memchr::memmem;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -30,6 +30,7 @@ struct Connection {
 /// The sockets of one side.
 pub struct Endpoint {
     udp: Option<UdpSocket>,
+    listener: Option<TcpListener>,
     connections: Vec<Connection>,
     epoll: Epoll,
     /// Connections that may have a whole message.
@@ -39,6 +40,7 @@ pub struct Endpoint {
 }
 
 const UDP: u64 = u64::MAX;
+const LISTENER: u64 = u64::MAX - 1;
 const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 impl Endpoint {
@@ -46,6 +48,7 @@ impl Endpoint {
     pub fn new() -> Self {
         Self {
             udp: None,
+            listener: None,
             connections: Vec::new(),
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).expect("an epoll"),
             ready: VecDeque::new(),
@@ -74,6 +77,15 @@ impl Endpoint {
         Ok(self)
     }
 
+    /// Takes TCP connections at this address.
+    pub fn listening(mut self, at: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(at)?;
+        listener.set_nonblocking(true)?;
+        self.epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+        self.listener = Some(listener);
+        Ok(self)
+    }
+
     /// Opens so many TCP connections.
     pub fn connecting(mut self, to: SocketAddr, count: usize) -> io::Result<Self> {
         for _ in 0..count {
@@ -82,18 +94,27 @@ impl Endpoint {
         Ok(self)
     }
 
-    /// Where the UDP socket is, or the first connection.
+    /// Where the UDP socket is, or the listener, or the first connection.
     pub fn address(&self) -> Option<SocketAddr> {
-        match (&self.udp, self.connections.first()) {
-            (Some(socket), _) => socket.local_addr().ok(),
-            (None, Some(connection)) => connection.stream.local_addr().ok(),
-            (None, None) => None,
+        match (&self.udp, &self.listener, self.connections.first()) {
+            (Some(socket), ..) => socket.local_addr().ok(),
+            (None, Some(listener), _) => listener.local_addr().ok(),
+            (None, None, Some(connection)) => connection.stream.local_addr().ok(),
+            (None, None, None) => None,
         }
     }
 
     /// The epoll that is readable when something waits.
     pub fn waits(&self) -> &Epoll {
         &self.epoll
+    }
+
+    fn accept(&mut self) {
+        let accepted = self.listener.as_ref().and_then(|listener| listener.accept().ok());
+        if let Some((stream, _)) = accepted {
+            // One that can't be taken is closed, which the other side sees.
+            let _ = self.adopt(stream);
+        }
     }
 
     fn adopt(&mut self, stream: TcpStream) -> io::Result<()> {
@@ -126,7 +147,7 @@ impl Endpoint {
 
     /// Looks what came by TCP.
     pub fn look(&mut self) {
-        if self.connections.is_empty() {
+        if self.connections.is_empty() && self.listener.is_none() {
             return;
         }
         let mut events = [EpollEvent::empty(); 64];
@@ -134,6 +155,7 @@ impl Endpoint {
         for event in &events[..count] {
             match event.data() {
                 UDP => {}
+                LISTENER => self.accept(),
                 index => {
                     let index = index as usize;
                     if self.connections[index].read(&mut self.scratch) {

@@ -1,144 +1,117 @@
-//! The load: exchanges at a fixed rate or so many at once, and the registrar behind the server, both in
-//! one thread that never sleeps. Times are taken from when a request was due, not from when it left.
+//! The load: exchanges at a fixed rate or so many at once, and who is behind the server, in one thread
+//! that never sleeps. Times are taken from when a request was due, not from when it left.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
-
+use super::behind::Behind;
 use super::endpoint::{Endpoint, Peer};
-use super::message::{self, Mark, Template};
-
-/// How requests come.
-#[derive(Clone, Copy, Debug)]
-pub enum Pace {
-    /// So many under way, each followed by the next.
-    Closed(usize),
-    /// So many a second, whatever comes back.
-    Open(u32),
-}
-
-/// Which numbers ask.
-#[derive(Clone, Copy, Debug)]
-pub struct Numbers {
-    pub first: u32,
-    pub count: u32,
-    /// Each once, in order; else at random.
-    pub once: bool,
-}
-
-/// What came of a run.
-pub struct Outcome {
-    pub completed: u64,
-    pub lost: u64,
-    /// Answers with another status than was expected.
-    pub unexpected: u64,
-    pub took: Duration,
-    /// Nanoseconds.
-    pub latency: Histogram<u64>,
-}
+use super::message::{self, Mark, Step, Template};
+use super::work::{Exchange, Numbers, Order, Outcome, Pace, Work};
 
 /// An exchange under way.
 #[derive(Clone, Copy)]
 struct Slot {
     round: u32,
+    number: u32,
     due: Instant,
     busy: bool,
 }
 
-/// The devices' side and the registrar's.
+/// The devices' side, and who is behind the server.
 pub struct Load {
     devices: Endpoint,
-    registrar: Endpoint,
+    behind: Behind,
     connections: usize,
+    via: String,
     register: Template,
+    leave: Template,
+    invite: Template,
     slots: Vec<Slot>,
     free: Vec<usize>,
+    /// No slot from here on was ever busy.
+    used: usize,
     round: u32,
     random: u64,
     buffer: Vec<u8>,
-    reply: Vec<u8>,
+    request: Vec<u8>,
 }
 
-const SLOTS: usize = 4096;
-/// A device would send again; so long is lost.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// As many as a mark can name.
+const SLOTS: usize = 1 << 16;
+/// A device would send again by then (T1 of RFC 3261 17.1.1.1): it counts as lost.
+const PATIENCE: Duration = Duration::from_millis(500);
+const BURST: usize = 32;
+/// From one number to the next; a prime, so that all have their turn.
+const STRIDE: u64 = 7_919;
 
 impl Load {
-    /// Sockets for a server at `server`: UDP, or so many TCP connections.
-    pub fn new(server: SocketAddr, registrar: Endpoint, connections: usize) -> Self {
-        let devices = if connections == 0 {
+    /// Sockets for a server at `server`: so many TCP connections, or none and UDP.
+    pub fn new(server: SocketAddr, behind: Behind, connections: usize) -> Self {
+        let (devices, name) = if connections == 0 {
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
             let devices = Endpoint::new().udp(any).expect("a socket");
-            devices.connected(server).expect("a route")
+            (devices.connected(server).expect("a route"), "UDP")
         } else {
-            Endpoint::new().connecting(server, connections).expect("connections")
+            (Endpoint::new().connecting(server, connections).expect("connections"), "TCP")
         };
         let local = devices.address().expect("an address");
-        let register = message::register(local, if connections == 0 { "UDP" } else { "TCP" });
-        let now = Instant::now();
-        let slots = vec![Slot { round: 0, due: now, busy: false }; SLOTS];
+        let slot = Slot { round: 0, number: 0, due: Instant::now(), busy: false };
         Self {
             devices,
-            registrar,
+            behind,
             connections,
-            register,
-            slots,
+            via: format!("SIP/2.0/{name} {local}"),
+            register: message::register(local, name, 3600),
+            leave: message::register(local, name, 0),
+            invite: message::invite(local, name),
+            slots: vec![slot; SLOTS],
             free: (0..SLOTS).rev().collect(),
+            used: 0,
             round: 0,
             random: 0x9e37_79b9_7f4a_7c15,
             buffer: Vec::with_capacity(65_536),
-            reply: Vec::with_capacity(65_536),
+            request: Vec::with_capacity(65_536),
         }
     }
 
-    /// Asks for so long, or until every number has asked; `expected` is the status that is right.
-    pub fn run(&mut self, pace: Pace, numbers: Numbers, expected: u32, time: Duration) -> Outcome {
+    /// Asks for so long, or until every number has asked.
+    pub fn run(&mut self, pace: Pace, work: &Work, time: Duration) -> Outcome {
         let began = Instant::now();
-        let mut outcome = Outcome {
-            completed: 0,
-            lost: 0,
-            unexpected: 0,
-            took: time,
-            latency: Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("a minute"),
-        };
+        let mut outcome = Outcome::none();
         let mut begun = 0u64;
-        let limit = if numbers.once { u64::from(numbers.count) } else { u64::MAX };
+        let (limit, grace) = (limit(pace, work, time), grace(pace));
         let mut looked = began;
         loop {
             let now = Instant::now();
-            let over = now - began >= time || begun >= limit;
-            let under_way = SLOTS - self.free.len();
-            if over && under_way == 0 {
+            let over = now - began >= time + grace || begun >= limit;
+            if over && self.free.len() == SLOTS {
                 break;
             }
             if !over {
-                begun += self.begin(pace, numbers, begun, limit, began);
+                begun += self.begin(pace, work, begun, limit, began);
             }
             self.devices.flush();
-            self.answer();
+            self.behind.answer();
             self.devices.look();
-            self.collect(expected, &mut outcome);
+            self.collect(work, began, &mut outcome);
             if now - looked > Duration::from_millis(20) {
                 looked = now;
                 outcome.lost += self.give_up(now);
             }
         }
-        outcome.took = began.elapsed();
+        outcome.begun = begun;
+        if let Pace::Open(_) = pace {
+            outcome.lost += limit.saturating_sub(begun);
+        }
         outcome
     }
 
     /// Begins what is due; gives how many.
-    fn begin(
-        &mut self,
-        pace: Pace,
-        numbers: Numbers,
-        begun: u64,
-        limit: u64,
-        began: Instant,
-    ) -> u64 {
+    fn begin(&mut self, pace: Pace, work: &Work, begun: u64, limit: u64, began: Instant) -> u64 {
         let mut count = 0;
-        while begun + count < limit {
+        // What came is looked at in between, however much is due.
+        while begun + count < limit && count < BURST as u64 {
             let now = Instant::now();
             let due = match pace {
                 Pace::Closed(most) if SLOTS - self.free.len() < most => now,
@@ -149,57 +122,84 @@ impl Load {
                 break;
             }
             let Some(slot) = self.free.pop() else { break };
+            self.used = self.used.max(slot + 1);
             self.round = self.round.wrapping_add(1);
-            self.slots[slot] = Slot { round: self.round, due, busy: true };
-            let place = if numbers.once { begun + count } else { self.draw() };
-            let number = numbers.first + (place % u64::from(numbers.count)) as u32;
-            let mark = Mark { step: b'r', slot, round: self.round };
-            let to = match self.connections {
-                0 => Peer::Connected,
-                // A device keeps its connection.
-                connections => Peer::Tcp(number as usize % connections),
+            let number = self.number(work.numbers, begun + count);
+            self.slots[slot] = Slot { round: self.round, number, due, busy: true };
+            let to = self.line(number);
+            let (template, step, call) = match work.exchange {
+                Exchange::Register => (&mut self.register, Step::Register, number),
+                Exchange::Leave => (&mut self.leave, Step::Register, number),
+                Exchange::Call => (&mut self.invite, Step::Invite, self.round % 100_000_000),
             };
-            self.devices.send(to, self.register.fill(number, number, mark));
+            let mark = Mark { step, slot, round: self.round };
+            self.devices.send(to, template.fill(number, call, mark));
             count += 1;
         }
         count
     }
 
-    /// The registrar says 200 to what reached it.
-    fn answer(&mut self) {
-        let mut burst = 0;
-        while burst < 32
-            && let Some(peer) = self.registrar.next(&mut self.buffer)
-        {
-            message::answer(&self.buffer, b"200 OK", &mut self.reply);
-            self.registrar.send(peer, &self.reply);
-            burst += 1;
+    fn number(&mut self, numbers: Numbers, index: u64) -> u32 {
+        let place = match numbers.order {
+            Order::Random => self.draw(),
+            Order::Once { from, .. } => (from + index) * STRIDE,
+        };
+        numbers.first + (place % u64::from(numbers.count)) as u32
+    }
+
+    /// A device keeps its connection.
+    fn line(&self, number: u32) -> Peer {
+        match self.connections {
+            0 => Peer::Connected,
+            connections => Peer::Tcp(number as usize % connections),
         }
     }
 
-    fn collect(&mut self, expected: u32, outcome: &mut Outcome) {
-        let mut burst = 0;
-        while burst < 32 && self.devices.next(&mut self.buffer).is_some() {
-            burst += 1;
-            let Some(mark) = message::mark(&self.buffer) else { continue };
+    fn collect(&mut self, work: &Work, began: Instant, outcome: &mut Outcome) {
+        for _ in 0..BURST {
+            if self.devices.next(&mut self.buffer).is_none() {
+                break;
+            }
+            let Some(mark) = Mark::read(&self.buffer) else { continue };
             let status = message::status(&self.buffer);
-            let Some(slot) = self.slots.get_mut(mark.slot) else { continue };
+            let Some(slot) = self.slots.get(mark.slot).copied() else { continue };
             if !slot.busy || slot.round != mark.round || (100..200).contains(&status) {
                 continue;
             }
-            slot.busy = false;
+            if mark.step == Step::Invite && self.acknowledge(slot, mark, status) {
+                continue;
+            }
+            self.slots[mark.slot].busy = false;
             self.free.push(mark.slot);
             outcome.completed += 1;
             // A floor gives the request back.
-            outcome.unexpected += u64::from(status != 0 && status != expected);
-            let nanos = u64::try_from(slot.due.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            outcome.latency.saturating_record(nanos);
+            outcome.unexpected += u64::from(status != 0 && status != work.expected);
+            let now = Instant::now();
+            outcome.took = now - began;
+            let nanos = (now - slot.due).as_nanos();
+            outcome.latency.saturating_record(u64::try_from(nanos).unwrap_or(u64::MAX));
         }
+    }
+
+    /// The ACK, and a BYE where there is a call to end.
+    fn acknowledge(&mut self, slot: Slot, mark: Mark, status: u32) -> bool {
+        let is_call = (200..300).contains(&status);
+        let to = self.line(slot.number);
+        let steps: &[(&str, Step)] = match is_call {
+            true => &[("ACK", Step::Ack), ("BYE", Step::Bye)],
+            false => &[("ACK", Step::Invite)],
+        };
+        for (method, step) in steps {
+            let mark = Mark { step: *step, ..mark };
+            message::follow(&self.buffer, method, &self.via, mark, &mut self.request);
+            self.devices.send(to, &self.request);
+        }
+        is_call
     }
 
     fn give_up(&mut self, now: Instant) -> u64 {
         let mut lost = 0;
-        for (index, slot) in self.slots.iter_mut().enumerate() {
+        for (index, slot) in self.slots[..self.used].iter_mut().enumerate() {
             if slot.busy && now.saturating_duration_since(slot.due) > PATIENCE {
                 slot.busy = false;
                 self.free.push(index);
@@ -214,6 +214,26 @@ impl Load {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         self.random >> 16
+    }
+}
+
+/// How many exchanges there are at most.
+fn limit(pace: Pace, work: &Work, time: Duration) -> u64 {
+    let wanted = match work.numbers.order {
+        Order::Random => u64::MAX,
+        Order::Once { many, .. } => many,
+    };
+    match pace {
+        Pace::Closed(_) => wanted,
+        Pace::Open(rate) => wanted.min((time.as_secs_f64() * f64::from(rate)) as u64),
+    }
+}
+
+/// What was due at the last moment may still begin.
+fn grace(pace: Pace) -> Duration {
+    match pace {
+        Pace::Closed(_) => Duration::ZERO,
+        Pace::Open(_) => Duration::from_millis(20),
     }
 }
 

@@ -1,29 +1,44 @@
 //! What a request costs: `admitd`, Kamailio with the same task, and the floor, a program that only moves
-//! datagrams, in turn under the same load, the servers on one core and the load on another.
+//! messages, in turn under the same load, the servers on one core and the load on another.
 //!
 //!     cargo bench --bench wire [-- --help]
 
-#[path = "../../base/mod.rs"]
-mod base;
+mod behind;
 mod cost;
 mod endpoint;
 mod floor;
+mod instructions;
+mod json;
 mod load;
 mod message;
 mod options;
+mod overload;
+mod picture;
 mod rounds;
 mod server;
 mod site;
 mod table;
+mod tables;
+mod work;
 
 use clap::Parser;
 
-use options::{Mode, Options};
+use options::Options;
 
 fn main() {
     let options = Options::parse();
-    match (options.mode, options.listen) {
-        (Some(Mode::Floor), Some(listen)) => floor::run(listen, options.upstream),
-        _ => table::print(&rounds::measure(&options)),
+    if let (Some(transport), Some(listen)) = (options.floor, options.listen) {
+        floor::run(transport, listen, options.upstream);
+    }
+    if options.instructions {
+        return instructions::count(&options);
+    }
+    let rows = rounds::measure(&options);
+    table::print(&options.setting(), &rows);
+    if let Some(file) = &options.json {
+        json::write(file, &options, &rows);
+    }
+    if let Some(file) = &options.svg {
+        picture::write(file, &options, &rows);
     }
 }

@@ -1,14 +1,19 @@
 //! What the command line asks for.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-use super::load::Pace;
+use super::floor::Transport;
+use super::work::Pace;
 
-/// Measures what a request costs each server.
+/// Measures what a request costs each server: processor time, latency, memory.
+///
+/// The servers run one after the other, again and again, on the first core; the load, and who is behind
+/// the servers, on the second. Nothing leaves loopback. Progress is told on stderr, the table on stdout.
 #[derive(Parser)]
-#[command(name = "wire")]
+#[command(name = "wire", after_help = EXAMPLES)]
 pub struct Options {
     /// How often each server has its turn
     #[arg(long, default_value_t = 5)]
@@ -17,26 +22,43 @@ pub struct Options {
     #[arg(long, default_value_t = 5)]
     pub seconds: u64,
     /// Only these tasks
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "refresh,limit,expired")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "refresh,new,limit,expired,call,invite"
+    )]
     pub only: Vec<Task>,
     /// Only these servers
     #[arg(long, value_enum, value_delimiter = ',', default_value = "floor,admitd,forward,tm")]
     pub servers: Vec<Kind>,
     /// How many numbers there are, ten to a group
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1_000..=9_000_000))]
     pub numbers: u32,
-    /// Requests at once
+    /// Exchanges at once, each followed by the next
     #[arg(long, default_value_t = 32)]
     pub flight: usize,
-    /// So many requests a second, instead of as many as pass
-    #[arg(long)]
+    /// So many exchanges a second instead, whatever comes back; latency counts from when each was due
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: Option<u32>,
-    /// So many TCP connections, instead of UDP; there is no floor then
+    /// So many TCP connections of devices, and TCP to the upstream, instead of UDP on both sides
     #[arg(long, default_value_t = 0)]
     pub connections: usize,
-    /// Run as one of the servers
-    #[arg(long = "as", hide = true)]
-    pub mode: Option<Mode>,
+    /// Afterwards twice the rate that passed, for as long as a turn; then whether seats were kept
+    #[arg(long, conflicts_with_all = ["rate", "connections"])]
+    pub overload: bool,
+    /// Count instructions of admitd under callgrind instead (slow, repeatable)
+    #[arg(long, conflicts_with_all = ["rate", "overload", "servers"])]
+    pub instructions: bool,
+    /// Write all turns to this file
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+    /// Draw the cost above the floor into this file
+    #[arg(long)]
+    pub svg: Option<PathBuf>,
+    /// Run as the floor
+    #[arg(long, hide = true, requires = "listen")]
+    pub floor: Option<Transport>,
     #[arg(long, hide = true)]
     pub listen: Option<SocketAddr>,
     #[arg(long, hide = true)]
@@ -46,15 +68,25 @@ pub struct Options {
     bench: bool,
 }
 
-/// What this program is besides the load.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Mode {
-    Floor,
-}
+const EXAMPLES: &str = "\
+Examples:
+  --only refresh --rounds 1 --seconds 2      a first look
+  --connections 1000                         a thousand devices over TCP
+  --numbers 1000000 --only refresh,limit     a large site
+  --rate 1987                                latency at a rate that all can take
+  --only refresh --overload                  twice the rate that passes
+  --instructions --only refresh,expired      instructions of admitd
+  --json speed.json --svg speed.svg          for a page
+
+Columns: CPU is that of all threads and processes of the server, over completed exchanges; 'above floor'
+is without the CPU of a program that only moves the same messages, measured in the same run; 'user' is
+sampled by the kernel. A latency is that of the whole exchange, so of a call from INVITE to the end of BYE.
+Rates that divide 250 meet the kernel's clock ticks: take 1987 rather than 2000.";
 
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
+    /// Only moves messages
     Floor,
     Admitd,
     /// Kamailio, stateless
@@ -68,15 +100,40 @@ pub enum Kind {
 pub enum Task {
     /// REGISTER of a device that has a seat
     Refresh,
+    /// REGISTER of a device that has none and gets one
+    New,
     /// REGISTER refused: no seat is left
     Limit,
     /// REGISTER refused: the license has ended
     Expired,
+    /// A call of a registered device: INVITE, 180, 200, ACK, BYE, 200
+    Call,
+    /// INVITE refused, and its ACK: the license has ended
+    Invite,
 }
 
 impl Options {
     pub fn pace(&self) -> Pace {
         self.rate.map_or(Pace::Closed(self.flight), Pace::Open)
+    }
+
+    /// On both sides of a server.
+    pub fn transport(&self) -> Transport {
+        if self.connections == 0 { Transport::Udp } else { Transport::Tcp }
+    }
+
+    /// What all rows have in common.
+    pub fn setting(&self) -> String {
+        let devices = match self.connections {
+            0 => "UDP".to_owned(),
+            1 => "one TCP connection".to_owned(),
+            count => format!("{count} TCP connections"),
+        };
+        let pace = match self.pace() {
+            Pace::Closed(flight) => format!("{flight} at once"),
+            Pace::Open(rate) => format!("{rate} a second"),
+        };
+        format!("{devices}, {} numbers, {pace}", self.numbers)
     }
 }
 
@@ -95,16 +152,24 @@ impl Task {
     pub fn name(self) -> &'static str {
         match self {
             Self::Refresh => "REGISTER refresh, forwarded",
+            Self::New => "REGISTER new, forwarded",
             Self::Limit => "REGISTER refused, limit",
             Self::Expired => "REGISTER refused, expired",
+            Self::Call => "call, INVITE to BYE",
+            Self::Invite => "INVITE refused, ACK",
         }
     }
 
     /// The status that is right.
     pub fn expected(self) -> u32 {
         match self {
-            Self::Refresh => 200,
-            Self::Limit | Self::Expired => 403,
+            Self::Refresh | Self::New | Self::Call => 200,
+            Self::Limit | Self::Expired | Self::Invite => 403,
         }
+    }
+
+    /// Whether it goes on to who is behind the server.
+    pub fn passes(self) -> bool {
+        self.expected() == 200
     }
 }

@@ -1,15 +1,18 @@
 //! Each server in turn, again and again, so that what disturbs the machine disturbs all of them.
 
-use std::net::SocketAddr;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
-use super::cost;
-use super::endpoint::Endpoint;
-use super::load::{Load, Pace};
+use super::behind::Behind;
+use super::cost::{self, Used};
+use super::load::Load;
 use super::options::{Kind, Options, Task};
+use super::overload::{self, Overload};
 use super::server::{Place, Server};
 use super::site;
+use super::tables::Tables;
+use super::work::{Exchange, Order, Outcome, Pace, Work};
 
 /// What one turn showed; times in microseconds.
 #[derive(Clone, Copy, Debug)]
@@ -30,36 +33,37 @@ pub struct Row {
     pub task: Task,
     pub kind: Kind,
     pub turns: Vec<Turn>,
+    pub overload: Option<Overload>,
 }
 
 /// A server and its load.
-struct Contender {
-    kind: Kind,
-    server: Server,
-    load: Load,
+pub struct Contender {
+    pub kind: Kind,
+    pub server: Server,
+    pub load: Load,
+    /// At the next place begins who is new.
+    newcomer: u64,
 }
 
-const WARM_UP: Duration = Duration::from_secs(300);
+/// Of what is not measured.
+pub const BEFOREHAND: Pace = Pace::Closed(64);
+/// A million newcomers, on a machine that others use.
+const WARM_UP: Duration = Duration::from_secs(900);
 
 /// All tasks; says on stderr how far it is.
 pub fn measure(options: &Options) -> Vec<Row> {
     keep_to_one_core();
-    let mut rows = Vec::new();
-    for task in &options.only {
-        rows.extend(at_task(options, *task));
-    }
-    rows
+    open_many_files(options);
+    eprintln!("{} numbers are written", options.numbers);
+    let tables = Tables::write(options.numbers);
+    options.only.iter().flat_map(|task| at_task(options, *task, &tables)).collect()
 }
 
-fn at_task(options: &Options, task: Task) -> Vec<Row> {
-    // A TCP relay would be another floor.
-    let wanted = |kind: &&Kind| **kind != Kind::Floor || options.connections == 0;
-    let mut contenders: Vec<Contender> =
-        options.servers.iter().filter(wanted).map(|kind| contender(options, task, *kind)).collect();
-    let mut rows: Vec<Row> = contenders
-        .iter()
-        .map(|contender| Row { task, kind: contender.kind, turns: Vec::new() })
-        .collect();
+fn at_task(options: &Options, task: Task, tables: &Tables) -> Vec<Row> {
+    let begin = |kind: &Kind| contender(options, task, *kind, tables, false);
+    let mut contenders: Vec<Contender> = options.servers.iter().map(begin).collect();
+    let row = |kind: &Kind| Row { task, kind: *kind, turns: Vec::new(), overload: None };
+    let mut rows: Vec<Row> = options.servers.iter().map(row).collect();
     for round in 1..=options.rounds {
         for (contender, row) in contenders.iter_mut().zip(&mut rows) {
             let turn = contender.turn(options, task);
@@ -76,76 +80,112 @@ fn at_task(options: &Options, task: Task) -> Vec<Row> {
             row.turns.push(turn);
         }
     }
+    if options.overload {
+        for (contender, row) in contenders.iter_mut().zip(&mut rows) {
+            row.overload = Some(overload::after(options, contender, row));
+        }
+    }
     rows
 }
 
-fn contender(options: &Options, task: Task, kind: Kind) -> Contender {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let registrar = Endpoint::new().udp(any).expect("a socket");
+/// Starts a server, and gives seats to who must have one.
+pub fn contender(
+    options: &Options,
+    task: Task,
+    kind: Kind,
+    tables: &Tables,
+    counted: bool,
+) -> Contender {
+    let behind = Behind::new(options.transport());
     let place = Place {
         kind,
-        registrar: registrar.address().expect("an address"),
+        task,
+        transport: options.transport(),
+        upstream: behind.address(),
         numbers: options.numbers,
-        refuses: task.expected() != 200,
+        tables,
+        counted,
     };
     eprintln!("{}: {} starts", task.name(), kind.name());
-    // What answers the first question is not there yet: a floor with an upstream asks the registrar.
-    let (server, registrar) = std::thread::scope(|scope| {
-        let (done, is_done) = std::sync::mpsc::channel::<()>();
-        let answers = scope.spawn(move || answer_until(registrar, &is_done));
+    // A floor passes the question whether it is there on to who is behind it.
+    let (server, behind) = std::thread::scope(|scope| {
+        let (done, is_done) = mpsc::channel::<()>();
+        let answers = scope.spawn(move || behind.answer_until(&is_done));
         let server = Server::start(&place);
         drop(done);
-        (server, answers.join().expect("the registrar"))
+        (server, answers.join().expect("who is behind"))
     });
-    let mut load = Load::new(server.address, registrar, options.connections);
-    if kind != Kind::Floor {
-        for numbers in site::holders(options.numbers) {
-            let outcome = load.run(Pace::Closed(8), numbers, 200, WARM_UP);
-            if outcome.lost + outcome.unexpected > 0 {
-                eprintln!("  {} lost, {} refused", outcome.lost, outcome.unexpected);
-            }
-        }
+    let mut load = Load::new(server.address, behind, options.connections);
+    if kind != Kind::Floor
+        && let Some(work) = site::before(task, options.numbers)
+    {
+        let outcome = load.run(BEFOREHAND, &work, WARM_UP);
+        let Outcome { completed, lost, unexpected, took, .. } = outcome;
+        eprintln!(
+            "  {completed} register in {:.1} s, {lost} lost, {unexpected} refused",
+            took.as_secs_f64()
+        );
     }
-    Contender { kind, server, load }
-}
-
-/// Sends back what comes while a server starts.
-fn answer_until(mut registrar: Endpoint, done: &std::sync::mpsc::Receiver<()>) -> Endpoint {
-    use std::sync::mpsc::RecvTimeoutError::Timeout;
-    let (mut buffer, mut reply) = (Vec::new(), Vec::new());
-    while done.recv_timeout(Duration::from_millis(10)) == Err(Timeout) {
-        while let Some(peer) = registrar.next(&mut buffer) {
-            super::message::answer(&buffer, b"200 OK", &mut reply);
-            registrar.send(peer, &reply);
-        }
-    }
-    registrar
+    Contender { kind, server, load, newcomer: 0 }
 }
 
 impl Contender {
     fn turn(&mut self, options: &Options, task: Task) -> Turn {
-        let pid = self.server.pid();
-        let numbers = site::askers(task, options.numbers);
+        let work = site::work(task, options.numbers);
         let (pace, time) = (options.pace(), Duration::from_secs(options.seconds));
+        let measured = match task {
+            Task::New => Self::newcomers,
+            _ => Self::steady,
+        };
         // Caches and clock speed as they will be.
-        self.load.run(pace, numbers, task.expected(), time / 10);
-        let before = cost::used(pid);
-        let outcome = self.load.run(pace, numbers, task.expected(), time);
-        let after = cost::used(pid);
+        measured(self, pace, &work, time / 10);
+        let (used, outcome) = measured(self, pace, &work, time);
         let completed = outcome.completed.max(1) as f64;
         let each = |time: Duration| time.as_secs_f64() * 1e6 / completed;
         let quantile = |share: f64| outcome.latency.value_at_quantile(share) as f64 / 1e3;
         Turn {
-            cpu: each(after.cpu - before.cpu),
-            user: each(after.user.saturating_sub(before.user)),
+            cpu: each(used.cpu),
+            user: each(used.user),
             rate: completed / outcome.took.as_secs_f64(),
             p50: quantile(0.5),
             p99: quantile(0.99),
             p999: quantile(0.999),
-            memory: cost::memory(pid),
+            memory: cost::memory(self.server.pid()),
             lost: outcome.lost,
             unexpected: outcome.unexpected,
         }
+    }
+
+    fn steady(&mut self, pace: Pace, work: &Work, time: Duration) -> (Used, Outcome) {
+        let before = cost::used(self.server.pid());
+        let outcome = self.load.run(pace, work, time);
+        (cost::used(self.server.pid()).since(before), outcome)
+    }
+
+    /// Some thousand numbers register, once each; what is written behind counts. Then all leave again,
+    /// which doesn't count, until the time is over.
+    fn newcomers(&mut self, pace: Pace, work: &Work, time: Duration) -> (Used, Outcome) {
+        const AT_ONCE: u64 = 10_000;
+        const WRITTEN_BY: Duration = Duration::from_millis(500);
+        let (mut used, mut outcome) = (Used::default(), Outcome::none());
+        let began = Instant::now();
+        while outcome.completed == 0 || began.elapsed() < time {
+            let many = AT_ONCE.min(u64::from(work.numbers.count));
+            let mut some = *work;
+            some.numbers.order = Order::Once { from: self.newcomer, many };
+            self.newcomer += many;
+            let before = cost::used(self.server.pid());
+            let registered = self.load.run(pace, &some, time);
+            std::thread::sleep(WRITTEN_BY);
+            used.add(cost::used(self.server.pid()).since(before));
+            some.exchange = Exchange::Leave;
+            let left = self.load.run(BEFOREHAND, &some, WARM_UP);
+            outcome.add(&registered);
+            outcome.lost += left.lost;
+            outcome.unexpected += left.unexpected;
+            assert!(began.elapsed() < WARM_UP, "nobody is answered");
+        }
+        (used, outcome)
     }
 }
 
@@ -155,4 +195,17 @@ fn keep_to_one_core() {
     let done =
         Command::new("taskset").args(["-a", "-p", "-c", "1", &own]).stdout(Stdio::null()).status();
     assert!(done.is_ok_and(|status| status.success()), "taskset takes the second core");
+}
+
+/// Connections to every server, as far as this user may.
+fn open_many_files(options: &Options) {
+    if options.connections == 0 {
+        return;
+    }
+    let own = std::process::id().to_string();
+    let prlimit = |args: &[&str]| Command::new("prlimit").args(["--pid", &own]).args(args).output();
+    let most = prlimit(&["--nofile", "--output", "HARD", "--noheadings", "--raw"]);
+    let most = String::from_utf8(most.expect("prlimit starts").stdout).expect("a number");
+    let done = prlimit(&[&format!("--nofile={}:", most.trim())]);
+    assert!(done.is_ok_and(|output| output.status.success()), "prlimit allows {most}");
 }

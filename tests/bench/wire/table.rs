@@ -5,10 +5,11 @@ use std::io::Write;
 use comfy_table::Table;
 
 use super::options::{Kind, Task};
+use super::overload::Overload;
 use super::rounds::{Row, Turn};
 
 /// Prints it.
-pub fn print(rows: &[Row]) {
+pub fn print(setting: &str, rows: &[Row]) {
     let mut table = Table::new();
     table.set_header([
         "",
@@ -25,25 +26,45 @@ pub fn print(rows: &[Row]) {
         "wrong",
     ]);
     for row in rows {
-        table.add_row(line(row, floor(rows, row.task)));
+        table.add_row(line(row, rows));
     }
-    let _ = writeln!(std::io::stdout().lock(), "{table}");
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{setting}\n{table}");
+    let pushed: Vec<(&Row, Overload)> =
+        rows.iter().filter_map(|row| Some((row, row.overload?))).collect();
+    if !pushed.is_empty() {
+        let mut table = Table::new();
+        table.set_header(["overload", "peak per s", "offered", "completed", "of peak", "changed"]);
+        for (row, overload) in pushed {
+            table.add_row(overload_line(row, overload));
+        }
+        let _ = writeln!(out, "{table}");
+    }
 }
 
-fn line(row: &Row, floor: Option<f64>) -> Vec<String> {
+/// Median CPU of a row, above that of the floor at the same task; `None` of a floor, and without one.
+pub fn above_floor(row: &Row, rows: &[Row]) -> Option<f64> {
+    let cpu = |row: &Row| median(row.turns.iter().map(|turn| turn.cpu).collect());
+    let floor = rows.iter().find(|other| other.kind == Kind::Floor && other.task == row.task)?;
+    (row.kind != Kind::Floor).then(|| cpu(row) - cpu(floor))
+}
+
+/// The one in the middle; of an even number the upper of both.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+fn line(row: &Row, rows: &[Row]) -> Vec<String> {
     let all = |of: fn(&Turn) -> f64| -> Vec<f64> { row.turns.iter().map(of).collect() };
     let median = |of: fn(&Turn) -> f64| median(all(of));
     let cpu = all(|turn| turn.cpu);
     let least = cpu.iter().copied().fold(f64::INFINITY, f64::min);
     let most = cpu.iter().copied().fold(0.0, f64::max);
-    let own = median(|turn| turn.cpu);
-    let above = match floor {
-        Some(floor) if row.kind != Kind::Floor => format!("{:.2}", own - floor),
-        _ => "–".to_owned(),
-    };
+    let above = above_floor(row, rows).map_or("–".to_owned(), |above| format!("{above:.2}"));
     vec![
-        format!("{}: {}", row.task.name(), row.kind.name()),
-        format!("{own:.2}"),
+        name(row.task, row.kind),
+        format!("{:.2}", median(|turn| turn.cpu)),
         format!("{least:.2}-{most:.2}"),
         above,
         format!("{:.2}", median(|turn| turn.user)),
@@ -57,12 +78,17 @@ fn line(row: &Row, floor: Option<f64>) -> Vec<String> {
     ]
 }
 
-fn floor(rows: &[Row], task: Task) -> Option<f64> {
-    let row = rows.iter().find(|row| row.kind == Kind::Floor && row.task == task)?;
-    Some(median(row.turns.iter().map(|turn| turn.cpu).collect()))
+fn overload_line(row: &Row, overload: Overload) -> Vec<String> {
+    vec![
+        name(row.task, row.kind),
+        format!("{:.0}", overload.peak),
+        format!("{:.0}", overload.offered),
+        format!("{:.0}", overload.completed),
+        format!("{:.0} %", overload.share() * 100.0),
+        overload.changed.to_string(),
+    ]
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+fn name(task: Task, kind: Kind) -> String {
+    format!("{}: {}", task.name(), kind.name())
 }

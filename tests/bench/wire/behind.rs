@@ -1,0 +1,81 @@
+//! Who is behind the server: a registrar that takes every REGISTER, and a phone that answers every call.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use memchr::memmem;
+
+use super::endpoint::Endpoint;
+use super::floor::Transport;
+use super::message::{self, Carries};
+
+/// One endpoint for both.
+pub struct Behind {
+    endpoint: Endpoint,
+    address: SocketAddr,
+    contact: String,
+    request: Vec<u8>,
+    reply: Vec<u8>,
+}
+
+const BURST: usize = 32;
+
+impl Behind {
+    /// At a free port of loopback.
+    pub fn new(transport: Transport) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (endpoint, name) = match transport {
+            Transport::Udp => (Endpoint::new().udp(any), "udp"),
+            Transport::Tcp => (Endpoint::new().listening(any), "tcp"),
+        };
+        let endpoint = endpoint.expect("a socket");
+        let address = endpoint.address().expect("an address");
+        let contact = format!("sip:80000000@{address};transport={name}");
+        let (request, reply) = (Vec::with_capacity(65_536), Vec::with_capacity(65_536));
+        Self { endpoint, address, contact, request, reply }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers what came, so much at once; false when that was nothing.
+    pub fn answer(&mut self) -> bool {
+        self.endpoint.look();
+        let mut count = 0;
+        while count < BURST
+            && let Some(peer) = self.endpoint.next(&mut self.request)
+        {
+            count += 1;
+            let answers: &[(&str, Carries<'_>)] = match self.request.first() {
+                Some(b'R') if is_leave(&self.request) => &[("200 OK", Carries::Nothing)],
+                Some(b'R') => &[("200 OK", Carries::Binding)],
+                Some(b'I') => &[
+                    ("180 Ringing", Carries::Contact(&self.contact)),
+                    ("200 OK", Carries::Session(&self.contact)),
+                ],
+                Some(b'A') => &[],
+                _ => &[("200 OK", Carries::Nothing)],
+            };
+            for (status, carries) in answers {
+                message::answer(&self.request, status, *carries, &mut self.reply);
+                self.endpoint.send(peer, &self.reply);
+            }
+        }
+        self.endpoint.flush();
+        count > 0
+    }
+
+    /// Answers until nobody holds the other end.
+    pub fn answer_until(mut self, done: &Receiver<()>) -> Self {
+        while done.recv_timeout(Duration::from_millis(10)) == Err(RecvTimeoutError::Timeout) {
+            while self.answer() {}
+        }
+        self
+    }
+}
+
+fn is_leave(register: &[u8]) -> bool {
+    memmem::find(register, b"\r\nExpires: 0\r\n").is_some()
+}

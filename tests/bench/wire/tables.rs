@@ -1,0 +1,116 @@
+//! The databases, written once and read by every server that starts: that of `admitd`, and the hash
+//! tables of Kamailio.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+
+use super::site::{self, Range};
+
+/// Rows of one statement.
+const ROWS: usize = 5_000;
+
+/// A folder with both.
+pub struct Tables {
+    folder: tempfile::TempDir,
+}
+
+impl Tables {
+    /// For so many admitted numbers.
+    pub fn write(count: u32) -> Self {
+        let tables = Self { folder: tempfile::tempdir().expect("a folder") };
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            admitd(&tables.folder.path().join("admitd.db"), count).await;
+            kamailio(&tables.kamailio(), count).await;
+        });
+        tables
+    }
+
+    /// A database of `admitd` that nobody else has.
+    pub fn admitd(&self, into: &Path) -> PathBuf {
+        let file = into.join("admitd.db");
+        fs::copy(self.folder.path().join("admitd.db"), &file).expect("a copy");
+        file
+    }
+
+    /// Kamailio only reads.
+    pub fn kamailio(&self) -> PathBuf {
+        self.folder.path().join("kamailio.db")
+    }
+}
+
+async fn admitd(file: &Path, count: u32) {
+    // The schema first.
+    let url = format!("sqlite:{}", file.display());
+    let folder = file.parent().expect("a folder");
+    admitd::store::Store::open(&url, folder).await.expect("a database").close().await;
+    let mut db = open(file).await;
+    for range in site::ranges(count) {
+        let groups = range.groups().map(|id| format!("({id}, 1, 'G{id}', 'building', true)"));
+        insert(&mut db, "groups (id, parent_id, name, kind, restricted)", groups).await;
+        let (seats, until) = (range.seats, if range.ended { "2" } else { "null" });
+        let licenses = range.groups().map(|id| format!("({id}, {seats}, 1, {until})"));
+        insert(&mut db, "licenses (group_id, sip_numbers, valid_from, valid_until)", licenses)
+            .await;
+        let numbers = range
+            .numbers()
+            .map(|(number, group)| format!("('sip:{number}@example.com', {group}, 'phone')"));
+        insert(&mut db, "numbers (aor, group_id, kind)", numbers).await;
+    }
+    // What was written ahead is in the file then.
+    db.close().await.expect("the database is whole");
+}
+
+async fn kamailio(file: &Path, count: u32) {
+    let mut db = open(file).await;
+    run(
+        &mut db,
+        "create table version (id integer primary key, table_name text, table_version int)",
+    )
+    .await;
+    for table in ["acct", "glimit", "gfrom", "guntil"] {
+        let columns = "id integer primary key, key_name text, key_type int, value_type int, \
+            key_value text, expires int";
+        run(&mut db, &format!("create table {table} ({columns})")).await;
+        let version = format!("insert into version values (null, '{table}', 2)");
+        run(&mut db, &version).await;
+    }
+    for range in site::ranges(count) {
+        put(&mut db, "acct", range.numbers()).await;
+        put(&mut db, "glimit", each(&range, range.seats)).await;
+        put(&mut db, "gfrom", each(&range, 1)).await;
+        put(&mut db, "guntil", each(&range, if range.ended { 2 } else { i32::MAX as u32 })).await;
+    }
+    db.close().await.expect("the database is whole");
+}
+
+/// The same for every group.
+fn each(range: &Range, value: u32) -> impl Iterator<Item = (u32, u32)> {
+    range.groups().map(move |group| (group, value))
+}
+
+/// Keys are strings, values are numbers.
+async fn put(db: &mut SqliteConnection, table: &str, rows: impl Iterator<Item = (u32, u32)>) {
+    let rows = rows.map(|(key, value)| format!("('{key}', 0, 1, '{value}', 0)"));
+    let into = format!("{table} (key_name, key_type, value_type, key_value, expires)");
+    insert(db, &into, rows).await;
+}
+
+async fn open(file: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+    options.connect().await.expect("a database")
+}
+
+async fn insert(db: &mut SqliteConnection, into: &str, rows: impl Iterator<Item = String>) {
+    let rows: Vec<String> = rows.collect();
+    for rows in rows.chunks(ROWS) {
+        run(db, &format!("insert into {into} values {}", rows.join(", "))).await;
+    }
+}
+
+async fn run(db: &mut SqliteConnection, sql: &str) {
+    db.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.expect("it is written");
+}
