@@ -45,11 +45,9 @@ fn widen((start, end): (u32, u32)) -> Range<usize> {
     start as usize..end as usize
 }
 
-fn narrow(start: usize, end: usize) -> Result<(u32, u32), Fault> {
-    match (u32::try_from(start), u32::try_from(end)) {
-        (Ok(start), Ok(end)) => Ok((start, end)),
-        _ => Err(Fault::TooLarge),
-    }
+/// Offsets of a message that fits: see [`step`].
+fn narrow(start: usize, end: usize) -> (u32, u32) {
+    (start as u32, end as u32)
 }
 
 /// The offset of the CRLF that ends the physical line at `at`.
@@ -65,6 +63,9 @@ pub fn line_end(bytes: &[u8], at: usize) -> Result<usize, Fault> {
 
 /// Reads what stands at `at`, which is the beginning of a line after the start line.
 pub fn step(bytes: &[u8], at: usize) -> Result<Step, Fault> {
+    if u32::try_from(bytes.len()).is_err() {
+        return Err(Fault::TooLarge);
+    }
     if let Some([b'\r', b'\n', ..]) = bytes.get(at..) {
         return Ok(Step::End(at + 2));
     }
@@ -87,9 +88,9 @@ pub fn step(bytes: &[u8], at: usize) -> Result<Step, Fault> {
     let value_at = value_at + blank;
     let value = grammar::trim(raw.get(blank..).unwrap_or_default());
     let line = Line {
-        name: narrow(at, at + name_len)?,
-        value: narrow(value_at, value_at + value.len())?,
-        whole: narrow(at, end + 2)?,
+        name: narrow(at, at + name_len),
+        value: narrow(value_at, value_at + value.len()),
+        whole: narrow(at, end + 2),
     };
     Ok(Step::Line(name, line))
 }

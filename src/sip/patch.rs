@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use std::ops::Range;
 
 /// A set of edits; offsets are those of the message that it is applied to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Patch {
     edits: SmallVec<[Edit; 12]>,
     text: Vec<u8>,
@@ -19,9 +19,10 @@ struct Edit {
 }
 
 impl Patch {
-    /// A patch of nothing.
+    /// A patch of nothing, with room for what a proxy writes into a request.
     pub fn new() -> Self {
-        Self::default()
+        const ROOM: usize = 512;
+        Self { edits: SmallVec::new(), text: Vec::with_capacity(ROOM) }
     }
 
     /// Forgets all edits and keeps the memory.
@@ -89,6 +90,12 @@ impl Patch {
             done = edit.at.end;
         }
         out.extend_from_slice(bytes.get(done..part.end).unwrap_or_default());
+    }
+}
+
+impl Default for Patch {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

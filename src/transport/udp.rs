@@ -122,6 +122,12 @@ impl Batch {
         *filled = from
             .socket
             .try_io(Interest::READABLE, || io.recv((&from.socket).into(), &mut slots, meta))?;
+        if *filled < BATCH_SIZE {
+            // Nothing is left: saying so here spares the call that would find nothing. What arrives
+            // from now on makes the socket ready again.
+            let empty = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+            let _ = from.socket.try_io(Interest::READABLE, empty);
+        }
         Ok(())
     }
 

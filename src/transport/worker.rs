@@ -171,28 +171,42 @@ impl Worker {
     /// Receives for ever. Upstream sockets are drained first: an answer frees what new requests
     /// would take.
     async fn serve_datagrams(self: &Rc<Self>) {
-        const UPSTREAM_BATCHES: usize = 8;
         const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
+        /// Looks at all sockets in a row before connections, ticks and timers have their turn: a turn
+        /// of the runtime costs as much as several datagrams.
+        const LOOKS: usize = 8;
         let mut batch = Batch::new();
+        let mut looks = 0;
         loop {
-            let mut found = Found::Nothing;
-            for socket in self.sockets.datagrams() {
-                let batches = if socket.side() == Side::Upstream { UPSTREAM_BATCHES } else { 1 };
-                for _ in 0..batches {
-                    match self.receive(socket, &mut batch) {
-                        Found::Datagrams => found = Found::Datagrams,
-                        Found::Error if found == Found::Nothing => found = Found::Error,
-                        Found::Nothing | Found::Error => break,
+            match self.look(&mut batch) {
+                Found::Datagrams if looks < LOOKS => looks += 1,
+                found => {
+                    looks = 0;
+                    match found {
+                        Found::Datagrams => tokio::task::yield_now().await,
+                        Found::Error => tokio::time::sleep(PAUSE_AFTER_ERROR).await,
+                        Found::Nothing => self.readable().await,
                     }
                 }
             }
-            match found {
-                // Connections, ticks and timers of this worker have their turn too.
-                Found::Datagrams => tokio::task::yield_now().await,
-                Found::Error => tokio::time::sleep(PAUSE_AFTER_ERROR).await,
-                Found::Nothing => self.readable().await,
+        }
+    }
+
+    /// Receives what waits, one batch from each of the devices' sockets.
+    fn look(self: &Rc<Self>, batch: &mut Batch) -> Found {
+        const UPSTREAM_BATCHES: usize = 8;
+        let mut found = Found::Nothing;
+        for socket in self.sockets.datagrams() {
+            let batches = if socket.side() == Side::Upstream { UPSTREAM_BATCHES } else { 1 };
+            for _ in 0..batches {
+                match self.receive(socket, batch) {
+                    Found::Datagrams => found = Found::Datagrams,
+                    Found::Error if found == Found::Nothing => found = Found::Error,
+                    Found::Nothing | Found::Error => break,
+                }
             }
         }
+        found
     }
 
     async fn readable(&self) {
