@@ -33,7 +33,7 @@ use dashmap::DashSet;
 
 use crate::admission::{Admission, FlowKey};
 use crate::clock::Now;
-use crate::sip::{Fault, Index, Limits, Method, Rejected, Scheme};
+use crate::sip::{Fault, Index, Limits, Method, Scheme};
 use crate::telemetry::{Cells, RefusalLog};
 use crate::transport::{ConnectionId, Destination, Handler, Outbox, Protocol, Side, Source};
 
@@ -160,17 +160,17 @@ impl Proxy {
     }
 
     /// A message that could not be read: 400 where a reply is due, else silence; counted always.
-    fn reject(&self, rejected: &Rejected<'_>, source: &Source, now: Now, out: &mut Outbox) {
-        self.drop_counted(rejected.fault.label(), out);
-        if rejected.fault == Fault::KeepAlive {
+    fn reject(&self, fault: Fault, index: &Index<'_>, source: &Source, now: Now, out: &mut Outbox) {
+        self.drop_counted(fault.label(), out);
+        if fault == Fault::KeepAlive {
             return;
         }
-        let Some(message) = rejected.answerable() else { return };
+        let Some(message) = index.answerable() else { return };
         let arrival = Arrival::new(&self.keys, message, source, now);
         if arrival.is_from_upstream() && !self.is_upstream(&arrival) {
             return;
         }
-        let (status, phrase) = rejected.fault.status();
+        let (status, phrase) = fault.status();
         self.reply(&arrival, status, phrase, &[], out);
     }
 }
@@ -221,10 +221,10 @@ impl Handler for Proxy {
 
 impl Proxy {
     fn handle(&self, bytes: &[u8], source: &Source, now: Now, out: &mut Outbox) {
-        let index = match Index::parse(bytes, &self.limits) {
-            Ok(index) => index,
-            Err(rejected) => return self.reject(&rejected, source, now, out),
-        };
+        let mut index = Index::new(bytes);
+        if let Err(fault) = index.read(&self.limits) {
+            return self.reject(fault, &index, source, now, out);
+        }
         if let Some(connection) = source.connection
             && !self.open.contains(&connection)
         {

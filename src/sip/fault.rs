@@ -1,7 +1,7 @@
 //! Why bytes are not a message. Each fault has a counter label and the status that a sender who
 //! can be answered gets; whether to answer at all is for the caller to say.
 
-use super::{Index, Message, Method, Name};
+use super::{Index, Message, Name};
 
 /// What is wrong with received bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -90,14 +90,9 @@ pub struct Rejected<'a> {
 }
 
 impl Rejected<'_> {
-    /// The request to answer with `fault.status()`; `None` where a reply can reach nobody or must
-    /// not be sent: responses, ACK (RFC 3261 17.1.1.3), no readable Via or CSeq.
+    /// The request to answer with `fault.status()`, where one is due: see [`Index::answerable`].
     pub fn answerable(&self) -> Option<Message<'_>> {
-        let message = self.partial.as_ref()?.message();
-        let due = message.is_request() && message.method_text() != b"ACK";
-        let acks = message.cseq().is_some_and(|cseq| cseq.method == Method::Ack);
-        let routable = message.top_via().is_some() && message.first(Name::CSeq).is_some();
-        (due && !acks && routable).then_some(message)
+        self.partial.as_ref()?.answerable()
     }
 }
 

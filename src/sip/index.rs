@@ -1,12 +1,11 @@
 //! Where everything stands in a received message: start line, headers, body. It reads a message
 //! once and refuses what two readers could take for two different things.
 
-use super::head::{self, Line, Step};
+use super::head::Line;
+use super::lines::Lines;
 use super::parts::Parts;
-use super::start_line::{StartLine, start_line};
-use super::value::{Value, Values};
-use super::{Fault, Message, Name, Rejected, grammar};
-use smallvec::SmallVec;
+use super::start_line::start_line;
+use super::{Fault, Message, Method, Name, Rejected, grammar};
 use std::ops::Range;
 
 /// Bounds on what is read at all.
@@ -26,65 +25,71 @@ impl Default for Limits {
     }
 }
 
-/// A header that was found: its name and where it stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
-    pub name: Name,
-    pub line: Line,
-}
-
 /// An index over the bytes of one message.
 #[derive(Clone, Debug)]
 pub struct Index<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) start: StartLine,
-    pub(super) start_at: Range<usize>,
-    pub(super) entries: SmallVec<[Entry; 24]>,
-    /// By name: the place of its first entry, [`NOWHERE`] for none.
-    pub(super) firsts: [u16; Name::COUNT],
+    pub(super) lines: Lines<'a>,
     pub(super) parts: Parts<'a>,
     pub(super) body: Range<usize>,
     pub(super) content_length: Option<usize>,
 }
 
-/// No place in `firsts`.
-pub(super) const NOWHERE: u16 = u16::MAX;
-
 impl<'a> Index<'a> {
-    /// Reads one whole message: a datagram, or what the framer cut from a stream. Bytes after
-    /// Content-Length are left out (RFC 3261 18.3); a body that is shorter is a fault.
+    /// Reads one whole message: see [`Index::read`].
     pub fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, Rejected<'a>> {
+        let mut index = Self::new(bytes);
+        match index.read(limits) {
+            Ok(()) => Ok(index),
+            Err(fault) => {
+                let partial = index.has_headers().then(|| Box::new(index));
+                Err(Rejected { fault, partial })
+            }
+        }
+    }
+
+    /// An index of nothing yet.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { lines: Lines::new(bytes), parts: Parts::default(), body: 0..0, content_length: None }
+    }
+
+    /// Reads one whole message in place: a datagram, or what the framer cut from a stream. Bytes after
+    /// Content-Length are left out (RFC 3261 18.3); a body that is shorter is a fault. After a fault
+    /// the index holds what could be read all the same; it is never to be forwarded.
+    pub fn read(&mut self, limits: &Limits) -> Result<(), Fault> {
+        let bytes = self.lines.bytes;
         let mut fault = None;
         let Some(at) = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n' | 0)) else {
-            return Err(Fault::KeepAlive.into());
+            return Err(Fault::KeepAlive);
         };
         let (start, start_at) = start_line(bytes, skipped(bytes, at)?, &mut fault)?;
-        let mut index = Self {
-            bytes,
-            start,
-            start_at,
-            entries: SmallVec::new(),
-            firsts: [NOWHERE; Name::COUNT],
-            parts: Parts::default(),
-            body: 0..0,
-            content_length: None,
-        };
-        let body_at = index.read_headers(limits, &mut fault)?;
-        index.parts = Parts::read(&index);
+        (self.lines.start, self.lines.start_at) = (start, start_at);
+        let body_at = self.lines.read(limits, &mut fault)?;
+        self.body = body_at..body_at;
+        self.parts.read(&self.lines);
         if fault.is_none() {
-            fault = index.check().err();
+            fault = self.check().err();
         }
-        let length = index.length(body_at, limits);
-        match (fault, length) {
-            (None, Ok(body)) => {
-                index.body = body;
-                Ok(index)
-            }
-            (Some(fault), _) | (None, Err(fault)) => {
-                index.body = body_at..body_at;
-                Err(Rejected { fault, partial: Some(Box::new(index)) })
-            }
+        let length = self.length(body_at, limits);
+        if let Some(fault) = fault {
+            return Err(fault);
         }
+        self.body = length?;
+        Ok(())
+    }
+
+    /// Whether all headers were read.
+    fn has_headers(&self) -> bool {
+        self.body.start > 0
+    }
+
+    /// The request to answer with a fault's status; `None` where a reply can reach nobody or must not
+    /// be sent: responses, ACK (RFC 3261 17.1.1.3), no readable Via or CSeq.
+    pub fn answerable(&self) -> Option<Message<'_>> {
+        let message = Some(self.message()).filter(|_| self.has_headers())?;
+        let due = message.is_request() && message.method_text() != b"ACK";
+        let acks = message.cseq().is_some_and(|cseq| cseq.method == Method::Ack);
+        let routable = message.top_via().is_some() && message.first(Name::CSeq).is_some();
+        (due && !acks && routable).then_some(message)
     }
 
     /// The view of this index over its bytes.
@@ -95,80 +100,13 @@ impl<'a> Index<'a> {
         Message::new(self)
     }
 
-    fn read_headers(&mut self, limits: &Limits, fault: &mut Option<Fault>) -> Result<usize, Fault> {
-        let bytes = self.bytes;
-        let mut at = self.start_at.end;
-        let mut lines = 0;
-        loop {
-            match head::step(bytes, at)? {
-                Step::End(body_at) if body_at - self.start_at.start > limits.max_head => {
-                    return Err(Fault::TooLarge);
-                }
-                Step::End(body_at) => {
-                    return stray_nul(bytes, self.start_at.start..body_at).map(|()| body_at);
-                }
-                Step::Broken(next) => {
-                    fault.get_or_insert(Fault::BadHeader);
-                    at = next;
-                }
-                Step::Line(name, line) => {
-                    self.add(Entry { name, line });
-                    at = line.whole().end;
-                }
-            }
-            lines += 1;
-            if lines > limits.max_headers {
-                return Err(Fault::TooManyHeaders);
-            }
-        }
-    }
-
-    fn add(&mut self, entry: Entry) {
-        if let Some(first) = self.firsts.get_mut(entry.name as usize)
-            && *first == NOWHERE
-        {
-            *first = u16::try_from(self.entries.len()).unwrap_or(NOWHERE);
-        }
-        self.entries.push(entry);
-    }
-
-    /// All values of a header, lists split, in order.
-    pub(super) fn all<'i>(&'i self, name: Name) -> Values<'i, 'a> {
-        Values::new(self.bytes, &self.entries, name, self.first_of(name))
-    }
-
-    /// The first value of a header.
-    pub(super) fn first(&self, name: Name) -> Option<Value<'a>> {
-        let entry = self.first_of(name)?;
-        let at = self.entries.get(entry)?.line.value();
-        let text = self.bytes.get(at.clone())?;
-        let lone = !text.is_empty() && (!name.is_list() || memchr::memchr(b',', text).is_none());
-        if lone {
-            return Some(Value { text, at: at.start, entry });
-        }
-        self.all(name).next()
-    }
-
-    /// The Request-URI as received; `None` for a response.
-    pub(super) fn request_uri_text(&self) -> Option<&'a [u8]> {
-        match &self.start {
-            StartLine::Request { uri, .. } => self.bytes.get(uri.clone()),
-            StartLine::Response { .. } => None,
-        }
-    }
-
-    /// The place of the first entry of a name.
-    pub(super) fn first_of(&self, name: Name) -> Option<usize> {
-        self.firsts.get(name as usize).filter(|at| **at != NOWHERE).map(|at| usize::from(*at))
-    }
-
     /// What must be there, once, and sound (RFC 3261 8.1.1, 16.3).
     fn check(&self) -> Result<(), Fault> {
         const ONCE: [Name; 6] =
             [Name::From, Name::To, Name::CallId, Name::CSeq, Name::MaxForwards, Name::Expires];
         const NEEDED: [Name; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
         let (mut seen, mut twice) = (0u64, 0u64);
-        for entry in &self.entries {
+        for entry in &self.lines.entries {
             twice |= seen & entry.name.bit();
             seen |= entry.name.bit();
         }
@@ -183,12 +121,12 @@ impl<'a> Index<'a> {
 
     /// The range of the body, by Content-Length where there is one.
     fn length(&mut self, body_at: usize, limits: &Limits) -> Result<Range<usize>, Fault> {
-        let lines = self.entries.iter().map(|entry| (entry.name, entry.line));
-        self.content_length = match self.first_of(Name::ContentLength) {
-            Some(_) => content_length(self.bytes, lines)?,
+        let lines = self.lines.entries.iter().map(|entry| (entry.name, entry.line));
+        self.content_length = match self.lines.first_of(Name::ContentLength) {
+            Some(_) => content_length(self.lines.bytes, lines)?,
             None => None,
         };
-        let available = self.bytes.len().saturating_sub(body_at);
+        let available = self.lines.bytes.len().saturating_sub(body_at);
         let length = self.content_length.unwrap_or(available);
         if length > available {
             return Err(Fault::BodyTruncated);
@@ -225,14 +163,6 @@ fn skipped(bytes: &[u8], at: usize) -> Result<usize, Fault> {
     let before = bytes.get(..at).unwrap_or_default();
     let whole = before.chunks(2).all(|pair| pair == b"\r\n");
     if whole { Ok(at) } else { Err(Fault::BadStartLine) }
-}
-
-/// A NUL may stand in a header only behind a backslash (RFC 3261 25.1, quoted-pair).
-fn stray_nul(bytes: &[u8], head: Range<usize>) -> Result<(), Fault> {
-    let head = bytes.get(head).unwrap_or_default();
-    let stray = memchr::memchr_iter(0, head)
-        .any(|at| at.checked_sub(1).and_then(|before| head.get(before)) != Some(&b'\\'));
-    if stray { Err(Fault::Nul) } else { Ok(()) }
 }
 
 #[cfg(test)]

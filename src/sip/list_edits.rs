@@ -30,13 +30,13 @@ impl Patch {
         mut gone: impl FnMut(&Value<'_>) -> bool,
     ) {
         let index = message.index();
-        let Some(first) = index.first_of(name) else { return };
-        for (at, entry) in index.entries.iter().enumerate().skip(first) {
+        let Some(first) = index.lines.first_of(name) else { return };
+        for (at, entry) in index.lines.entries.iter().enumerate().skip(first) {
             if entry.name != name {
                 continue;
             }
             let values: SmallVec<[(Value<'_>, bool); 4]> =
-                Values::of_entry(message.bytes(), &index.entries, at)
+                Values::of_entry(message.bytes(), &index.lines.entries, at)
                     .map(|value| (value, gone(&value)))
                     .collect();
             if values.iter().all(|(_, gone)| *gone) {

@@ -18,7 +18,7 @@ impl<'a> Message<'a> {
 
     /// All bytes that the index was made from.
     pub fn bytes(&self) -> &'a [u8] {
-        self.index.bytes
+        self.index.lines.bytes
     }
 
     /// The index.
@@ -27,7 +27,7 @@ impl<'a> Message<'a> {
     }
 
     fn slice(&self, range: Range<usize>) -> &'a [u8] {
-        self.index.bytes.get(range).unwrap_or_default()
+        self.index.lines.bytes.get(range).unwrap_or_default()
     }
 
     /// The message from start line to the end of its body, without what stood before or after.
@@ -36,28 +36,28 @@ impl<'a> Message<'a> {
     }
 
     pub(super) fn whole_range(&self) -> Range<usize> {
-        self.index.start_at.start..self.index.body.end
+        self.index.lines.start_at.start..self.index.body.end
     }
 
     /// The start line.
     pub fn start_line(&self) -> &'a StartLine {
-        &self.index.start
+        &self.index.lines.start
     }
 
     /// Whether it is a request.
     pub fn is_request(&self) -> bool {
-        matches!(self.index.start, StartLine::Request { .. })
+        matches!(self.index.lines.start, StartLine::Request { .. })
     }
 
     /// The method of a request, the CSeq method of a response.
     pub fn method(&self) -> Method {
-        let asked = self.index.start.method().or(self.cseq().map(|cseq| cseq.method));
+        let asked = self.index.lines.start.method().or(self.cseq().map(|cseq| cseq.method));
         asked.unwrap_or(Method::Other)
     }
 
     /// The method of a request as received; of a response, of its CSeq.
     pub fn method_text(&self) -> &'a [u8] {
-        match &self.index.start {
+        match &self.index.lines.start {
             StartLine::Request { method_at, .. } => self.slice(method_at.clone()),
             StartLine::Response { .. } => self.cseq().map_or(&[], |cseq| cseq.method_text),
         }
@@ -65,7 +65,7 @@ impl<'a> Message<'a> {
 
     /// The status code; `None` for a request.
     pub fn status(&self) -> Option<u16> {
-        match self.index.start {
+        match self.index.lines.start {
             StartLine::Request { .. } => None,
             StartLine::Response { code, .. } => Some(code),
         }
@@ -73,7 +73,7 @@ impl<'a> Message<'a> {
 
     /// The reason phrase as received; empty for a request.
     pub fn reason(&self) -> &'a [u8] {
-        match &self.index.start {
+        match &self.index.lines.start {
             StartLine::Request { .. } => &[],
             StartLine::Response { reason, .. } => self.slice(reason.clone()),
         }
@@ -81,7 +81,7 @@ impl<'a> Message<'a> {
 
     /// The Request-URI as received; empty for a response.
     pub fn request_uri_text(&self) -> &'a [u8] {
-        self.index.request_uri_text().unwrap_or_default()
+        self.index.lines.request_uri_text().unwrap_or_default()
     }
 
     /// The Request-URI.
@@ -91,18 +91,18 @@ impl<'a> Message<'a> {
 
     /// All values of a header, lists split, in order.
     pub fn all(&self, name: Name) -> Values<'a, 'a> {
-        self.index.all(name)
+        self.index.lines.all(name)
     }
 
     /// The first value of a header.
     pub fn first(&self, name: Name) -> Option<Value<'a>> {
-        self.index.first(name)
+        self.index.lines.first(name)
     }
 
     /// The ranges of the whole lines of a header.
     pub fn lines(&self, name: Name) -> impl Iterator<Item = Range<usize>> + use<'a> {
-        let from = self.index.first_of(name).unwrap_or(usize::MAX);
-        let entries = self.index.entries.get(from..).unwrap_or_default();
+        let from = self.index.lines.first_of(name).unwrap_or(usize::MAX);
+        let entries = self.index.lines.entries.get(from..).unwrap_or_default();
         let lines = entries.iter().filter(move |entry| entry.name == name);
         lines.map(|entry| entry.line.whole())
     }
@@ -110,7 +110,7 @@ impl<'a> Message<'a> {
     /// All headers in order, each as name and value as received (value with its folds).
     pub fn headers(&self) -> impl Iterator<Item = (Name, &'a [u8], &'a [u8])> + use<'a> {
         let message = *self;
-        self.index.entries.iter().map(move |entry| {
+        self.index.lines.entries.iter().map(move |entry| {
             (entry.name, message.slice(entry.line.name()), message.slice(entry.line.value()))
         })
     }
@@ -196,8 +196,9 @@ impl<'a> Message<'a> {
 
     /// Where a slice that this message gave out stands; `None` for a slice of something else.
     pub fn range_of(&self, slice: &[u8]) -> Option<Range<usize>> {
-        let start = (slice.as_ptr() as usize).checked_sub(self.index.bytes.as_ptr() as usize)?;
+        let start =
+            (slice.as_ptr() as usize).checked_sub(self.index.lines.bytes.as_ptr() as usize)?;
         let end = start.checked_add(slice.len())?;
-        (end <= self.index.bytes.len()).then_some(start..end)
+        (end <= self.index.lines.bytes.len()).then_some(start..end)
     }
 }

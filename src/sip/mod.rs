@@ -13,6 +13,7 @@ mod framing;
 mod grammar;
 mod head;
 mod index;
+mod lines;
 mod list_edits;
 mod message;
 mod method;

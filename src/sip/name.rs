@@ -65,10 +65,10 @@ const fn row(name: Name, full: &'static str, compact: u8, list: bool) -> Row {
     Row { name, full, folded: folded(full.as_bytes()), compact, list }
 }
 
-/// Sorted by length of the full name: a look-up compares only names of the right length. The third
+/// In the order of [`Name`]. The third
 /// column is the compact form (0: none), the fourth tells lists, which split at commas.
 #[rustfmt::skip]
-static TABLE: [Row; 38] = [
+const TABLE: [Row; 38] = [
     row(Name::To,                 "To",                   b't', false),  // RFC 3261 20.39
     row(Name::Via,                "Via",                  b'v', true),   // RFC 3261 20.42
     row(Name::Date,               "Date",                 0,    false),  // RFC 3261 20.17
@@ -108,8 +108,6 @@ static TABLE: [Row; 38] = [
     row(Name::ProxyAuthorization, "Proxy-Authorization",  0,    false),  // RFC 3261 20.28
     row(Name::PPreferredIdentity, "P-Preferred-Identity", 0,    true),   // RFC 3325 9.2
 ];
-
-const LONGEST: usize = 20;
 
 /// A name of at most 24 bytes in one case, filled up with blanks.
 type Folded = [u64; 3];
@@ -173,30 +171,35 @@ impl Start {
             let compact = u8::try_from(first | 0x20).unwrap_or_default();
             return TABLE.iter().find(|row| row.compact == compact).map_or(Name::Other, Row::name);
         }
-        let (Some(&from), Some(&to)) = (STARTS.get(length), STARTS.get(length + 1)) else {
-            return Name::Other;
-        };
         let folded = [first | CASE, second | CASE, third | CASE];
-        let rows = TABLE.get(from..to).unwrap_or_default();
-        rows.iter().find(|row| row.folded == folded).map_or(Name::Other, Row::name)
+        let row = SLOTS.get(slot(folded)).and_then(|row| TABLE.get(usize::from(*row)));
+        // By length too: what fills a name up may stand in a longer one.
+        let same = |row: &&Row| row.folded == folded && row.full.len() == length;
+        row.filter(same).map_or(Name::Other, Row::name)
     }
 }
 
-/// Where the names of each length begin in `TABLE`.
-const STARTS: [usize; LONGEST + 2] = starts();
+/// Which row each known name is found in: the slots of 128 that their words fall into differ.
+static SLOTS: [u8; 128] = slots();
 
-const fn starts() -> [usize; LONGEST + 2] {
-    let mut starts = [TABLE.len(); LONGEST + 2];
-    let mut row = TABLE.len();
-    let mut length = LONGEST + 2;
-    while length > 0 {
-        length -= 1;
-        while row > 0 && TABLE[row - 1].full.len() >= length {
-            row -= 1;
-        }
-        starts[length] = row;
+const fn slots() -> [u8; 128] {
+    let mut slots = [u8::MAX; 128];
+    let mut row = 0;
+    while row < TABLE.len() {
+        let slot = slot(TABLE[row].folded);
+        assert!(slots[slot] == u8::MAX, "two names in one slot: another factor is needed");
+        slots[slot] = row as u8;
+        row += 1;
     }
-    starts
+    slots
+}
+
+const fn slot(folded: Folded) -> usize {
+    /// Found by trying.
+    const FACTOR: u64 = 0x0aba_c0d6_00df_7917;
+    let [first, second, third] = folded;
+    let mixed = first ^ second.rotate_left(23) ^ third.rotate_left(47);
+    (mixed.wrapping_mul(FACTOR) >> 57) as usize
 }
 
 impl Name {
@@ -240,9 +243,8 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_sorted_by_length() {
-        assert!(TABLE.iter().map(|row| row.full.len()).is_sorted());
-        assert_eq!(TABLE.iter().map(|row| row.full.len()).max(), Some(LONGEST));
+    fn every_name_fits_what_it_is_compared_by() {
+        assert!(TABLE.iter().all(|row| (2..24).contains(&row.full.len())));
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! The values that routing and admission stand on, read once for all who ask. It tells what is sound;
 //! what to do with it is for others.
 
-use super::{
-    CSeq, Contact, Fault, Index, Message, Method, Name, NameAddr, Uri, Value, Via, grammar,
-};
+use super::lines::Lines;
+use super::{CSeq, Contact, Fault, Message, Method, Name, NameAddr, Uri, Value, Via, grammar};
 
 /// From or To.
 #[derive(Clone, Copy, Debug)]
@@ -74,24 +73,19 @@ impl<'a> Party<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Reads the headers of an index that has them all.
-    pub fn read(index: &Index<'a>) -> Self {
-        let text = |name| index.first(name).map(|value| value.text);
-        let cseq = text(Name::CSeq).and_then(CSeq::parse);
-        let mut parts = Self {
-            request_uri: index.request_uri_text().and_then(Uri::parse),
-            top_via: text(Name::Via).and_then(Via::parse),
-            from: text(Name::From).and_then(Party::read),
-            to: text(Name::To).and_then(Party::read),
-            call_id: text(Name::CallId).unwrap_or_default(),
-            cseq,
-            contacts: Contacts::default(),
-        };
-        let asked = index.start.method().or(cseq.map(|cseq| cseq.method));
+    /// Reads the values of a message whose header lines are all found.
+    pub fn read(&mut self, lines: &Lines<'a>) {
+        let text = |name| lines.first(name).map(|value| value.text);
+        self.request_uri = lines.request_uri_text().and_then(Uri::parse);
+        self.top_via = text(Name::Via).and_then(Via::parse);
+        self.from = text(Name::From).and_then(Party::read);
+        self.to = text(Name::To).and_then(Party::read);
+        self.call_id = text(Name::CallId).unwrap_or_default();
+        self.cseq = text(Name::CSeq).and_then(CSeq::parse);
+        let asked = lines.start.method().or(self.cseq.map(|cseq| cseq.method));
         if asked == Some(Method::Register) {
-            index.all(Name::Contact).for_each(|value| parts.contacts.add(value));
+            lines.all(Name::Contact).for_each(|value| self.contacts.add(value));
         }
-        parts
     }
 
     /// Whether all of them can be read in one way only.

@@ -117,7 +117,7 @@ impl Patch {
 
     /// Puts another status and phrase in place; line breaks in the phrase become spaces.
     pub fn replace_status(&mut self, message: &Message<'_>, code: u16, phrase: &str) {
-        let at = message.index().start_at.clone();
+        let at = message.index().lines.start_at.clone();
         let line = format!("SIP/2.0 {code} {}", phrase.replace(['\r', '\n', '\0'], " "));
         self.splice(at, &[line.as_bytes(), b"\r\n"]);
     }
@@ -132,7 +132,7 @@ impl Patch {
         let first = message.lines(name).next().map(|line| line.start);
         let start = match (first, name) {
             (Some(start), _) => start,
-            (None, Name::Via) => message.index().start_at.end,
+            (None, Name::Via) => message.index().lines.start_at.end,
             (None, _) => message.index().body.start.saturating_sub(2),
         };
         self.write(start..start, |out| {

@@ -1,7 +1,7 @@
 //! Header values: the elements of a list, split at the commas that are not inside quotes or
 //! angle brackets, each with the place where it stands.
 
-use super::index::Entry;
+use super::lines::Entry;
 use super::{Name, grammar};
 use std::borrow::Cow;
 use std::ops::Range;
