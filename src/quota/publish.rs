@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use foldhash::HashMap;
+use foldhash::fast::FixedState;
 
 use super::expiry::Woken;
 use super::gate::Gate;
@@ -31,11 +32,14 @@ pub struct Changes {
     pub ended: usize,
 }
 
+/// Ids come from our own store: the order of the gates may be the same in every run.
+type Registry = std::collections::HashMap<Holder, Arc<Gate>, FixedState>;
+
 /// The quota cache. Its seats are reached through it.
 pub struct Quota {
     seats: Arc<Seats>,
     /// Every gate by its holder; touched by publishers and by people who look.
-    registry: Mutex<HashMap<Holder, Arc<Gate>>>,
+    registry: Mutex<Registry>,
     /// Gates that are none any more and still count something; touched with the registry locked.
     leaving: Mutex<BTreeSet<Holder>>,
     /// Of all gates.
@@ -57,7 +61,7 @@ impl Quota {
     pub fn new(limits: Limits) -> Self {
         Self {
             seats: Arc::new(Seats::new(limits)),
-            registry: Mutex::new(HashMap::default()),
+            registry: Mutex::new(Registry::default()),
             leaving: Mutex::new(BTreeSet::new()),
             epoch: Epoch::new(),
             publishing: Mutex::new(()),
