@@ -1,9 +1,9 @@
 //! What one gate has to answer for: the gates and the created numbers under it that stand under no
 //! other gate below it, each once, however many ways lead to it.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
+use super::tree::UserNode;
 use super::{GroupId, HandOut, Holder, Moment, Resource, Tree, UserId};
 
 /// What stands under a group with no other gate between.
@@ -15,6 +15,17 @@ pub struct Items {
     pub numbers: i64,
     /// Created numbers in the whole subtree, whatever gates are between.
     pub numbers_below: i64,
+}
+
+/// Counts a user once; `cut`: another gate below the top has him among its items.
+fn add_user(node: &UserNode, cut: bool, items: &mut Items) {
+    let created = i64::try_from(node.created.total()).unwrap_or(i64::MAX);
+    items.numbers_below += created;
+    match (cut, node.licenses.is_empty()) {
+        (true, _) => {}
+        (false, true) => items.numbers += created,
+        (false, false) => items.gates.push(Holder::User(node.user.id)),
+    }
 }
 
 impl Tree {
@@ -35,41 +46,42 @@ impl Tree {
 
     fn collect_items(&self, top: GroupId) -> Items {
         let mut items = Items::default();
-        let mut members = BTreeSet::new();
-        for id in self.subtree(top) {
+        let mut elsewhere_too = Vec::new();
+        // Groups, and whether a gate stands between them and the top, they themselves included.
+        let mut open = vec![(top, false)];
+        while let Some((id, cut)) = open.pop() {
             let Some(node) = self.groups.get(&id) else { continue };
             let created = i64::try_from(node.created.total()).unwrap_or(i64::MAX);
-            items.numbers_below += created;
-            members.extend(node.members.iter().copied());
-            let gate = if id == top { Some(top) } else { self.gate_between(id, top) };
-            if gate == Some(top) {
-                items.numbers += created;
-            }
-            let above = node.group.parent.filter(|_| id != top && node.group.restricted);
-            if above.and_then(|above| self.gate_between(above, top)) == Some(top) {
+            let is_gate = id != top && node.group.restricted;
+            if is_gate && !cut {
                 items.gates.push(Holder::Group(id));
             }
+            let cut = cut || is_gate;
+            items.numbers_below += created;
+            items.numbers += if cut { 0 } else { created };
+            for user in node.members.iter().filter_map(|user| self.users.get(user)) {
+                match user.user.groups.len() {
+                    1 => add_user(user, cut, &mut items),
+                    _ => elsewhere_too.push(user.user.id),
+                }
+            }
+            open.extend(node.children.values().map(|child| (*child, cut)));
         }
-        for user in members {
+        elsewhere_too.sort_unstable();
+        elsewhere_too.dedup();
+        for user in elsewhere_too {
             self.collect_user(user, top, &mut items);
         }
         items
     }
 
+    /// A user who is in several groups.
     fn collect_user(&self, id: UserId, top: GroupId, items: &mut Items) {
         let Some(node) = self.users.get(&id) else { return };
-        let created = i64::try_from(node.created.total()).unwrap_or(i64::MAX);
-        items.numbers_below += created;
         let mut gates = node.user.groups.iter().filter_map(|group| self.gate_between(*group, top));
         // One way through another gate below is enough: the user stands under that one.
-        if gates.any(|gate| gate != top) {
-            return;
-        }
-        if node.licenses.is_empty() {
-            items.numbers += created;
-        } else {
-            items.gates.push(Holder::User(id));
-        }
+        let cut = gates.any(|gate| gate != top);
+        add_user(node, cut, items);
     }
 
     /// From `group` upwards, the first gate below `top`, or `top` itself (whether gate or not);

@@ -17,6 +17,10 @@ impl Tree {
 
     /// Every group the holder stands under, itself included, deepest first, then by id.
     pub fn ancestry(&self, holder: Holder) -> Vec<GroupId> {
+        if let [place] = self.places(holder) {
+            // One way up is in order already.
+            return self.lineage(*place).map(|group| group.id).collect();
+        }
         let mut found: Vec<(usize, GroupId)> = Vec::new();
         for place in self.places(holder) {
             let line: Vec<GroupId> = self.lineage(*place).map(|group| group.id).collect();
@@ -31,6 +35,11 @@ impl Tree {
     /// All gates of the numbers that `owner` owns, deepest first, then by id; a user before groups.
     pub fn path(&self, owner: Holder) -> Vec<Holder> {
         let own = matches!(owner, Holder::User(_)).then_some(owner);
+        if let [place] = self.places(owner) {
+            let own = own.filter(|owner| self.is_gate(*owner));
+            let gates = self.lineage(*place).filter(|group| group.restricted);
+            return own.into_iter().chain(gates.map(|group| Holder::Group(group.id))).collect();
+        }
         let groups = self.ancestry(owner).into_iter().map(Holder::Group);
         own.into_iter().chain(groups).filter(|holder| self.is_gate(*holder)).collect()
     }

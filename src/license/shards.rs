@@ -49,10 +49,12 @@ impl<K: Hash + Eq + Clone, V: Clone> Shards<K, V> {
     {
         let hash = self.hasher.hash_one(key);
         let piece = self.pieces.get_mut(piece_of(hash))?;
-        piece.find(hash, |(held, _)| held.borrow() == key)?;
-        Arc::make_mut(piece)
-            .find_mut(hash, |(held, _)| (*held).borrow() == key)
-            .map(|(_, value)| value)
+        if Arc::get_mut(piece).is_none() {
+            // Shared: copied only for what is there.
+            piece.find(hash, |(held, _)| held.borrow() == key)?;
+        }
+        let found = Arc::make_mut(piece).find_mut(hash, |(held, _)| (*held).borrow() == key);
+        found.map(|(_, value)| value)
     }
 
     /// Puts `value` at `key` and gives back what stood there.

@@ -1,10 +1,13 @@
 //! From a tree to the wire: gates get their plans, owners their paths, and what no longer fits goes.
 //! Publish, then sweep; every commit inserts, then looks again: either one sees the other.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
+
+use foldhash::HashMap;
+use foldhash::fast::FixedState;
 
 use super::expiry::Woken;
 use super::gate::Gate;
@@ -29,11 +32,14 @@ pub struct Changes {
     pub ended: usize,
 }
 
+/// Ids come from our own store: the order of the gates may be the same in every run.
+type Registry = std::collections::HashMap<Holder, Arc<Gate>, FixedState>;
+
 /// The quota cache. Its seats are reached through it.
 pub struct Quota {
     seats: Arc<Seats>,
     /// Every gate by its holder; touched by publishers and by people who look.
-    registry: Mutex<BTreeMap<Holder, Arc<Gate>>>,
+    registry: Mutex<Registry>,
     /// Gates that are none any more and still count something; touched with the registry locked.
     leaving: Mutex<BTreeSet<Holder>>,
     /// Of all gates.
@@ -55,7 +61,7 @@ impl Quota {
     pub fn new(limits: Limits) -> Self {
         Self {
             seats: Arc::new(Seats::new(limits)),
-            registry: Mutex::new(BTreeMap::new()),
+            registry: Mutex::new(Registry::default()),
             leaving: Mutex::new(BTreeSet::new()),
             epoch: Epoch::new(),
             publishing: Mutex::new(()),
@@ -91,8 +97,11 @@ impl Quota {
         gates.iter().map(|gate| gate.view()).collect()
     }
 
+    /// In order of holder.
     fn every_gate(&self) -> Vec<Arc<Gate>> {
-        self.registry.lock().values().cloned().collect()
+        let mut gates: Vec<_> = self.registry.lock().values().cloned().collect();
+        gates.sort_unstable_by_key(|gate| gate.holder());
+        gates
     }
 
     /// Makes a tree and a directory the ones in force.
@@ -205,7 +214,7 @@ impl Quota {
         snapshot.set_directory(directory);
         let registry = self.registry.lock();
         let mut moved = BTreeSet::new();
-        let mut shared: HashMap<Vec<(Holder, bool)>, Arc<Path>> = HashMap::new();
+        let mut shared: HashMap<Vec<(Holder, bool)>, Arc<Path>> = HashMap::default();
         for owner in &scope.owners {
             let before = old.path(*owner);
             if !tree.contains(*owner) {
