@@ -35,7 +35,7 @@ impl Registration {
         let header = message.expires();
         let mut registration = Self::default();
         for contact in message.contacts() {
-            let Some(ids) = ids_of(&contact, message, source) else {
+            let Some(ids) = ids_of(contact, message, source) else {
                 registration.star = true;
                 continue;
             };

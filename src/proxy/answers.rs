@@ -261,7 +261,7 @@ impl Proxy {
             .contacts()
             .filter_map(|contact| {
                 let addr = contact.addr()?;
-                let mut ids = ids_of(&contact, message, nowhere)?;
+                let mut ids = ids_of(contact, message, nowhere)?;
                 ids.user_agent = Box::default();
                 ids.source = None;
                 let named = self.named(addr.uri.user);
@@ -306,7 +306,7 @@ impl Proxy {
             let mut shown = shown.filter(|shown| has_name(&shown.ids, seat.device));
             let asked = shown.next().and_then(|shown| shown.ids.contacts.first().cloned());
             if let Some(own) = asked.or_else(|| self.contact_of(&seat)) {
-                patch.replace_contact_uri(message, &contact, &own);
+                patch.replace_contact_uri(message, contact, &own);
             }
         }
     }
@@ -434,7 +434,7 @@ fn tell(message: &Message<'_>, told: &[Option<u32>], patch: &mut Patch) {
     let mut least: Option<u32> = None;
     for (contact, told) in addrs.zip(told) {
         let Some(secs) = *told else { continue };
-        patch.set_contact_expires(message, &contact, secs);
+        patch.set_contact_expires(message, contact, secs);
         least = Some(least.map_or(secs, |least| least.min(secs)));
     }
     if let Some(secs) = least

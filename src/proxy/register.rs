@@ -255,7 +255,7 @@ impl Proxy {
     ) {
         let message = &arrival.message;
         for contact in message.contacts() {
-            let Some(ids) = crate::admission::ids_of(&contact, message, arrival.remote()) else {
+            let Some(ids) = crate::admission::ids_of(contact, message, arrival.remote()) else {
                 continue;
             };
             let seat = SeatName { aor: address.aor.clone(), device: device_name(&ids) };
@@ -274,7 +274,7 @@ impl Proxy {
                     }
                 }
             }
-            patch.replace_contact_uri(message, &contact, uri.as_bytes());
+            patch.replace_contact_uri(message, contact, uri.as_bytes());
         }
     }
 
@@ -343,7 +343,7 @@ fn clamp_request(message: &Message<'_>, asked: &[u32], patch: &mut Patch) {
     let mut header = None;
     for (contact, secs) in adds.zip(asked.iter().copied()) {
         if contact.expires().is_some() {
-            patch.set_contact_expires(message, &contact, secs);
+            patch.set_contact_expires(message, contact, secs);
         } else {
             header = Some(header.map_or(secs, |other: u32| other.min(secs)));
         }

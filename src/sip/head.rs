@@ -51,6 +51,7 @@ fn narrow(start: usize, end: usize) -> (u32, u32) {
 }
 
 /// The offset of the CRLF that ends the physical line at `at`.
+#[inline]
 pub fn line_end(bytes: &[u8], at: usize) -> Result<usize, Fault> {
     let rest = bytes.get(at..).ok_or(Fault::HeadUnfinished)?;
     let found = memchr::memchr2(b'\r', b'\n', rest).ok_or(Fault::HeadUnfinished)?;
@@ -62,6 +63,7 @@ pub fn line_end(bytes: &[u8], at: usize) -> Result<usize, Fault> {
 }
 
 /// Reads what stands at `at`, which is the beginning of a line after the start line.
+#[inline(always)]
 pub fn step(bytes: &[u8], at: usize) -> Result<Step, Fault> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(Fault::TooLarge);
@@ -97,6 +99,7 @@ pub fn step(bytes: &[u8], at: usize) -> Result<Step, Fault> {
 
 /// The name of a header line of `length` bytes, how long it is, and where its colon stands; `None` where
 /// it has none.
+#[inline]
 fn name(text: &[u8], length: usize) -> Option<(Name, usize, usize)> {
     let start = Start::of(text);
     if let Some(colon) = start.colon().filter(|colon| *colon < length) {

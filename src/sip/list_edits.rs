@@ -176,8 +176,8 @@ mod tests {
 
         let out = patched(&headers, |patch, message| {
             for contact in message.contacts() {
-                patch.replace_contact_uri(message, &contact, b"sip:us");
-                patch.set_contact_expires(message, &contact, 30);
+                patch.replace_contact_uri(message, contact, b"sip:us");
+                patch.set_contact_expires(message, contact, 30);
             }
         });
 

@@ -130,6 +130,7 @@ pub(super) struct Start([u64; 3]);
 
 impl Start {
     /// The beginning of `line`, which may be followed by other lines.
+    #[inline]
     pub fn of(line: &[u8]) -> Self {
         let mut short = [0; 24];
         let bytes = line.first_chunk::<24>().unwrap_or_else(|| {
@@ -144,12 +145,13 @@ impl Start {
     }
 
     /// Where the first colon stands.
+    #[inline]
     pub fn colon(&self) -> Option<usize> {
         const ONES: u64 = 0x0101_0101_0101_0101;
         const COLONS: u64 = 0x3a * ONES;
         let found = |word: u64| {
             let other = word ^ COLONS;
-            let zeros = other.wrapping_sub(ONES) & !other & 0x80 * ONES;
+            let zeros = other.wrapping_sub(ONES) & !other & (0x80 * ONES);
             (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
         };
         let [first, second, third] = self.0;
@@ -160,6 +162,7 @@ impl Start {
 
     /// The name of `length` bytes, in any case, in full or compact form. A line break is none of them:
     /// only a CR could be taken for another byte.
+    #[inline]
     pub fn name(&self, length: usize) -> Name {
         let kept = |word: u64, before: usize| match length.saturating_sub(before) {
             left @ 0..8 => word & ((1 << (left * 8)) - 1),
@@ -174,7 +177,12 @@ impl Start {
         let folded = [first | CASE, second | CASE, third | CASE];
         let row = SLOTS.get(slot(folded)).and_then(|row| TABLE.get(usize::from(*row)));
         // By length too: what fills a name up may stand in a longer one.
-        let same = |row: &&Row| row.folded == folded && row.full.len() == length;
+        let same = |row: &&Row| {
+            // Word by word: they were only just put together.
+            let pairs = row.folded.iter().zip(folded);
+            let other = pairs.fold(0, |other, (known, here)| other | (known ^ here));
+            other == 0 && row.full.len() == length
+        };
         row.filter(same).map_or(Name::Other, Row::name)
     }
 }

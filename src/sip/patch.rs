@@ -138,7 +138,7 @@ pub(super) mod tests {
 
         let out = patched(&headers, |patch, message| {
             let contact = message.contacts().next().unwrap();
-            patch.set_contact_expires(message, &contact, 30);
+            patch.set_contact_expires(message, contact, 30);
             patch.remove_value(message, Name::Contact, &contact.value);
         });
 

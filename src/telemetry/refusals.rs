@@ -17,7 +17,7 @@ use crate::license::{Cause, Holder};
 /// Bytes of one field that came from the wire.
 const FIELD_MAX: usize = 128;
 /// Between two looks at what workers left: they wake the writer no more often.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Why one request was refused. Fields from the wire are bytes as they came.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! Every TCP connection of every worker, by serial: who may open one, and the bounded queue through
 //! which anybody writes to it. Only the owner of a connection touches its socket.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -19,6 +20,9 @@ pub(super) struct Outgoing {
     pub(super) bytes: Bytes,
     pub(super) to: Destination,
 }
+
+/// When no further message is taken out of a queue to be written together with others.
+const TOGETHER_BYTES: usize = 65_536;
 
 /// The sending end of a connection's queue.
 #[derive(Debug)]
@@ -39,8 +43,9 @@ pub(super) struct Owned {
 }
 
 impl Owned {
-    /// The next message; waits for one. `None` never comes while the connection is listed.
-    pub(super) async fn next(&mut self) -> Option<Outgoing> {
+    /// The next messages, at most `most`; waits for one. `false` never comes while the connection is
+    /// listed.
+    pub(super) async fn next(&mut self, into: &mut VecDeque<Outgoing>, most: usize) -> bool {
         if self.queue.is_empty() {
             // An overrun that has been written off meanwhile is forgotten.
             tokio::select! {
@@ -49,10 +54,19 @@ impl Owned {
                 () = std::future::ready(()) => {}
             }
         }
-        let next = self.queue.recv().await?;
-        self.waiting_bytes.fetch_sub(next.bytes.len(), Ordering::Relaxed);
-        self.connections.buffered.fetch_sub(next.bytes.len(), Ordering::Relaxed);
-        Some(next)
+        let Some(first) = self.queue.recv().await else { return false };
+        let mut bytes = first.bytes.len();
+        into.push_back(first);
+        while into.len() < most
+            && bytes < TOGETHER_BYTES
+            && let Ok(next) = self.queue.try_recv()
+        {
+            bytes += next.bytes.len();
+            into.push_back(next);
+        }
+        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.connections.buffered.fetch_sub(bytes, Ordering::Relaxed);
+        true
     }
 
     /// Returns when the queue was found full since it was last empty.

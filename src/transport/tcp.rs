@@ -1,15 +1,17 @@
 //! TCP connections of one worker: accepted, read, written, and ended for one of a few reasons. Each
 //! is a task of the worker that accepted or opened it; nobody else touches its socket.
 
-use std::io;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use smallvec::SmallVec;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_util::bytes::{Bytes, BytesMut};
+use tokio_util::bytes::BytesMut;
 use tokio_util::codec::Decoder;
 
 use super::bind::tune;
@@ -31,6 +33,9 @@ enum End {
     /// The daemon stops.
     Shutdown,
 }
+
+/// Messages that one call writes.
+const TOGETHER: usize = 32;
 
 /// Accepts for ever on one of the worker's listening sockets.
 pub(super) async fn accept(worker: Rc<Worker>, side: Side, index: u16) {
@@ -129,12 +134,13 @@ async fn read(worker: &Rc<Worker>, from: &mut ReadHalf<'_>, source: &Source) -> 
     let mut buffer = BytesMut::new();
     let mut since = Instant::now();
     let mut handed = 0;
+    let mut room = LEAST_ROOM;
     let mut held = worker.shared.connections.hold();
     loop {
         let begun = !codec.may_end(&buffer);
         let (patience, late) =
             if begun { (limits.partial, Discard::Partial) } else { (limits.idle, Discard::Idle) };
-        match timeout_at(since + patience, fill(from, &mut buffer)).await {
+        match timeout_at(since + patience, fill(from, &mut buffer, &mut room)).await {
             Err(_) => return End::Discarded(late),
             Ok(Err(_)) => return End::Gone,
             Ok(Ok(0)) if begun => return End::Discarded(Discard::Partial),
@@ -182,18 +188,29 @@ async fn drain(
     }
 }
 
+/// What an idle or slow connection is read with, in bytes, and a busy one.
+const LEAST_ROOM: usize = 4096;
+const MOST_ROOM: usize = 65_536;
+
 /// Waits for bytes and adds them to the buffer. An idle connection holds no buffer: most are.
-async fn fill(from: &mut ReadHalf<'_>, buffer: &mut BytesMut) -> io::Result<usize> {
-    const READ_BYTES: usize = 4096;
+async fn fill(
+    from: &mut ReadHalf<'_>,
+    buffer: &mut BytesMut,
+    room: &mut usize,
+) -> io::Result<usize> {
     if buffer.is_empty() {
         *buffer = BytesMut::new();
     }
     loop {
         from.readable().await?;
-        buffer.reserve(READ_BYTES);
+        buffer.reserve(*room);
         match from.try_read_buf(buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            result => return result,
+            Ok(count) => {
+                *room = if count >= *room { MOST_ROOM.min(*room * 4) } else { LEAST_ROOM };
+                return Ok(count);
+            }
+            error => return error,
         }
     }
 }
@@ -213,21 +230,21 @@ fn take(worker: &Rc<Worker>, source: &Source, frame: &Frame) {
 /// turns from serving to finishing.
 #[derive(Default)]
 struct Writing {
-    current: Option<(Outgoing, Bytes)>,
+    /// Written together, as one call takes them.
+    current: VecDeque<Outgoing>,
+    /// How much of the first of them is written.
+    written: usize,
     waiting: Vec<Outgoing>,
 }
 
 impl Writing {
     async fn run(&mut self, to: &mut WriteHalf<'_>, owned: &mut Owned) -> End {
-        while let Some(next) = owned.next().await {
-            let left = next.bytes.clone();
-            let (_, left) = self.current.insert((next, left));
+        while owned.next(&mut self.current, TOGETHER).await {
             tokio::select! {
                 // First, because a full queue is nobody's fault while the socket takes more.
                 biased;
-                written = to.write_all_buf(left) => match written {
-                    Ok(()) => self.current = None,
-                    Err(_) => return End::Gone,
+                written = self.write(to) => if written.is_err() {
+                    return End::Gone;
                 },
                 // Counted by whoever found the queue full.
                 () = owned.overrun() => return End::Gone,
@@ -236,21 +253,46 @@ impl Writing {
         End::Gone
     }
 
+    /// Writes all that is current; may be dropped at any time.
+    async fn write(&mut self, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        while !self.current.is_empty() {
+            let count = self.write_some(to).await?;
+            self.written += count;
+            self.forget_written();
+        }
+        Ok(())
+    }
+
+    async fn write_some(&self, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<usize> {
+        let mut left: SmallVec<[IoSlice<'_>; TOGETHER]> =
+            self.current.iter().take(TOGETHER).map(|one| IoSlice::new(&one.bytes)).collect();
+        let mut left = left.as_mut_slice();
+        IoSlice::advance_slices(&mut left, self.written);
+        match to.write_vectored(left).await? {
+            0 => Err(io::ErrorKind::WriteZero.into()),
+            count => Ok(count),
+        }
+    }
+
+    fn forget_written(&mut self) {
+        while let Some(first) = self.current.front()
+            && first.bytes.len() <= self.written
+        {
+            self.written -= first.bytes.len();
+            self.current.pop_front();
+        }
+    }
+
     fn unwritten(self) -> impl Iterator<Item = Outgoing> {
-        self.current.into_iter().map(|(outgoing, _)| outgoing).chain(self.waiting)
+        self.current.into_iter().chain(self.waiting)
     }
 }
 
 /// Writes what is left and closes our direction.
 async fn finish(stream: &mut TcpStream, writing: &mut Writing) -> io::Result<()> {
-    if let Some((_, left)) = &mut writing.current {
-        stream.write_all_buf(left).await?;
-        writing.current = None;
-    }
-    while let Some(next) = writing.waiting.first() {
-        stream.write_all(&next.bytes).await?;
-        writing.waiting.remove(0);
-    }
+    let waiting = std::mem::take(&mut writing.waiting);
+    writing.current.extend(waiting);
+    writing.write(stream).await?;
     stream.shutdown().await
 }
 
