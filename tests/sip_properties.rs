@@ -94,8 +94,8 @@ fn edit_all(message: &Message<'_>) -> Vec<u8> {
     patch.push_path(message, b"<sip:us;lr>");
     patch.remove_routes(message, 2);
     for contact in message.contacts() {
-        patch.replace_contact_uri(message, &contact, b"sip:us");
-        patch.set_contact_expires(message, &contact, 7);
+        patch.replace_contact_uri(message, contact, b"sip:us");
+        patch.set_contact_expires(message, contact, 7);
     }
     patch.set_expires(message, 9);
     patch.replace_request_uri(message, b"sip:x");

@@ -194,7 +194,35 @@ impl<'a> Phone<'a> {
     }
 
     pub fn ids(&self) -> Ids {
-        Ids { instances: vec![self.instance.as_bytes().into()], ..Ids::default() }
+        let source = Some(binding(at(0), 0).reach.remote);
+        Ids { instances: vec![self.instance.as_bytes().into()], source, ..Ids::default() }
+    }
+
+    /// The registrar's 2xx to a refresh, settled in place where it is plain.
+    pub fn renew(
+        &self,
+        order: u64,
+        change: impl Fn(&mut Renewal),
+        secs: u64,
+        now: Now,
+    ) -> Option<u64> {
+        let owned = self.owned().expect("an owner");
+        let matcher = same(self.instance);
+        let granted = binding(now, secs);
+        let mut renewal = Renewal {
+            is_it: &|device| matcher(device).is_some(),
+            contact: &granted.contact,
+            reg_id: granted.reg_id,
+            reach: granted.reach,
+            granted_ms: granted.granted_ms,
+            order,
+            alone: false,
+            unchallenged: false,
+        };
+        change(&mut renewal);
+        let until_mono_ms = self.world.quota.renew(&aor(self.user), &owned, &renewal, now);
+        self.world.check();
+        until_mono_ms
     }
 
     pub fn owned(&self) -> Option<Owned> {

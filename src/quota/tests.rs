@@ -3,4 +3,5 @@
 mod lasting;
 mod limits;
 mod model;
+mod renewing;
 mod settling;

@@ -174,7 +174,7 @@ impl Worker {
         const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
         /// Looks at all sockets in a row before connections, ticks and timers have their turn: a turn
         /// of the runtime costs as much as several datagrams.
-        const LOOKS: usize = 8;
+        const LOOKS: usize = 4;
         let mut batch = Batch::new();
         let mut looks = 0;
         loop {

@@ -323,7 +323,7 @@ fn contacts_are_read_from_a_message() {
         Content-Length: 0\r\n\r\n";
     let index = Index::parse(bytes, &sip::Limits::default()).unwrap();
 
-    let contacts: Vec<_> = index.message().contacts().map(|one| Asked::read(one)).collect();
+    let contacts: Vec<_> = index.message().contacts().map(Asked::read).collect();
 
     let read = Asked { expires_secs: Some(60), q: 500, ..device("sip:a@b;ob", "<urn:x>", Some(1)) };
     assert_eq!(contacts, [Some(read), None]);

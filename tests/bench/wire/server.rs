@@ -160,6 +160,8 @@ fn admitd(place: &Place<'_>, address: SocketAddr, folder: &Path) -> Command {
     } else {
         pinned(program)
     };
+    // As the service is started.
+    command.env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
     command.args(["run", "--config"]).arg(config);
     command
 }
