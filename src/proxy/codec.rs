@@ -9,6 +9,19 @@ use crate::transport::{ConnectionId, Protocol, Side};
 
 const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
+/// What each letter stands for; 32 and more for none of them.
+const VALUES: [u8; 256] = values();
+
+const fn values() -> [u8; 256] {
+    let mut values = [u8::MAX; 256];
+    let mut digit = 0;
+    while digit < DIGITS.len() {
+        values[DIGITS[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    values
+}
+
 /// What stands in a token, before it is text.
 pub(super) type Body = SmallVec<[u8; 128]>;
 
@@ -48,8 +61,8 @@ pub(super) fn read_base32(word: &str) -> Option<u128> {
         return None;
     }
     word.bytes().rev().try_fold(0u128, |value, byte| {
-        let digit = DIGITS.iter().position(|known| *known == byte)?;
-        Some(value << 5 | digit as u128)
+        let digit = VALUES[usize::from(byte)];
+        (digit < 32).then_some(value << 5 | u128::from(digit))
     })
 }
 

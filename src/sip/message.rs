@@ -158,7 +158,7 @@ impl<'a> Message<'a> {
         self.index.parts.cseq
     }
 
-    /// The sound Contact values of a REGISTER or of an answer to one (in an accepted REGISTER: all).
+    /// The Contact values that are sound (in an accepted REGISTER: all).
     pub fn contacts(&self) -> impl Iterator<Item = &'a Contact<'a>> + use<'a> {
         self.index.parts.contacts.iter()
     }

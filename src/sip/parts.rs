@@ -25,7 +25,7 @@ pub(super) struct Parts<'a> {
     pub contacts: Contacts<'a>,
 }
 
-/// The sound Contacts of a REGISTER or of an answer to one; nearly all have one.
+/// The sound Contacts; nearly all messages have one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Contacts<'a> {
     first: Option<Contact<'a>>,
@@ -82,10 +82,7 @@ impl<'a> Parts<'a> {
         self.to = text(Name::To).and_then(Party::read);
         self.call_id = text(Name::CallId).unwrap_or_default();
         self.cseq = text(Name::CSeq).and_then(CSeq::parse);
-        let asked = lines.start.method().or(self.cseq.map(|cseq| cseq.method));
-        if asked == Some(Method::Register) {
-            lines.all(Name::Contact).for_each(|value| self.contacts.add(value));
-        }
+        lines.all(Name::Contact).for_each(|value| self.contacts.add(value));
     }
 
     /// Whether all of them can be read in one way only.
