@@ -34,6 +34,23 @@ pub fn used(pid: u32) -> Used {
     used
 }
 
+/// Waits until a server has done what it does behind its answers, such as writing seats to disk; for five
+/// minutes at most.
+pub fn until_idle(pid: u32) {
+    const LOOK: Duration = Duration::from_millis(500);
+    const LOOKS: usize = 600;
+    let mut before = used(pid).cpu;
+    for _ in 0..LOOKS {
+        std::thread::sleep(LOOK);
+        let now = used(pid).cpu;
+        if now.saturating_sub(before) < LOOK / 20 {
+            return;
+        }
+        before = now;
+    }
+    eprintln!("  still busy after {} s", (LOOK * LOOKS as u32).as_secs());
+}
+
 /// Proportional set size of a process and all below it, in bytes.
 pub fn memory(pid: u32) -> u64 {
     let of = |pid: u32| -> u64 {

@@ -125,6 +125,7 @@ pub fn contender(
             "  {completed} register in {:.1} s, {lost} lost, {unexpected} refused",
             took.as_secs_f64()
         );
+        cost::until_idle(server.pid());
     }
     Contender { kind, server, load, newcomer: 0 }
 }
