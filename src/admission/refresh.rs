@@ -5,7 +5,7 @@ use super::Admission;
 use super::identity::{agent_of, contact_name, is_app_agent};
 use crate::license::{FeatureSet, NumberKind};
 use crate::quota::{Device, Names, Owned};
-use crate::sip::{Contact, DEFAULT_EXPIRES, Message};
+use crate::sip::Message;
 
 /// What a REGISTER renews.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +27,9 @@ impl Admission {
         owned: &Owned,
         now: crate::clock::Now,
     ) -> Option<Refresh> {
-        let contact = only_contact(message)?;
+        let contact = message.only_contact()?;
         let uri = contact.addr()?.uri.raw;
-        let expires_secs = contact.expires().or(message.expires()).unwrap_or(DEFAULT_EXPIRES);
+        let expires_secs = message.expires_of(contact);
         if expires_secs == 0 || contact.push().is_some() {
             return None;
         }
@@ -61,9 +61,4 @@ impl Admission {
             kind => kind == NumberKind::App,
         }
     }
-}
-
-fn only_contact<'a>(message: &Message<'a>) -> Option<&'a Contact<'a>> {
-    let mut contacts = message.contacts();
-    contacts.next().filter(|_| contacts.next().is_none())
 }

@@ -8,7 +8,7 @@ use super::{Admission, Settings};
 use crate::clock::Now;
 use crate::license::{FeatureSet, NumberKind};
 use crate::quota::{Decision, Device, Ids, Owned, Registering, Standing, State, Wanted};
-use crate::sip::{DEFAULT_EXPIRES, Message};
+use crate::sip::Message;
 
 /// One Contact of a REGISTER.
 #[derive(Clone, Debug)]
@@ -32,14 +32,13 @@ pub struct Registration {
 impl Registration {
     /// Reads the Contacts of a REGISTER that came from `source`.
     pub fn read(message: &Message<'_>, source: SocketAddr) -> Self {
-        let header = message.expires();
         let mut registration = Self::default();
         for contact in message.contacts() {
             let Some(ids) = ids_of(contact, message, source) else {
                 registration.star = true;
                 continue;
             };
-            let expires_secs = contact.expires().or(header).unwrap_or(DEFAULT_EXPIRES);
+            let expires_secs = message.expires_of(contact);
             let push = contact.push().is_some();
             let shown = Shown { ids, expires_secs, reg_id: contact.reg_id(), push };
             match expires_secs {

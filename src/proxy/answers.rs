@@ -15,7 +15,7 @@ use super::token::{Errand, Receiver, RouteToken, ViaToken};
 use super::transaction::{Handling, Key};
 use crate::admission::{Registration, address_of, has_name, ids_of};
 use crate::quota::Refusal;
-use crate::sip::{DEFAULT_EXPIRES, Index, Message, Method, Name, Patch, compose};
+use crate::sip::{Index, Message, Method, Name, Patch, compose};
 use crate::transport::{Destination, Outbox, Protocol};
 
 /// An answer whose token is ours.
@@ -255,7 +255,6 @@ impl Proxy {
 
     /// The Contacts of a 2xx, as the registrar lists them.
     fn listed(&self, message: &Message<'_>) -> Vec<Listed> {
-        let header = message.expires();
         let nowhere = ([0, 0, 0, 0], 0).into();
         message
             .contacts()
@@ -271,7 +270,7 @@ impl Proxy {
                 Some(Listed {
                     ids,
                     contact: addr.uri.raw.into(),
-                    expires_secs: contact.expires().or(header).unwrap_or(DEFAULT_EXPIRES),
+                    expires_secs: message.expires_of(contact),
                     reg_id: contact.reg_id(),
                     push: contact.push().is_some(),
                     named: named.map(|(name, _)| name),

@@ -18,7 +18,7 @@ use crate::admission::{
 use crate::clock::Now;
 use crate::license::{Cause, FeatureSet};
 use crate::quota::{Decision, Device, Owned, Refusal, Standing};
-use crate::sip::{DEFAULT_EXPIRES, Message, Patch};
+use crate::sip::{Message, Patch};
 use crate::transport::{ConnectionId, Outbox, Protocol, Side};
 use smallvec::SmallVec;
 
@@ -43,8 +43,9 @@ impl Proxy {
             }
             Registry::Upstream(upstream) => {
                 let owned = self.admission.quota().owned(&address.aor);
-                if !self.refresh_upstream(upstream, arrival, routed, &address, &owned, out) {
-                    self.register_upstream(upstream, arrival, routed, &address, &owned, out);
+                let owned = owned.as_ref();
+                if !self.refresh_upstream(upstream, arrival, routed, &address, owned, out) {
+                    self.register_upstream(upstream, arrival, routed, &address, owned, out);
                 }
             }
         }
@@ -57,11 +58,11 @@ impl Proxy {
         arrival: &Arrival<'_>,
         routed: &Routed,
         address: &Address,
-        owned: &Option<Owned>,
+        owned: Option<&Owned>,
         out: &mut Outbox,
     ) -> bool {
         let now = arrival.now;
-        let Some(owned) = owned.as_ref().filter(|_| !upstream.rewrites_contact) else {
+        let Some(owned) = owned.filter(|_| !upstream.rewrites_contact) else {
             return false;
         };
         let Some(refresh) = self.admission.refresh(&arrival.message, &address.aor, owned, now)
@@ -93,7 +94,7 @@ impl Proxy {
         arrival: &Arrival<'_>,
         routed: &Routed,
         address: &Address,
-        owned: &Option<Owned>,
+        owned: Option<&Owned>,
         out: &mut Outbox,
     ) {
         let registration = Registration::read(&arrival.message, arrival.remote());
@@ -142,7 +143,7 @@ impl Proxy {
         &self,
         arrival: &Arrival<'_>,
         address: &Address,
-        owned: &Option<Owned>,
+        owned: Option<&Owned>,
         registration: &Registration,
     ) -> Result<Option<crate::quota::Ticket>, Refusal> {
         let challenges = self.admission.settings().challenges;
@@ -195,11 +196,11 @@ impl Proxy {
     fn asked_secs(
         &self,
         now: Now,
-        owned: &Option<Owned>,
+        owned: Option<&Owned>,
         registration: &Registration,
         upstream: &Upstream,
     ) -> SmallVec<[u32; 1]> {
-        let most = owned.as_ref().map_or(u32::MAX, |owned| self.most_secs(now, owned, upstream));
+        let most = owned.map_or(u32::MAX, |owned| self.most_secs(now, owned, upstream));
         let asked = |shown: &Shown| match shown.push {
             true => shown.expires_secs,
             false => shown.expires_secs.min(most),
@@ -336,10 +337,8 @@ fn onward(registration: &Registration, asked: &[u32]) -> Onward {
 
 /// Writes what the registrar is asked for in place of what the device wanted.
 fn clamp_request(message: &Message<'_>, asked: &[u32], patch: &mut Patch) {
-    let adds = message.contacts().filter(|contact| {
-        let expires = contact.expires().or(message.expires()).unwrap_or(DEFAULT_EXPIRES);
-        !contact.is_star() && expires > 0
-    });
+    let adds =
+        message.contacts().filter(|contact| !contact.is_star() && message.expires_of(contact) > 0);
     let mut header = None;
     for (contact, secs) in adds.zip(asked.iter().copied()) {
         if contact.expires().is_some() {

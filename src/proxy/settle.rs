@@ -20,7 +20,7 @@ use crate::quota::{
     Answer, Binding, Call, Device, Granted, Ids, Kept, Matcher, Names, Owned, Refusal, Renewal,
     Settled, State, Ticket,
 };
-use crate::sip::{DEFAULT_EXPIRES, Message};
+use crate::sip::Message;
 
 /// One Contact of a 2xx to a REGISTER.
 #[derive(Clone, Debug)]
@@ -106,10 +106,9 @@ impl Proxy {
         if token.errand != Errand::Register || upstream.rewrites_contact {
             return None;
         }
-        let mut contacts = message.contacts();
-        let contact = contacts.next().filter(|_| contacts.next().is_none())?;
+        let contact = message.only_contact()?;
         let uri = contact.addr()?.uri.raw;
-        let granted_secs = contact.expires().or(message.expires()).unwrap_or(DEFAULT_EXPIRES);
+        let granted_secs = message.expires_of(contact);
         if granted_secs == 0 || contact_name(uri) != token.contact {
             return None;
         }

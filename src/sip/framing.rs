@@ -129,6 +129,7 @@ impl Framer {
 
     fn declared_length(&self, buffer: &[u8], body_at: usize) -> Result<usize, Fault> {
         let head = buffer.get(..body_at).unwrap_or_default();
+        head::fits(head)?;
         let mut at = head::line_end(head, 0)? + 2;
         let mut lengths = Vec::new();
         let mut lines = 0;

@@ -45,9 +45,14 @@ fn widen((start, end): (u32, u32)) -> Range<usize> {
     start as usize..end as usize
 }
 
-/// Offsets of a message that fits: see [`step`].
+/// Offsets of a message that fits: see [`fits`].
 fn narrow(start: usize, end: usize) -> (u32, u32) {
     (start as u32, end as u32)
+}
+
+/// Whether every offset of a message can be kept; to be asked before [`step`].
+pub fn fits(bytes: &[u8]) -> Result<(), Fault> {
+    u32::try_from(bytes.len()).map(drop).map_err(|_| Fault::TooLarge)
 }
 
 /// The offset of the CRLF that ends the physical line at `at`.
@@ -65,9 +70,6 @@ pub fn line_end(bytes: &[u8], at: usize) -> Result<usize, Fault> {
 /// Reads what stands at `at`, which is the beginning of a line after the start line.
 #[inline(always)]
 pub fn step(bytes: &[u8], at: usize) -> Result<Step, Fault> {
-    if u32::try_from(bytes.len()).is_err() {
-        return Err(Fault::TooLarge);
-    }
     if let Some([b'\r', b'\n', ..]) = bytes.get(at..) {
         return Ok(Step::End(at + 2));
     }

@@ -42,6 +42,7 @@ impl<'a> Lines<'a> {
     /// Reads header lines up to the empty one; gives where the body begins.
     pub fn read(&mut self, limits: &Limits, fault: &mut Option<Fault>) -> Result<usize, Fault> {
         let bytes = self.bytes;
+        head::fits(bytes)?;
         let mut at = self.start_at.end;
         let mut lines = 0;
         loop {

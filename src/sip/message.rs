@@ -2,7 +2,7 @@
 //! the bytes, so a place can be told from a slice.
 
 use super::{CSeq, Contact, Index, Method, Name, NameAddr, StartLine, Uri, Value, Values, Via};
-use super::{grammar, parse_expires};
+use super::{DEFAULT_EXPIRES, grammar, parse_expires};
 use std::ops::Range;
 
 /// The view over a message; cheap to copy.
@@ -161,6 +161,18 @@ impl<'a> Message<'a> {
     /// The Contact values that are sound (in an accepted REGISTER: all).
     pub fn contacts(&self) -> impl Iterator<Item = &'a Contact<'a>> + use<'a> {
         self.index.parts.contacts.iter()
+    }
+
+    /// The Contact, where there is one only.
+    pub fn only_contact(&self) -> Option<&'a Contact<'a>> {
+        let mut contacts = self.contacts();
+        contacts.next().filter(|_| contacts.next().is_none())
+    }
+
+    /// For how long one of its Contacts is or asks to be registered, in seconds (RFC 3261 10.2.1.1):
+    /// by its parameter, else by the header, else an hour.
+    pub fn expires_of(&self, contact: &Contact<'_>) -> u32 {
+        contact.expires().or_else(|| self.expires()).unwrap_or(DEFAULT_EXPIRES)
     }
 
     /// The addresses of a header whose values are addresses, with their places; broken ones left out.

@@ -65,8 +65,7 @@ const fn row(name: Name, full: &'static str, compact: u8, list: bool) -> Row {
     Row { name, full, folded: folded(full.as_bytes()), compact, list }
 }
 
-/// In the order of [`Name`]. The third
-/// column is the compact form (0: none), the fourth tells lists, which split at commas.
+/// In the order of [`Name`]. The third column is the compact form (0: none), the fourth tells lists, which split at commas.
 #[rustfmt::skip]
 const TABLE: [Row; 38] = [
     row(Name::To,                 "To",                   b't', false),  // RFC 3261 20.39
