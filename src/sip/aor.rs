@@ -76,7 +76,7 @@ fn is_phone(uri: &Uri<'_>) -> bool {
 /// A `phone-context` that is a domain, not the start of a global number (RFC 3966 5.1.5).
 fn context_domain<'a>(uri: &Uri<'a>) -> Option<&'a str> {
     let context = uri.params.value("phone-context")?;
-    let (domain, None) = super::uri::host_port(context)? else { return None };
+    let (domain, []) = super::uri::host(context)? else { return None };
     let named = domain.iter().any(u8::is_ascii_alphabetic);
     named.then(|| std::str::from_utf8(domain).ok()).flatten()
 }

@@ -16,7 +16,7 @@ impl<'a> CSeq<'a> {
         let text = grammar::trim(text);
         let digits = text.iter().position(|&byte| grammar::is_lws(byte))?;
         let (number, method_text) = text.split_at_checked(digits)?;
-        let method_text = grammar::trim(method_text);
+        let method_text = grammar::trim_start(method_text);
         let number = grammar::number(number).and_then(|number| u32::try_from(number).ok())?;
         let sound = number < 1 << 31 && grammar::is_token(method_text);
         sound.then(|| Self { number, method: Method::parse(method_text), method_text })

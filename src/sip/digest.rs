@@ -205,7 +205,7 @@ impl<'a> Challenge<'a> {
     }
 }
 
-fn digest_params(value: &[u8]) -> Option<Params<'_>> {
+fn digest_params(value: &[u8]) -> Option<Params<'_, b','>> {
     let value = grammar::trim(value);
     let (scheme, rest) = value.split_at_checked(b"Digest".len())?;
     let spaced = rest.first().is_some_and(|&byte| grammar::is_lws(byte));
@@ -213,7 +213,7 @@ fn digest_params(value: &[u8]) -> Option<Params<'_>> {
 }
 
 /// Absent means MD5 (RFC 7616 3.3); some devices quote it.
-fn algorithm(params: Params<'_>) -> Option<Algorithm> {
+fn algorithm(params: Params<'_, b','>) -> Option<Algorithm> {
     match params.get("algorithm") {
         Some(param) => Algorithm::parse(&param.unquoted()),
         None => Some(Algorithm::Md5),

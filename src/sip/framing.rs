@@ -2,7 +2,7 @@
 //! 3.5.1). It holds offsets only; the bytes belong to the caller, and no byte is looked at twice
 //! however small the pieces are that they arrive in.
 
-use super::head::{self, Step};
+use super::head::{Reader, Step};
 use super::index::content_length;
 use super::{Fault, Limits, Name, grammar};
 use std::ops::Range;
@@ -129,20 +129,15 @@ impl Framer {
 
     fn declared_length(&self, buffer: &[u8], body_at: usize) -> Result<usize, Fault> {
         let head = buffer.get(..body_at).unwrap_or_default();
-        head::fits(head)?;
-        let mut at = head::line_end(head, 0)? + 2;
+        let mut reader = Reader::new(head, 0)?;
+        reader.start_line()?;
         let mut lengths = Vec::new();
         let mut lines = 0;
         loop {
-            match head::step(head, at)? {
+            match reader.step()? {
                 Step::End(_) => break,
-                Step::Broken(next) => at = next,
-                Step::Line(name, line) => {
-                    at = line.whole().end;
-                    if name == Name::ContentLength {
-                        lengths.push((name, line));
-                    }
-                }
+                Step::Line(Name::ContentLength, line) => lengths.push(line),
+                Step::Line(..) | Step::Broken => {}
             }
             lines += 1;
             if lines > self.limits.max_headers {

@@ -1,7 +1,9 @@
 //! Basic rules of RFC 3261 25.1 over raw bytes. A CR or LF inside a header value can only be part
 //! of a fold here (the head splitter refuses every other), so it counts as white space.
 
+use super::scan::{self, Any, Class};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Whether `byte` is linear white space, folds included.
 pub fn is_lws(byte: u8) -> bool {
@@ -9,18 +11,40 @@ pub fn is_lws(byte: u8) -> bool {
 }
 
 /// `text` without white space at both ends.
-pub fn trim(mut text: &[u8]) -> &[u8] {
-    while let [first, rest @ ..] = text
-        && is_lws(*first)
+#[inline]
+pub fn trim(text: &[u8]) -> &[u8] {
+    if let ([first, ..], [.., last]) = (text, text)
+        && *first > b' '
+        && *last > b' '
     {
-        text = rest;
+        return text;
     }
+    let mut text = trim_start(text);
     while let [rest @ .., last] = text
         && is_lws(*last)
     {
         text = rest;
     }
     text
+}
+
+/// `text` without white space before it.
+pub fn trim_start(mut text: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = text
+        && is_lws(*first)
+    {
+        text = rest;
+    }
+    text
+}
+
+/// The range of what is left of a range of `text` without white space at both ends.
+#[inline]
+pub fn trim_range(text: &[u8], range: Range<usize>) -> Range<usize> {
+    let raw = text.get(range.clone()).unwrap_or_default();
+    let rest = trim_start(raw);
+    let start = range.end - rest.len();
+    start..start + trim(rest).len()
 }
 
 /// A set of bytes as a table: every byte of every name, host and URI is asked.
@@ -33,17 +57,6 @@ impl Bytes {
         let mut byte = 0u8;
         while byte < 128 {
             table[byte as usize] |= byte.is_ascii_alphanumeric();
-            byte += 1;
-        }
-        Self(table)
-    }
-
-    /// Controls, space and `marks`.
-    pub const fn blank_and(marks: &[u8]) -> Self {
-        let mut table = Self::of(marks).0;
-        let mut byte = 0u8;
-        while byte < 128 {
-            table[byte as usize] |= byte <= b' ' || byte == 0x7f;
             byte += 1;
         }
         Self(table)
@@ -69,13 +82,14 @@ impl Bytes {
         text.iter().all(|&byte| self.has(byte))
     }
 
-    /// Whether any byte of `text` is in it.
-    pub fn any(&self, text: &[u8]) -> bool {
-        text.iter().any(|&byte| self.has(byte))
+    /// How many bytes at the start of `text` are in it.
+    pub fn span(&self, text: &[u8]) -> usize {
+        text.iter().position(|&byte| !self.has(byte)).unwrap_or(text.len())
     }
 }
 
-static TOKEN: Bytes = Bytes::alphanumeric_and(b"-.!%*_+`'~");
+/// What tokens are made of.
+pub static TOKEN: Bytes = Bytes::alphanumeric_and(b"-.!%*_+`'~");
 
 /// Whether `byte` may stand in a token.
 pub fn is_token_byte(byte: u8) -> bool {
@@ -100,24 +114,30 @@ pub fn number(text: &[u8]) -> Option<u64> {
 
 /// Splits at the first `separator`; without one the second half is absent.
 pub fn split_once(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
-    match memchr::memchr(separator, text).and_then(|at| text.split_at_checked(at)) {
+    match scan::byte(text, separator).and_then(|at| text.split_at_checked(at)) {
         Some((left, right)) => (left, right.get(1..)),
         None => (text, None),
     }
 }
 
-/// Where the first `separator` stands outside quoted strings and angle brackets.
-pub fn find_outside(text: &[u8], separator: u8) -> Option<usize> {
+/// Where the first comma stands outside quoted strings and angle brackets.
+pub fn find_comma(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         let rest = text.get(at..)?;
-        let found = memchr::memchr3(separator, b'"', b'<', rest)?;
-        let closed = match rest.get(found)? {
-            b'"' => found + quoted_len(rest.get(found..)?)?,
-            b'<' => found + memchr::memchr(b'>', rest.get(found..)?)? + 1,
-            _ => return Some(at + found),
-        };
-        at += closed;
+        let found = Any(*b",\"<").find(rest)?;
+        match rest.get(found) {
+            Some(b',') => return Some(at + found),
+            _ => at += found + enclosed_len(rest.get(found..)?)?,
+        }
+    }
+}
+
+/// The length of the quoted string or the bracketed text at the start of `text`, both its ends included.
+pub fn enclosed_len(text: &[u8]) -> Option<usize> {
+    match text {
+        [b'<', ..] => scan::byte(text, b'>').map(|end| end + 1),
+        _ => quoted_len(text),
     }
 }
 
@@ -126,7 +146,7 @@ pub fn quoted_len(text: &[u8]) -> Option<usize> {
     let mut at = 1;
     let [b'"', ..] = text else { return None };
     loop {
-        let found = at + memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
+        let found = at + Any(*b"\"\\").find(text.get(at..)?)?;
         match text.get(found) {
             Some(b'"') => return Some(found + 1),
             _ => at = found + 2,
@@ -167,8 +187,8 @@ mod tests {
     fn a_separator_inside_quotes_or_brackets_is_text() {
         let text = br#""a,\"b" <sip:c,d>,e"#;
 
-        assert_eq!(find_outside(text, b','), Some(17));
-        assert_eq!(find_outside(br#""never closed, "#, b','), None);
+        assert_eq!(find_comma(text), Some(17));
+        assert_eq!(find_comma(br#""never closed, "#), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! for whole messages and for streams alike, so the two can never disagree about a length.
 
 use super::name::Start;
+use super::scan::{self, Class, Controls, Marks, NoHost};
 use super::{Fault, Name, grammar};
 use std::ops::Range;
 
@@ -18,8 +19,8 @@ pub struct Line {
 pub enum Step {
     /// A header.
     Line(Name, Line),
-    /// Lines that end properly but are no header; they end here.
-    Broken(usize),
+    /// Lines that end properly but are no header.
+    Broken,
     /// The empty line; the body begins here.
     End(usize),
 }
@@ -50,79 +51,142 @@ fn narrow(start: usize, end: usize) -> (u32, u32) {
     (start as u32, end as u32)
 }
 
-/// Whether every offset of a message can be kept; to be asked before [`step`].
-pub fn fits(bytes: &[u8]) -> Result<(), Fault> {
-    u32::try_from(bytes.len()).map(drop).map_err(|_| Fault::TooLarge)
+/// Reads a head line by line.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    controls: Marks<'a, Controls, 4>,
+    at: usize,
+    stray_nul: bool,
 }
 
-/// The offset of the CRLF that ends the physical line at `at`.
-#[inline]
-pub fn line_end(bytes: &[u8], at: usize) -> Result<usize, Fault> {
-    let rest = bytes.get(at..).ok_or(Fault::HeadUnfinished)?;
-    let found = memchr::memchr2(b'\r', b'\n', rest).ok_or(Fault::HeadUnfinished)?;
-    match (rest.get(found), rest.get(found + 1)) {
-        (Some(b'\r'), Some(b'\n')) => Ok(at + found),
-        (Some(b'\r'), None) => Err(Fault::HeadUnfinished),
-        _ => Err(Fault::BareLineBreak),
+impl<'a> Reader<'a> {
+    /// A reader from the start line on, which begins at `at`. Every offset of a message must fit: what is
+    /// longer is a fault.
+    pub fn new(bytes: &'a [u8], at: usize) -> Result<Self, Fault> {
+        u32::try_from(bytes.len()).map_err(|_| Fault::TooLarge)?;
+        Ok(Self { bytes, controls: Marks::new(bytes, at, Controls), at, stray_nul: false })
     }
-}
 
-/// Reads what stands at `at`, which is the beginning of a line after the start line.
-#[inline(always)]
-pub fn step(bytes: &[u8], at: usize) -> Result<Step, Fault> {
-    if let Some([b'\r', b'\n', ..]) = bytes.get(at..) {
-        return Ok(Step::End(at + 2));
+    /// The start line without its CRLF.
+    pub fn start_line(&mut self) -> Result<Range<usize>, Fault> {
+        let end = self.line_end()?;
+        let line = self.at..end;
+        self.at = end + 2;
+        Ok(line)
     }
-    let first_end = line_end(bytes, at)?;
-    let mut end = first_end;
-    loop {
+
+    /// What stands behind what was read.
+    #[inline(always)]
+    pub fn step(&mut self) -> Result<Step, Fault> {
+        let (bytes, at) = (self.bytes, self.at);
+        let text = bytes.get(at..).unwrap_or_default();
+        if let [b'\r', b'\n', ..] = text {
+            return Ok(Step::End(at + 2));
+        }
+        let mut end = self.line_end()?;
+        let found = match plain_name(text, end - at) {
+            None => text.get(..end - at).and_then(spaced_name),
+            plain => plain,
+        };
         match bytes.get(end + 2) {
-            Some(b' ' | b'\t') => end = line_end(bytes, end + 2)?,
-            Some(_) => break,
+            Some(b' ' | b'\t') => end = self.fold_end()?,
+            Some(_) => {}
             None => return Err(Fault::HeadUnfinished),
         }
+        self.at = end + 2;
+        let Some(Named { name, length, colon }) = found else { return Ok(Step::Broken) };
+        let value = grammar::trim_range(bytes, at + colon + 1..end);
+        let line = Line {
+            name: narrow(at, at + length),
+            value: narrow(value.start, value.end),
+            whole: narrow(at, end + 2),
+        };
+        Ok(Step::Line(name, line))
     }
-    let Some((name, name_len, colon)) = name(bytes.get(at..).unwrap_or_default(), first_end - at)
-    else {
-        return Ok(Step::Broken(end + 2));
-    };
-    let value_at = at + colon + 1;
-    let raw = bytes.get(value_at..end).unwrap_or_default();
-    let blank = raw.iter().take_while(|&&byte| grammar::is_lws(byte)).count();
-    let value_at = value_at + blank;
-    let value = grammar::trim(raw.get(blank..).unwrap_or_default());
-    let line = Line {
-        name: narrow(at, at + name_len),
-        value: narrow(value_at, value_at + value.len()),
-        whole: narrow(at, end + 2),
-    };
-    Ok(Step::Line(name, line))
-}
 
-/// The name of a header line of `length` bytes, how long it is, and where its colon stands; `None` where
-/// it has none.
-#[inline]
-fn name(text: &[u8], length: usize) -> Option<(Name, usize, usize)> {
-    let start = Start::of(text);
-    if let Some(colon) = start.colon().filter(|colon| *colon < length) {
-        let name = start.name(colon);
-        if name != Name::Other || grammar::is_token(text.get(..colon)?) {
-            return Some((name, colon, colon));
+    /// Whether a NUL stands where none may: not behind a backslash (RFC 3261 25.1, quoted-pair).
+    pub fn has_stray_nul(&self) -> bool {
+        self.stray_nul
+    }
+
+    /// The offset of the CRLF that ends the last of the folds that follow.
+    #[cold]
+    fn fold_end(&mut self) -> Result<usize, Fault> {
+        loop {
+            let end = self.line_end()?;
+            match self.bytes.get(end + 2) {
+                Some(b' ' | b'\t') => {}
+                Some(_) => return Ok(end),
+                None => return Err(Fault::HeadUnfinished),
+            }
         }
     }
-    // A longer name, or one with blanks behind it.
-    let line = text.get(..length)?;
-    let colon = memchr::memchr(b':', line)?;
+
+    /// The offset of the CRLF that ends the physical line.
+    #[inline(always)]
+    fn line_end(&mut self) -> Result<usize, Fault> {
+        loop {
+            let at = self.controls.next().ok_or(Fault::HeadUnfinished)?;
+            match self.bytes.get(at..) {
+                Some([b'\r', b'\n', ..]) => {
+                    self.controls.next();
+                    return Ok(at);
+                }
+                Some([b'\r']) => return Err(Fault::HeadUnfinished),
+                Some([b'\r' | b'\n', ..]) => return Err(Fault::BareLineBreak),
+                Some([0, ..]) => {
+                    let before = at.checked_sub(1).and_then(|before| self.bytes.get(before));
+                    self.stray_nul |= before != Some(&b'\\');
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A name and its colon.
+#[derive(Clone, Copy)]
+struct Named {
+    name: Name,
+    length: usize,
+    colon: usize,
+}
+
+/// A name of usual length with its colon right behind it.
+#[inline(always)]
+fn plain_name(text: &[u8], line: usize) -> Option<Named> {
+    let start = text.get(..Start::LENGTH).unwrap_or(text);
+    let colon = scan::byte(start, b':').filter(|colon| *colon < line)?;
+    let name = Start::of(text).name(colon);
+    let known = name != Name::Other || is_name(text.get(..colon)?);
+    known.then_some(Named { name, length: colon, colon })
+}
+
+/// Whether this is a token: most names are made of what hosts are made of.
+fn is_name(text: &[u8]) -> bool {
+    let rest = NoHost.find(text).and_then(|plain| text.get(plain..));
+    !text.is_empty() && rest.is_none_or(|rest| grammar::TOKEN.all(rest))
+}
+
+/// Any name, with blanks behind it or none; `None` where the line has none.
+#[cold]
+fn spaced_name(line: &[u8]) -> Option<Named> {
+    let colon = scan::byte(line, b':')?;
     let name = line.get(..colon)?.trim_ascii_end();
-    grammar::is_token(name).then(|| (Name::parse(name), name.len(), colon))
+    grammar::is_token(name).then(|| Named { name: Name::parse(name), length: name.len(), colon })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn step(bytes: &[u8]) -> Result<Step, Fault> {
+        Reader::new(bytes, 0)?.step()
+    }
+
     fn line(bytes: &[u8]) -> (&[u8], &[u8], usize) {
-        let Ok(Step::Line(_, line)) = step(bytes, 0) else { panic!("not a header") };
+        let Ok(Step::Line(_, line)) = step(bytes) else { panic!("not a header") };
         (&bytes[line.name()], &bytes[line.value()], line.whole().end)
     }
 
@@ -141,21 +205,21 @@ mod tests {
 
     #[test]
     fn a_line_without_a_name_is_broken() {
-        assert_eq!(step(b"Foobar roobar\r\nX", 0), Ok(Step::Broken(15)));
-        assert_eq!(step(b": x\r\nX", 0), Ok(Step::Broken(5)));
-        assert_eq!(step(b"a b: x\r\nX", 0), Ok(Step::Broken(8)));
+        assert_eq!(step(b"Foobar roobar\r\nX"), Ok(Step::Broken));
+        assert_eq!(step(b": x\r\nX"), Ok(Step::Broken));
+        assert_eq!(step(b"a b: x\r\nX"), Ok(Step::Broken));
     }
 
     #[test]
     fn a_lone_cr_or_lf_is_a_fault() {
-        assert_eq!(step(b"a: b\nc: d\r\n\r\n", 0), Err(Fault::BareLineBreak));
-        assert_eq!(step(b"a: b\rc: d\r\n\r\n", 0), Err(Fault::BareLineBreak));
+        assert_eq!(step(b"a: b\nc: d\r\n\r\n"), Err(Fault::BareLineBreak));
+        assert_eq!(step(b"a: b\rc: d\r\n\r\n"), Err(Fault::BareLineBreak));
     }
 
     #[test]
     fn a_cut_block_is_unfinished() {
         for cut in [&b"a: b"[..], b"a: b\r", b"a: b\r\n"] {
-            assert_eq!(step(cut, 0), Err(Fault::HeadUnfinished));
+            assert_eq!(step(cut), Err(Fault::HeadUnfinished));
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Where everything stands in a received message: start line, headers, body. It reads a message
 //! once and refuses what two readers could take for two different things.
 
-use super::head::Line;
+use super::head::{Line, Reader};
 use super::lines::Lines;
+use super::name::Names;
 use super::parts::Parts;
 use super::start_line::start_line;
 use super::{Fault, Message, Method, Name, Rejected, grammar};
@@ -61,9 +62,14 @@ impl<'a> Index<'a> {
         let Some(at) = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n' | 0)) else {
             return Err(Fault::KeepAlive);
         };
-        let (start, start_at) = start_line(bytes, skipped(bytes, at)?, &mut fault)?;
-        (self.lines.start, self.lines.start_at) = (start, start_at);
-        let body_at = self.lines.read(limits, &mut fault)?;
+        let mut reader = Reader::new(bytes, skipped(bytes, at)?)?;
+        let line = reader.start_line()?;
+        self.lines.start_at = line.start..line.end + 2;
+        self.lines.start = start_line(bytes, line, &mut fault)?;
+        if !self.parts.read_request_uri(&mut self.lines) {
+            fault.get_or_insert(Fault::BadRequestUri);
+        }
+        let body_at = self.lines.read(reader, limits, &mut fault)?;
         self.body = body_at..body_at;
         self.parts.read(&self.lines);
         if fault.is_none() {
@@ -105,15 +111,12 @@ impl<'a> Index<'a> {
         const ONCE: [Name; 6] =
             [Name::From, Name::To, Name::CallId, Name::CSeq, Name::MaxForwards, Name::Expires];
         const NEEDED: [Name; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
-        let (mut seen, mut twice) = (0u64, 0u64);
-        for entry in &self.lines.entries {
-            twice |= seen & entry.name.bit();
-            seen |= entry.name.bit();
-        }
-        if let Some(name) = ONCE.into_iter().find(|name| twice & name.bit() != 0) {
+        let (missing, repeated) =
+            self.lines.wrong(const { Names::of(&NEEDED) }, const { Names::of(&ONCE) });
+        if let Some(name) = repeated.first_of(&ONCE) {
             return Err(Fault::Duplicate(name));
         }
-        if let Some(name) = NEEDED.into_iter().find(|name| seen & name.bit() == 0) {
+        if let Some(name) = missing.first_of(&NEEDED) {
             return Err(Fault::Missing(name));
         }
         self.parts.check(&self.message())
@@ -121,11 +124,8 @@ impl<'a> Index<'a> {
 
     /// The range of the body, by Content-Length where there is one.
     fn length(&mut self, body_at: usize, limits: &Limits) -> Result<Range<usize>, Fault> {
-        let lines = self.lines.entries.iter().map(|entry| (entry.name, entry.line));
-        self.content_length = match self.lines.first_of(Name::ContentLength) {
-            Some(_) => content_length(self.lines.bytes, lines)?,
-            None => None,
-        };
+        let lines = self.lines.of(Name::ContentLength).map(|entry| entry.line);
+        self.content_length = content_length(self.lines.bytes, lines)?;
         let available = self.lines.bytes.len().saturating_sub(body_at);
         let length = self.content_length.unwrap_or(available);
         if length > available {
@@ -138,13 +138,13 @@ impl<'a> Index<'a> {
     }
 }
 
-/// The one Content-Length of these headers; two that differ are a fault, and so is no number.
+/// The one length that these Content-Length headers say; two that differ are a fault, and so is no number.
 pub(super) fn content_length(
     bytes: &[u8],
-    lines: impl Iterator<Item = (Name, Line)>,
+    lines: impl Iterator<Item = Line>,
 ) -> Result<Option<usize>, Fault> {
     let mut found = None;
-    for (_, line) in lines.filter(|(name, _)| *name == Name::ContentLength) {
+    for line in lines {
         let length = bytes
             .get(line.value())
             .and_then(grammar::number)
@@ -229,6 +229,7 @@ mod tests {
         assert_eq!(fault(with("sip:example.com", "sip:a\0b")), Fault::Nul);
         assert_eq!(fault(with("sip:example.com", "sip:a  ")), Fault::BadStartLine);
         assert_eq!(fault(with("sip:example.com", " sip:a")), Fault::BadStartLine);
+        assert_eq!(fault(with("sip:example.com", "<sip:a>")), Fault::BadRequestUri);
         assert_eq!(fault(with("SIP/2.0\r\n", "SIP/2.0 \r\n")), Fault::BadStartLine);
         assert_eq!(fault(with("SIP/2.0\r\n", "HTTP/1.1\r\n")), Fault::BadStartLine);
         assert_eq!(fault(with("REGISTER", "REG\0STER")), Fault::BadStartLine);

@@ -1,9 +1,10 @@
 //! The start line and the header lines of a message, found by name. It looks into no value.
 
-use super::head::{self, Line, Step};
+use super::head::{Line, Reader, Step};
+use super::name::Names;
 use super::start_line::StartLine;
 use super::value::{Value, Values};
-use super::{Fault, Limits, Name};
+use super::{Fault, Limits, Name, scan};
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -23,6 +24,9 @@ pub struct Lines<'a> {
     pub entries: SmallVec<[Entry; 24]>,
     /// By name: the place of its first entry, [`NOWHERE`] for none.
     firsts: [u16; Name::COUNT],
+    /// Which names are there, and which more than once.
+    seen: Names,
+    repeated: Names,
 }
 
 const NOWHERE: u16 = u16::MAX;
@@ -36,31 +40,30 @@ impl<'a> Lines<'a> {
             start_at: 0..0,
             entries: SmallVec::new(),
             firsts: [NOWHERE; Name::COUNT],
+            seen: Names::NONE,
+            repeated: Names::NONE,
         }
     }
 
     /// Reads header lines up to the empty one; gives where the body begins.
-    pub fn read(&mut self, limits: &Limits, fault: &mut Option<Fault>) -> Result<usize, Fault> {
-        let bytes = self.bytes;
-        head::fits(bytes)?;
-        let mut at = self.start_at.end;
+    pub fn read(
+        &mut self,
+        mut reader: Reader<'a>,
+        limits: &Limits,
+        fault: &mut Option<Fault>,
+    ) -> Result<usize, Fault> {
         let mut lines = 0;
         loop {
-            match head::step(bytes, at)? {
+            match reader.step()? {
                 Step::End(body_at) if body_at - self.start_at.start > limits.max_head => {
                     return Err(Fault::TooLarge);
                 }
-                Step::End(body_at) => {
-                    return stray_nul(bytes, self.start_at.start..body_at).map(|()| body_at);
-                }
-                Step::Broken(next) => {
+                Step::End(_) if reader.has_stray_nul() => return Err(Fault::Nul),
+                Step::End(body_at) => return Ok(body_at),
+                Step::Broken => {
                     fault.get_or_insert(Fault::BadHeader);
-                    at = next;
                 }
-                Step::Line(name, line) => {
-                    self.add(Entry { name, line });
-                    at = line.whole().end;
-                }
+                Step::Line(name, line) => self.add(Entry { name, line }),
             }
             lines += 1;
             if lines > limits.max_headers {
@@ -70,12 +73,18 @@ impl<'a> Lines<'a> {
     }
 
     fn add(&mut self, entry: Entry) {
-        if let Some(first) = self.firsts.get_mut(entry.name as usize)
-            && *first == NOWHERE
-        {
+        if self.seen.has(entry.name) {
+            self.repeated = self.repeated.with(entry.name);
+        } else if let Some(first) = self.firsts.get_mut(entry.name as usize) {
             *first = u16::try_from(self.entries.len()).unwrap_or(NOWHERE);
+            self.seen = self.seen.with(entry.name);
         }
         self.entries.push(entry);
+    }
+
+    /// Which of these names are not there, and which are there more than once.
+    pub fn wrong(&self, needed: Names, once: Names) -> (Names, Names) {
+        (needed.without(self.seen), once.both(self.repeated))
     }
 
     /// All values of a header, lists split, in order.
@@ -85,14 +94,31 @@ impl<'a> Lines<'a> {
 
     /// The first value of a header.
     pub fn first(&self, name: Name) -> Option<Value<'a>> {
+        self.plain(name).or_else(|| self.all(name).next())
+    }
+
+    /// The value of a header that has one only.
+    pub fn lone(&self, name: Name) -> Option<Value<'a>> {
+        self.plain(name).filter(|_| !self.repeated.has(name))
+    }
+
+    /// The first line of a header, where it is one value and no list.
+    #[inline]
+    fn plain(&self, name: Name) -> Option<Value<'a>> {
         let entry = self.first_of(name)?;
         let at = self.entries.get(entry)?.line.value();
         let text = self.bytes.get(at.clone())?;
-        let lone = !text.is_empty() && (!name.is_list() || memchr::memchr(b',', text).is_none());
-        if lone {
-            return Some(Value { text, at: at.start, entry });
-        }
-        self.all(name).next()
+        let plain = !text.is_empty() && (!name.is_list() || scan::byte(text, b',').is_none());
+        plain.then_some(Value { text, at: at.start, entry })
+    }
+
+    /// The header lines of a name, in order.
+    pub fn of(&self, name: Name) -> impl Iterator<Item = &Entry> {
+        let from = self.first_of(name).unwrap_or(usize::MAX);
+        let entries = self.entries.get(from..).unwrap_or_default();
+        // A look through the rest only where there is another one.
+        let least = if self.repeated.has(name) { entries.len() } else { 1 };
+        entries.iter().take(least).filter(move |entry| entry.name == name)
     }
 
     /// The Request-URI as received; `None` for a response.
@@ -107,12 +133,4 @@ impl<'a> Lines<'a> {
     pub fn first_of(&self, name: Name) -> Option<usize> {
         self.firsts.get(name as usize).filter(|at| **at != NOWHERE).map(|at| usize::from(*at))
     }
-}
-
-/// A NUL may stand in a header only behind a backslash (RFC 3261 25.1, quoted-pair).
-fn stray_nul(bytes: &[u8], head: Range<usize>) -> Result<(), Fault> {
-    let head = bytes.get(head).unwrap_or_default();
-    let stray = memchr::memchr_iter(0, head)
-        .any(|at| at.checked_sub(1).and_then(|before| head.get(before)) != Some(&b'\\'));
-    if stray { Err(Fault::Nul) } else { Ok(()) }
 }

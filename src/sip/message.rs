@@ -51,8 +51,8 @@ impl<'a> Message<'a> {
 
     /// The method of a request, the CSeq method of a response.
     pub fn method(&self) -> Method {
-        let asked = self.index.lines.start.method().or(self.cseq().map(|cseq| cseq.method));
-        asked.unwrap_or(Method::Other)
+        let of_cseq = || self.index.parts.cseq.as_ref().map(|cseq| cseq.method);
+        self.index.lines.start.method().or_else(of_cseq).unwrap_or(Method::Other)
     }
 
     /// The method of a request as received; of a response, of its CSeq.
@@ -101,10 +101,7 @@ impl<'a> Message<'a> {
 
     /// The ranges of the whole lines of a header.
     pub fn lines(&self, name: Name) -> impl Iterator<Item = Range<usize>> + use<'a> {
-        let from = self.index.lines.first_of(name).unwrap_or(usize::MAX);
-        let entries = self.index.lines.entries.get(from..).unwrap_or_default();
-        let lines = entries.iter().filter(move |entry| entry.name == name);
-        lines.map(|entry| entry.line.whole())
+        self.index.lines.of(name).map(|entry| entry.line.whole())
     }
 
     /// All headers in order, each as name and value as received (value with its folds).

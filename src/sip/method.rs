@@ -21,34 +21,46 @@ pub enum Method {
 }
 
 impl Method {
-    const NAMED: [(Self, &'static str); 14] = [
-        (Self::Register, "REGISTER"),   // RFC 3261 10
-        (Self::Invite, "INVITE"),       // RFC 3261 13
-        (Self::Ack, "ACK"),             // RFC 3261 17.1.1.3
-        (Self::Bye, "BYE"),             // RFC 3261 15
-        (Self::Cancel, "CANCEL"),       // RFC 3261 9
-        (Self::Options, "OPTIONS"),     // RFC 3261 11
-        (Self::Prack, "PRACK"),         // RFC 3262
-        (Self::Update, "UPDATE"),       // RFC 3311
-        (Self::Info, "INFO"),           // RFC 6086
-        (Self::Message, "MESSAGE"),     // RFC 3428
-        (Self::Refer, "REFER"),         // RFC 3515
-        (Self::Subscribe, "SUBSCRIBE"), // RFC 6665
-        (Self::Notify, "NOTIFY"),       // RFC 6665
-        (Self::Publish, "PUBLISH"),     // RFC 3903
-    ];
-
     /// The method that `text` names.
     pub fn parse(text: &[u8]) -> Self {
-        Self::NAMED
-            .iter()
-            .find(|(_, name)| name.as_bytes() == text)
-            .map_or(Self::Other, |(m, _)| *m)
+        match text {
+            b"REGISTER" => Self::Register,   // RFC 3261 10
+            b"INVITE" => Self::Invite,       // RFC 3261 13
+            b"ACK" => Self::Ack,             // RFC 3261 17.1.1.3
+            b"BYE" => Self::Bye,             // RFC 3261 15
+            b"CANCEL" => Self::Cancel,       // RFC 3261 9
+            b"OPTIONS" => Self::Options,     // RFC 3261 11
+            b"PRACK" => Self::Prack,         // RFC 3262
+            b"UPDATE" => Self::Update,       // RFC 3311
+            b"INFO" => Self::Info,           // RFC 6086
+            b"MESSAGE" => Self::Message,     // RFC 3428
+            b"REFER" => Self::Refer,         // RFC 3515
+            b"SUBSCRIBE" => Self::Subscribe, // RFC 6665
+            b"NOTIFY" => Self::Notify,       // RFC 6665
+            b"PUBLISH" => Self::Publish,     // RFC 3903
+            _ => Self::Other,
+        }
     }
 
     /// The name on the wire; `OTHER` for what has no rule of its own (a label, not wire text).
     pub fn name(self) -> &'static str {
-        Self::NAMED.iter().find(|(method, _)| *method == self).map_or("OTHER", |(_, name)| name)
+        match self {
+            Self::Register => "REGISTER",
+            Self::Invite => "INVITE",
+            Self::Ack => "ACK",
+            Self::Bye => "BYE",
+            Self::Cancel => "CANCEL",
+            Self::Options => "OPTIONS",
+            Self::Prack => "PRACK",
+            Self::Update => "UPDATE",
+            Self::Info => "INFO",
+            Self::Message => "MESSAGE",
+            Self::Refer => "REFER",
+            Self::Subscribe => "SUBSCRIBE",
+            Self::Notify => "NOTIFY",
+            Self::Publish => "PUBLISH",
+            Self::Other => "OTHER",
+        }
     }
 }
 

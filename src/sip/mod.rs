@@ -25,6 +25,7 @@ mod patch;
 mod pieces;
 pub mod print;
 mod push;
+mod scan;
 mod start_line;
 mod uri;
 mod uri_eq;

@@ -49,8 +49,9 @@ pub enum Name {
 struct Row {
     name: Name,
     full: &'static str,
-    /// What `full` is compared by.
-    folded: Folded,
+    /// What `full` is compared by, and the case bits of its letters.
+    lower: Words,
+    letters: Words,
     compact: u8,
     list: bool,
 }
@@ -62,7 +63,14 @@ impl Row {
 }
 
 const fn row(name: Name, full: &'static str, compact: u8, list: bool) -> Row {
-    Row { name, full, folded: folded(full.as_bytes()), compact, list }
+    Row {
+        name,
+        full,
+        lower: lower(full.as_bytes()),
+        letters: letters(full.as_bytes()),
+        compact,
+        list,
+    }
 }
 
 /// In the order of [`Name`]. The third column is the compact form (0: none), the fourth tells lists, which split at commas.
@@ -108,31 +116,45 @@ const TABLE: [Row; 38] = [
     row(Name::PPreferredIdentity, "P-Preferred-Identity", 0,    true),   // RFC 3325 9.2
 ];
 
-/// A name of at most 24 bytes in one case, filled up with blanks.
-type Folded = [u64; 3];
+/// A name of at most 24 bytes, filled up with zeros.
+type Words = [u64; 3];
 
-/// The bit that tells small letters from capitals; set in all other bytes of known names.
-const CASE: u64 = 0x2020_2020_2020_2020;
+/// The bit that tells small letters from capitals.
+const CASE: u8 = 0x20;
 
-const fn folded(text: &[u8]) -> Folded {
+const fn lower(text: &[u8]) -> Words {
     let mut words = [0; 3];
     let mut at = 0;
     while at < text.len() {
-        words[at / 8] |= (text[at] as u64) << (at % 8 * 8);
+        words[at / 8] |= (text[at].to_ascii_lowercase() as u64) << (at % 8 * 8);
         at += 1;
     }
-    [words[0] | CASE, words[1] | CASE, words[2] | CASE]
+    words
+}
+
+const fn letters(text: &[u8]) -> Words {
+    let mut words = [0; 3];
+    let mut at = 0;
+    while at < text.len() {
+        let case = if text[at].is_ascii_alphabetic() { CASE } else { 0 };
+        words[at / 8] |= (case as u64) << (at % 8 * 8);
+        at += 1;
+    }
+    words
 }
 
 /// The first bytes of a header line: enough for every known name and its colon.
 pub(super) struct Start([u64; 3]);
 
 impl Start {
+    /// How many bytes that is.
+    pub const LENGTH: usize = 24;
+
     /// The beginning of `line`, which may be followed by other lines.
-    #[inline]
+    #[inline(always)]
     pub fn of(line: &[u8]) -> Self {
-        let mut short = [0; 24];
-        let bytes = line.first_chunk::<24>().unwrap_or_else(|| {
+        let mut short = [0; Self::LENGTH];
+        let bytes = line.first_chunk::<{ Self::LENGTH }>().unwrap_or_else(|| {
             short.iter_mut().zip(line).for_each(|(place, byte)| *place = *byte);
             &short
         });
@@ -143,47 +165,55 @@ impl Start {
         Self([word(0), word(8), word(16)])
     }
 
-    /// Where the first colon stands.
-    #[inline]
-    pub fn colon(&self) -> Option<usize> {
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        const COLONS: u64 = 0x3a * ONES;
-        let found = |word: u64| {
-            let other = word ^ COLONS;
-            let zeros = other.wrapping_sub(ONES) & !other & (0x80 * ONES);
-            (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
-        };
-        let [first, second, third] = self.0;
-        found(first)
-            .or_else(|| found(second).map(|at| at + 8))
-            .or_else(|| found(third).map(|at| at + 16))
-    }
-
-    /// The name of `length` bytes, in any case, in full or compact form. A line break is none of them:
-    /// only a CR could be taken for another byte.
-    #[inline]
+    /// The name of `length` bytes, in any case, in full or compact form.
+    #[inline(always)]
     pub fn name(&self, length: usize) -> Name {
-        let kept = |word: u64, before: usize| match length.saturating_sub(before) {
-            left @ 0..8 => word & ((1 << (left * 8)) - 1),
-            _ => word,
-        };
         let [first, second, third] = self.0;
-        let [first, second, third] = [kept(first, 0), kept(second, 8), kept(third, 16)];
         if length == 1 {
-            let compact = u8::try_from(first | 0x20).unwrap_or_default();
-            return TABLE.iter().find(|row| row.compact == compact).map_or(Name::Other, Row::name);
+            return Name::compact(first as u8);
         }
-        let folded = [first | CASE, second | CASE, third | CASE];
-        let row = SLOTS.get(slot(folded)).and_then(|row| TABLE.get(usize::from(*row)));
+        let Some(kept) = KEPT.get(length) else { return Name::Other };
+        let words = [first & kept[0], second & kept[1], third & kept[2]];
+        let row = SLOTS.get(slot(words)).and_then(|row| TABLE.get(usize::from(*row)));
         // By length too: what fills a name up may stand in a longer one.
         let same = |row: &&Row| {
             // Word by word: they were only just put together.
-            let pairs = row.folded.iter().zip(folded);
-            let other = pairs.fold(0, |other, (known, here)| other | (known ^ here));
+            let known = row.lower.iter().zip(row.letters).zip(words);
+            let other =
+                known.fold(0, |other, ((lower, letters), here)| other | (lower ^ (here | letters)));
             other == 0 && row.full.len() == length
         };
         row.filter(same).map_or(Name::Other, Row::name)
     }
+}
+
+/// The bytes of a name, by its length.
+static KEPT: [Words; Start::LENGTH + 1] = kept();
+
+const fn kept() -> [Words; Start::LENGTH + 1] {
+    let mut rows = [[0; 3]; Start::LENGTH + 1];
+    let mut length = 1;
+    while length < rows.len() {
+        rows[length] = rows[length - 1];
+        rows[length][(length - 1) / 8] |= 0xff << ((length - 1) % 8 * 8);
+        length += 1;
+    }
+    rows
+}
+
+/// Which row each letter stands for as a compact form.
+static COMPACT: [u8; 26] = compact();
+
+const fn compact() -> [u8; 26] {
+    let mut slots = [u8::MAX; 26];
+    let mut row = 0;
+    while row < TABLE.len() {
+        if TABLE[row].compact != 0 {
+            slots[(TABLE[row].compact - b'a') as usize] = row as u8;
+        }
+        row += 1;
+    }
+    slots
 }
 
 /// Which row each known name is found in: the slots of 128 that their words fall into differ.
@@ -193,7 +223,7 @@ const fn slots() -> [u8; 128] {
     let mut slots = [u8::MAX; 128];
     let mut row = 0;
     while row < TABLE.len() {
-        let slot = slot(TABLE[row].folded);
+        let slot = slot(TABLE[row].lower);
         assert!(slots[slot] == u8::MAX, "two names in one slot: another factor is needed");
         slots[slot] = row as u8;
         row += 1;
@@ -201,10 +231,12 @@ const fn slots() -> [u8; 128] {
     slots
 }
 
-const fn slot(folded: Folded) -> usize {
+/// The same for either case.
+const fn slot(words: Words) -> usize {
     /// Found by trying.
     const FACTOR: u64 = 0x0aba_c0d6_00df_7917;
-    let [first, second, third] = folded;
+    const CASES: u64 = u64::from_le_bytes([CASE; 8]);
+    let [first, second, third] = [words[0] | CASES, words[1] | CASES, words[2] | CASES];
     let mixed = first ^ second.rotate_left(23) ^ third.rotate_left(47);
     (mixed.wrapping_mul(FACTOR) >> 57) as usize
 }
@@ -218,6 +250,15 @@ impl Name {
         Start::of(text).name(text.len())
     }
 
+    /// The name that one letter stands for.
+    fn compact(letter: u8) -> Self {
+        let slot = COMPACT.get(usize::from(letter.wrapping_sub(b'A') & !CASE));
+        let row = slot
+            .filter(|_| letter.is_ascii_alphabetic())
+            .and_then(|row| TABLE.get(usize::from(*row)));
+        row.map_or(Self::Other, Row::name)
+    }
+
     /// The full spelling; `Other` has none of its own and gives `other`.
     pub fn text(self) -> &'static str {
         TABLE.get(self as usize).map_or("other", |row| row.full)
@@ -227,10 +268,49 @@ impl Name {
     pub fn is_list(self) -> bool {
         TABLE.get(self as usize).is_some_and(|row| row.list)
     }
+}
 
-    /// The bit that stands for this name in a set of names.
-    pub(super) fn bit(self) -> u64 {
-        1 << (self as u8)
+/// A set of names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names(u64);
+
+impl Names {
+    pub const NONE: Self = Self(0);
+
+    /// These names.
+    pub const fn of(names: &[Name]) -> Self {
+        let mut bits = 0;
+        let mut at = 0;
+        while at < names.len() {
+            bits |= 1 << names[at] as u8;
+            at += 1;
+        }
+        Self(bits)
+    }
+
+    /// Whether `name` is among them.
+    pub fn has(self, name: Name) -> bool {
+        self.0 >> (name as u8) & 1 != 0
+    }
+
+    /// With one more.
+    pub fn with(self, name: Name) -> Self {
+        Self(self.0 | 1 << (name as u8))
+    }
+
+    /// Those that are not among `others`.
+    pub fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
+    /// Those that are among `others` as well.
+    pub fn both(self, others: Self) -> Self {
+        Self(self.0 & others.0)
+    }
+
+    /// The first of `order` that is among them.
+    pub fn first_of(self, order: &[Name]) -> Option<Name> {
+        if self.0 == 0 { None } else { order.iter().copied().find(|name| self.has(*name)) }
     }
 }
 

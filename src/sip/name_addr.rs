@@ -1,6 +1,7 @@
 //! `name-addr` and `addr-spec` with header parameters: From, To, Contact, Route, Record-Route,
 //! Path (RFC 3261 20.10, 25.1).
 
+use super::scan::{Any, Class};
 use super::{Params, Uri, grammar};
 use std::borrow::Cow;
 
@@ -49,10 +50,10 @@ impl<'a> NameAddr<'a> {
 fn split_display(text: &[u8]) -> Option<(&[u8], &[u8])> {
     if let Some(length) = grammar::quoted_len(text) {
         let (display, rest) = text.split_at_checked(length)?;
-        let rest = grammar::trim(rest);
+        let rest = grammar::trim_start(rest);
         return rest.starts_with(b"<").then_some((display, rest));
     }
-    match memchr::memchr3(b'<', b';', b'"', text) {
+    match Any(*b"<;\"").find(text) {
         Some(at) if text.get(at) == Some(&b'<') => {
             let (display, rest) = text.split_at_checked(at)?;
             let display = grammar::trim(display);

@@ -2,6 +2,7 @@
 //! their quotes here.
 
 use super::grammar;
+use super::scan::{Marks, Piece};
 use std::borrow::Cow;
 
 /// One parameter, with the slice that it stands in.
@@ -23,22 +24,25 @@ impl<'a> Param<'a> {
 
 /// Parameters as received, the first separator included or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Params<'a> {
+pub struct Params<'a, const SEPARATOR: u8 = b';'> {
     raw: &'a [u8],
-    separator: u8,
 }
 
 impl<'a> Params<'a> {
     /// Parameters separated by semicolons.
     pub fn new(raw: &'a [u8]) -> Self {
-        Self { raw, separator: b';' }
+        Self { raw }
     }
+}
 
+impl<'a> Params<'a, b','> {
     /// Parameters separated by commas (RFC 3261 25.1, credentials and challenges).
     pub fn commas(raw: &'a [u8]) -> Self {
-        Self { raw, separator: b',' }
+        Self { raw }
     }
+}
 
+impl<'a, const SEPARATOR: u8> Params<'a, SEPARATOR> {
     /// The text as received.
     pub fn raw(&self) -> &'a [u8] {
         self.raw
@@ -68,36 +72,57 @@ impl<'a> Params<'a> {
     }
 
     /// The parameters in order; empty ones between two separators are left out.
-    pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
+    pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a, SEPARATOR> {
         self.pieces().filter(|param| !param.raw.is_empty())
     }
 
     /// What stands between two separators, or one and an end, empty pieces too.
-    pub(super) fn pieces(&self) -> Pieces<'a> {
-        Pieces { rest: Some(self.raw), separator: self.separator }
+    pub(super) fn pieces(&self) -> Pieces<'a, SEPARATOR> {
+        Pieces { text: self.raw, at: Some(0), stops: Marks::new(self.raw, 0, Piece) }
     }
 }
 
 /// The pieces of [`Params::pieces`].
-pub(super) struct Pieces<'a> {
-    rest: Option<&'a [u8]>,
-    separator: u8,
+pub(super) struct Pieces<'a, const SEPARATOR: u8> {
+    text: &'a [u8],
+    /// Where the next one begins.
+    at: Option<usize>,
+    stops: Marks<'a, Piece<SEPARATOR>>,
 }
 
-impl<'a> Iterator for Pieces<'a> {
+impl<'a, const SEPARATOR: u8> Pieces<'a, SEPARATOR> {
+    /// Where the next piece ends, and where its first `=` stands. A separator inside quotes or brackets is
+    /// text; what is never closed reaches to the end.
+    fn end(&mut self) -> (usize, Option<usize>) {
+        let mut equals = None;
+        while let Some(at) = self.stops.next() {
+            match self.text.get(at..) {
+                Some([b'=', ..]) => equals = equals.or(Some(at)),
+                Some(rest @ [b'"' | b'<', ..]) => {
+                    self.stops.skip_to(at + grammar::enclosed_len(rest).unwrap_or(rest.len()));
+                }
+                _ => return (at, equals),
+            }
+        }
+        (self.text.len(), equals)
+    }
+}
+
+impl<'a, const SEPARATOR: u8> Iterator for Pieces<'a, SEPARATOR> {
     type Item = Param<'a>;
 
     fn next(&mut self) -> Option<Param<'a>> {
-        let text = self.rest?;
-        let end = grammar::find_outside(text, self.separator);
-        let (piece, rest) = match end.and_then(|end| text.split_at_checked(end)) {
-            Some((piece, rest)) => (piece, rest.get(1..)),
-            None => (text, None),
+        let start = self.at?;
+        let (end, equals) = self.end();
+        self.at = Some(end + 1).filter(|next| *next <= self.text.len());
+        let raw = grammar::trim(self.text.get(start..end)?);
+        let halves =
+            equals.and_then(|equals| self.text.get(start..end)?.split_at_checked(equals - start));
+        let Some((name, value)) = halves else {
+            return Some(Param { name: raw, value: None, raw });
         };
-        self.rest = rest;
-        let raw = grammar::trim(piece);
-        let (name, value) = grammar::split_once(raw, b'=');
-        Some(Param { name: grammar::trim(name), value: value.map(grammar::trim), raw })
+        let value = value.get(1..).map(grammar::trim);
+        Some(Param { name: grammar::trim(name), value, raw })
     }
 }
 

@@ -2,7 +2,8 @@
 //! what to do with it is for others.
 
 use super::lines::Lines;
-use super::{CSeq, Contact, Fault, Message, Method, Name, NameAddr, Uri, Value, Via, grammar};
+use super::scan::{Any, Class};
+use super::{CSeq, Contact, Fault, Message, Method, Name, NameAddr, StartLine, Uri, Value, Via};
 
 /// From or To.
 #[derive(Clone, Copy, Debug)]
@@ -40,10 +41,10 @@ impl<'a> Contacts<'a> {
     }
 
     fn add(&mut self, value: Value<'a>) {
-        match (Contact::parse(value), self.first) {
-            (None, _) => self.broken = true,
-            (found, None) => self.first = found,
-            (Some(found), Some(_)) => self.others.push(found),
+        match Contact::parse(value) {
+            None => self.broken = true,
+            found if self.first.is_none() => self.first = found,
+            Some(found) => self.others.push(found),
         }
     }
 }
@@ -73,16 +74,31 @@ impl<'a> Party<'a> {
 }
 
 impl<'a> Parts<'a> {
+    /// Reads the Request-URI; says whether there is none where there should be one. What is none is
+    /// forgotten, so that nobody takes it for one.
+    pub fn read_request_uri(&mut self, lines: &mut Lines<'a>) -> bool {
+        self.request_uri = lines.request_uri_text().and_then(Uri::parse);
+        if let StartLine::Request { uri, .. } = &mut lines.start
+            && self.request_uri.is_none()
+        {
+            uri.end = uri.start;
+            return false;
+        }
+        true
+    }
+
     /// Reads the values of a message whose header lines are all found.
     pub fn read(&mut self, lines: &Lines<'a>) {
         let text = |name| lines.first(name).map(|value| value.text);
-        self.request_uri = lines.request_uri_text().and_then(Uri::parse);
         self.top_via = text(Name::Via).and_then(Via::parse);
         self.from = text(Name::From).and_then(Party::read);
         self.to = text(Name::To).and_then(Party::read);
         self.call_id = text(Name::CallId).unwrap_or_default();
         self.cseq = text(Name::CSeq).and_then(CSeq::parse);
-        lines.all(Name::Contact).for_each(|value| self.contacts.add(value));
+        match lines.lone(Name::Contact) {
+            Some(value) => self.contacts.add(value),
+            None => lines.all(Name::Contact).for_each(|value| self.contacts.add(value)),
+        }
     }
 
     /// Whether all of them can be read in one way only.
@@ -92,13 +108,13 @@ impl<'a> Parts<'a> {
         sound(Name::Via, self.top_via.is_some_and(|via| !via.has_two_branches()))?;
         sound(Name::From, self.from.is_some_and(|from| from.is_sound()))?;
         sound(Name::To, self.to.is_some_and(|to| to.is_sound()))?;
-        let spaced = self.call_id.iter().any(|&byte| grammar::is_lws(byte));
+        let spaced = Any(*b" \t\r\n").find(self.call_id).is_some();
         sound(Name::CallId, !self.call_id.is_empty() && !spaced)?;
         let cseq = self.cseq.ok_or(Fault::Malformed(Name::CSeq))?;
         if message.is_request() && cseq.method_text != message.method_text() {
             return Err(Fault::CSeqMismatch);
         }
-        let hops = message.first(Name::MaxForwards).is_none() || message.max_forwards().is_some();
+        let hops = message.max_forwards().is_some() || message.first(Name::MaxForwards).is_none();
         sound(Name::MaxForwards, hops)?;
         let register = message.is_request() && message.method() == Method::Register;
         sound(Name::Contact, !register || !self.contacts.broken)

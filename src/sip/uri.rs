@@ -2,6 +2,7 @@
 
 use super::Params;
 use super::grammar::{self, Bytes};
+use super::scan::{self, Class, Marks, NoHost, Stray, Userinfo};
 
 /// The scheme of a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,29 +30,22 @@ pub struct Uri<'a> {
     pub headers: Option<&'a [u8]>,
 }
 
-/// What stands in no URI.
-static STRAY: Bytes = Bytes::blank_and(b"<>\"");
 static SCHEME: Bytes = Bytes::alphanumeric_and(b"+-.");
-static HOST: Bytes = Bytes::alphanumeric_and(b"-._");
 
 impl<'a> Uri<'a> {
     /// Reads a URI that stands alone; `None` for what is none.
     pub fn parse(raw: &'a [u8]) -> Option<Self> {
-        let (colon, at) = marks(raw)?;
-        let (scheme, rest) = raw.split_at_checked(colon)?;
-        let rest = rest.get(1..).filter(|rest| !rest.is_empty())?;
-        // From where the rest begins.
-        let at = at.and_then(|at| at.checked_sub(colon + 1));
-        match scheme {
-            _ if scheme.eq_ignore_ascii_case(b"sip") => Self::parse_sip(raw, Scheme::Sip, rest, at),
-            _ if scheme.eq_ignore_ascii_case(b"sips") => {
-                Self::parse_sip(raw, Scheme::Sips, rest, at)
+        const CASE: u8 = 0x20;
+        match raw {
+            [s, i, p, b':', rest @ ..] if [s | CASE, i | CASE, p | CASE] == *b"sip" => {
+                Self::parse_sip(raw, Scheme::Sip, rest)
             }
-            _ if scheme.eq_ignore_ascii_case(b"tel") => Self::parse_tel(raw, rest),
-            [first, others @ ..] if first.is_ascii_alphabetic() => {
-                SCHEME.all(others).then(|| Self { host: rest, ..Self::empty(raw, Scheme::Other) })
+            [s, i, p, end, b':', rest @ ..]
+                if [s | CASE, i | CASE, p | CASE, end | CASE] == *b"sips" =>
+            {
+                Self::parse_sip(raw, Scheme::Sips, rest)
             }
-            _ => None,
+            _ => Self::parse_other(raw),
         }
     }
 
@@ -69,24 +63,34 @@ impl<'a> Uri<'a> {
         }
     }
 
-    /// `at`: where the first `@` of `rest` stands.
-    fn parse_sip(raw: &'a [u8], scheme: Scheme, rest: &'a [u8], at: Option<usize>) -> Option<Self> {
-        let (user, password, rest) = match at.and_then(|at| rest.split_at_checked(at)) {
-            Some((userinfo, rest)) => {
-                let (user, password) = grammar::split_once(userinfo, b':');
-                (Some(user).filter(|user| !user.is_empty()).map(Some)?, password, rest.get(1..)?)
-            }
-            None => (None, None, rest),
+    fn parse_sip(raw: &'a [u8], scheme: Scheme, rest: &'a [u8]) -> Option<Self> {
+        let (user, password, rest) = userinfo(rest)?;
+        let (host, rest) = host(rest)?;
+        let (port, rest) = match rest {
+            [b':', digits @ ..] => port(digits).map(|(port, rest)| (Some(port), rest))?,
+            rest => (None, rest),
         };
-        let ends = rest.iter().position(|&byte| matches!(byte, b';' | b'?'));
-        let (hostport, rest) = rest.split_at_checked(ends.unwrap_or(rest.len()))?;
-        let (host, port) = host_port(hostport)?;
         let (params, headers) = match rest {
             [] => (&[][..], None),
+            _ if Stray.find(rest).is_some() => return None,
             [b'?', headers @ ..] => (&[][..], Some(headers)),
-            [_, rest @ ..] => grammar::split_once(rest, b'?'),
+            [b';', rest @ ..] => grammar::split_once(rest, b'?'),
+            _ => return None,
         };
-        Some(Self { raw, scheme, user, password, host, port, params: Params::new(params), headers })
+        let params = Params::new(params);
+        Some(Self { raw, scheme, user, password, host, port, params, headers })
+    }
+
+    fn parse_other(raw: &'a [u8]) -> Option<Self> {
+        let (scheme, rest) = grammar::split_once(raw, b':');
+        let rest = rest.filter(|rest| !rest.is_empty() && Stray.find(raw).is_none())?;
+        match scheme {
+            _ if scheme.eq_ignore_ascii_case(b"tel") => Self::parse_tel(raw, rest),
+            [first, others @ ..] if first.is_ascii_alphabetic() => {
+                SCHEME.all(others).then(|| Self { host: rest, ..Self::empty(raw, Scheme::Other) })
+            }
+            _ => None,
+        }
     }
 
     fn parse_tel(raw: &'a [u8], rest: &'a [u8]) -> Option<Self> {
@@ -118,51 +122,44 @@ impl<'a> Uri<'a> {
     }
 }
 
-/// Where the first `:` stands, and the first `@` behind it; `None` for what has no `:`, or a byte that no
-/// URI has.
-fn marks(raw: &[u8]) -> Option<(usize, Option<usize>)> {
-    let mut bytes = raw.iter().enumerate();
-    let mut find = |wanted: u8| {
-        for (at, &byte) in bytes.by_ref() {
-            if byte == wanted {
-                return Some(Some(at));
-            }
-            if STRAY.has(byte) {
-                return None;
-            }
+/// User, password, and what follows the first `@`; without one both are absent and all of it follows. `None`
+/// for an empty user, or where a byte stands that no URI has.
+#[expect(clippy::type_complexity, reason = "three parts of one text")]
+fn userinfo(text: &[u8]) -> Option<(Option<&[u8]>, Option<&[u8]>, &[u8])> {
+    let mut colon = None;
+    let mut marks = Marks::<_, 1>::new(text, 0, Userinfo);
+    let at = loop {
+        let Some(at) = marks.next() else { return Some((None, None, text)) };
+        match text.get(at) {
+            Some(b'@') => break at,
+            Some(b':') => colon = colon.or(Some(at)),
+            _ => return None,
         }
-        Some(None)
     };
-    let colon = find(b':')??;
-    let at = find(b'@')?;
-    let rest = at.map_or(&[][..], |at| raw.get(at..).unwrap_or_default());
-    (!STRAY.any(rest)).then_some((colon, at))
+    let user = text.get(..colon.unwrap_or(at)).filter(|user| !user.is_empty())?;
+    let password = colon.and_then(|colon| text.get(colon + 1..at));
+    Some((Some(user), password, text.get(at + 1..)?))
 }
 
-/// `host [":" port]`, with white space around the colon allowed (Via); `None` for no host.
-pub(super) fn host_port(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
-    let host_len = match text {
-        [b'[', ..] => memchr::memchr(b']', text)? + 1,
-        _ => text.iter().position(|&byte| !HOST.has(byte)).unwrap_or(text.len()),
-    };
-    let (host, rest) = text.split_at_checked(host_len)?;
-    let legal = match host {
-        [b'[', inner @ .., b']'] => {
-            !inner.is_empty()
-                && inner.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
+/// The host at the start of `text`, IPv6 in brackets, and what follows it; `None` for no host.
+pub(super) fn host(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = match text {
+        [b'[', inner @ ..] => {
+            let length = scan::byte(inner, b']').filter(|length| *length > 0)?;
+            let legal = |byte: &u8| byte.is_ascii_hexdigit() || b":.".contains(byte);
+            inner.get(..length)?.iter().all(legal).then_some(length + 2)?
         }
-        _ => !host.is_empty(),
+        _ => Some(NoHost.find(text).unwrap_or(text.len())).filter(|length| *length > 0)?,
     };
-    if !legal {
-        return None;
-    }
-    let rest = grammar::trim(rest);
-    if rest.is_empty() {
-        return Some((host, None));
-    }
-    let digits = grammar::trim(rest.strip_prefix(b":")?);
+    text.split_at_checked(length)
+}
+
+/// The port at the start of `text` and what follows it; `None` for no port.
+pub(super) fn port(text: &[u8]) -> Option<(u16, &[u8])> {
+    let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at_checked(length)?;
     let port = grammar::number(digits).and_then(|port| u16::try_from(port).ok())?;
-    Some((host, Some(port)))
+    Some((port, rest))
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ impl<'a> Pending<'a> {
         }
         // Most lists have one element: a look for any comma is cheaper than reading quotes.
         let listed = list && memchr::memchr(b',', self.rest).is_some();
-        let comma = if listed { grammar::find_outside(self.rest, b',') } else { None };
+        let comma = if listed { grammar::find_comma(self.rest) } else { None };
         let raw = comma.and_then(|comma| self.rest.get(..comma)).unwrap_or(self.rest);
         let blank = raw.iter().take_while(|&&byte| grammar::is_lws(byte)).count();
         let value = Value { text: grammar::trim(raw), at: self.at + blank, entry: self.entry };

@@ -1,6 +1,6 @@
 //! Via values (RFC 3261 20.42; `rport` RFC 3581).
 
-use super::{Param, Params, grammar, uri::host_port};
+use super::{Param, Params, grammar, uri};
 
 /// One Via value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,20 +26,21 @@ struct Known<'a> {
 impl<'a> Via<'a> {
     /// Reads one value; `None` for what is none, empty parameters included.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
-        let (protocol, rest) = grammar::split_once(text, b'/');
-        let (version, rest) = grammar::split_once(rest?, b'/');
-        let known = grammar::trim(protocol).eq_ignore_ascii_case(b"SIP")
-            && grammar::trim(version) == b"2.0";
-        let rest = grammar::trim(rest?);
-        let length = rest.iter().position(|&byte| grammar::is_lws(byte))?;
+        let rest = protocol(text)?;
+        let length = grammar::TOKEN.span(rest);
         let (transport, rest) = rest.split_at_checked(length)?;
-        let (sent_by, params) = grammar::split_once(rest, b';');
-        let (host, port) = host_port(grammar::trim(sent_by))?;
-        if !known || !grammar::is_token(transport) {
+        let spaced = rest.first().is_some_and(|&byte| grammar::is_lws(byte));
+        if transport.is_empty() || !spaced {
             return None;
         }
-        let known = params.map_or(Some(Known::default()), |raw| Known::read(Params::new(raw)))?;
-        let params = Params::new(params.unwrap_or_default());
+        let (host, port, rest) = sent_by(grammar::trim_start(rest))?;
+        let params = match rest {
+            [] => None,
+            [b';', params @ ..] => Some(Params::new(params)),
+            _ => return None,
+        };
+        let known = params.map_or(Some(Known::default()), Known::read)?;
+        let params = params.unwrap_or(Params::new(&[]));
         Some(Self { transport, host, port, params, known })
     }
 
@@ -72,6 +73,30 @@ impl<'a> Via<'a> {
     /// Whether an answer is wanted at the port that the request came from (RFC 3581).
     pub fn wants_rport(&self) -> bool {
         self.known.rport.is_some()
+    }
+}
+
+/// What follows `SIP/2.0/`; `None` for another protocol or version.
+fn protocol(text: &[u8]) -> Option<&[u8]> {
+    if let Some(rest) = text.strip_prefix(b"SIP/2.0/") {
+        return Some(grammar::trim_start(rest));
+    }
+    let (protocol, rest) = grammar::split_once(text, b'/');
+    let (version, rest) = grammar::split_once(rest?, b'/');
+    let known =
+        grammar::trim(protocol).eq_ignore_ascii_case(b"SIP") && grammar::trim(version) == b"2.0";
+    rest.filter(|_| known).map(grammar::trim_start)
+}
+
+/// `host [":" port]`, with white space allowed between, and what follows it.
+fn sent_by(text: &[u8]) -> Option<(&[u8], Option<u16>, &[u8])> {
+    let (host, rest) = uri::host(text)?;
+    match grammar::trim_start(rest) {
+        [b':', digits @ ..] => {
+            let (port, rest) = uri::port(grammar::trim_start(digits))?;
+            Some((host, Some(port), grammar::trim_start(rest)))
+        }
+        rest => Some((host, None, rest)),
     }
 }
 
