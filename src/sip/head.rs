@@ -1,7 +1,7 @@
 //! Splits a header block into lines: the one place that decides where a header begins and ends,
 //! for whole messages and for streams alike, so the two can never disagree about a length.
 
-use super::name::Start;
+use super::name::{Start, named};
 use super::scan::{self, Class, Controls, Marks, NoHost};
 use super::{Fault, Name, grammar};
 use std::ops::Range;
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
         }
         self.at = end + 2;
         let Some(Named { name, length, colon }) = found else { return Ok(Step::Broken) };
-        let value = grammar::trim_range(bytes, at + colon + 1..end);
+        let value = value(bytes, at + colon + 1, end);
         let line = Line {
             name: narrow(at, at + length),
             value: narrow(value.start, value.end),
@@ -156,11 +156,20 @@ struct Named {
 /// A name of usual length with its colon right behind it.
 #[inline(always)]
 fn plain_name(text: &[u8], line: usize) -> Option<Named> {
-    let start = text.get(..Start::LENGTH).unwrap_or(text);
-    let colon = scan::byte(start, b':').filter(|colon| *colon < line)?;
-    let name = Start::of(text).name(colon);
-    let known = name != Name::Other || is_name(text.get(..colon)?);
+    let start: &Start = text.first_chunk()?;
+    let colon = scan::byte_in(start, b':').filter(|colon| *colon < line)?;
+    let name = named(start, colon);
+    let known = name != Name::Other || is_name(start.get(..colon)?);
     known.then_some(Named { name, length: colon, colon })
+}
+
+/// The range of a value that follows a colon, without white space at its ends.
+#[inline(always)]
+fn value(bytes: &[u8], from: usize, to: usize) -> Range<usize> {
+    match bytes.get(from..to) {
+        Some([b' ', first, .., last]) if *first > b' ' && *last > b' ' => from + 1..to,
+        _ => grammar::trim_range(bytes, from..to),
+    }
 }
 
 /// Whether this is a token: most names are made of what hosts are made of.

@@ -144,54 +144,42 @@ const fn letters(text: &[u8]) -> Words {
 }
 
 /// The first bytes of a header line: enough for every known name and its colon.
-pub(super) struct Start([u64; 3]);
+pub(super) type Start = [u8; LENGTH];
 
-impl Start {
-    /// How many bytes that is.
-    pub const LENGTH: usize = 24;
+const LENGTH: usize = 24;
 
-    /// The beginning of `line`, which may be followed by other lines.
-    #[inline(always)]
-    pub fn of(line: &[u8]) -> Self {
-        let mut short = [0; Self::LENGTH];
-        let bytes = line.first_chunk::<{ Self::LENGTH }>().unwrap_or_else(|| {
-            short.iter_mut().zip(line).for_each(|(place, byte)| *place = *byte);
-            &short
-        });
-        let word = |at: usize| {
-            let word = bytes.get(at..).and_then(|rest| rest.first_chunk());
-            u64::from_le_bytes(word.copied().unwrap_or_default())
-        };
-        Self([word(0), word(8), word(16)])
+/// The name that `start` begins with, `length` bytes long, in any case, in full or compact form.
+#[inline(always)]
+pub(super) fn named(start: &Start, length: usize) -> Name {
+    if let (1, [letter, ..]) = (length, start) {
+        return Name::compact(*letter);
     }
-
-    /// The name of `length` bytes, in any case, in full or compact form.
-    #[inline(always)]
-    pub fn name(&self, length: usize) -> Name {
-        let [first, second, third] = self.0;
-        if length == 1 {
-            return Name::compact(first as u8);
-        }
-        let Some(kept) = KEPT.get(length) else { return Name::Other };
-        let words = [first & kept[0], second & kept[1], third & kept[2]];
-        let row = SLOTS.get(slot(words)).and_then(|row| TABLE.get(usize::from(*row)));
-        // By length too: what fills a name up may stand in a longer one.
-        let same = |row: &&Row| {
-            // Word by word: they were only just put together.
-            let known = row.lower.iter().zip(row.letters).zip(words);
-            let other =
-                known.fold(0, |other, ((lower, letters), here)| other | (lower ^ (here | letters)));
-            other == 0 && row.full.len() == length
-        };
-        row.filter(same).map_or(Name::Other, Row::name)
-    }
+    let (words, _) = start.as_chunks();
+    let (Some(kept), [first, second, third]) = (KEPT.get(length), words) else {
+        return Name::Other;
+    };
+    let words = [
+        u64::from_le_bytes(*first) & kept[0],
+        u64::from_le_bytes(*second) & kept[1],
+        u64::from_le_bytes(*third) & kept[2],
+    ];
+    let row = SLOTS.get(slot(words)).and_then(|row| TABLE.get(usize::from(*row)));
+    // By length too: what fills a name up may stand in a longer one.
+    let same = |row: &&Row| {
+        // Word by word: they were only just put together.
+        let known = row.lower.iter().zip(row.letters).zip(words);
+        let other =
+            known.fold(0, |other, ((lower, letters), here)| other | (lower ^ (here | letters)));
+        other == 0 && row.full.len() == length
+    };
+    row.filter(same).map_or(Name::Other, Row::name)
 }
 
 /// The bytes of a name, by its length.
-static KEPT: [Words; Start::LENGTH + 1] = kept();
+static KEPT: [Words; LENGTH + 1] = kept();
 
-const fn kept() -> [Words; Start::LENGTH + 1] {
-    let mut rows = [[0; 3]; Start::LENGTH + 1];
+const fn kept() -> [Words; LENGTH + 1] {
+    let mut rows = [[0; 3]; LENGTH + 1];
     let mut length = 1;
     while length < rows.len() {
         rows[length] = rows[length - 1];
@@ -247,7 +235,9 @@ impl Name {
 
     /// The name that `text`, a token, spells, in any case, in full or compact form.
     pub fn parse(text: &[u8]) -> Self {
-        Start::of(text).name(text.len())
+        let mut start = [0; LENGTH];
+        start.iter_mut().zip(text).for_each(|(place, byte)| *place = *byte);
+        named(&start, text.len())
     }
 
     /// The name that one letter stands for.

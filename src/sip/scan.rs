@@ -99,6 +99,16 @@ pub fn byte(text: &[u8], wanted: u8) -> Option<usize> {
     Any([wanted]).find(text)
 }
 
+/// The first `wanted` of so many bytes, which two vectors that overlap hold.
+#[inline(always)]
+pub fn byte_in(text: &[u8; 24], wanted: u8) -> Option<usize> {
+    let hits = |bytes: Option<&[u8; WIDTH]>| {
+        bytes.map_or(0, |bytes| Any([wanted]).hits(u8x16::new(*bytes)).to_bitmask())
+    };
+    let marks = hits(text.first_chunk()) | hits(text.last_chunk()) << (text.len() - WIDTH);
+    (marks != 0).then(|| marks.trailing_zeros() as usize)
+}
+
 /// Where bytes of a class stand in a text, in order. It looks at so many vectors at once, four at most.
 #[derive(Clone, Debug)]
 pub struct Marks<'a, C, const VECTORS: usize = 1> {
