@@ -22,10 +22,12 @@ pub fn normalize(uri: &Uri<'_>, rules: &Rules<'_>) -> Option<String> {
 /// What most URIs are: spelled as the number is known, but for the domain's alias.
 fn plain(uri: &Uri<'_>, rules: &Rules<'_>) -> Option<String> {
     static USER: Bytes = Bytes::alphanumeric_and(b"-_.+*#");
-    static HOST: Bytes = Bytes::alphanumeric_and(b"-.");
-    let user = uri.user.filter(|user| uri.is_sip() && USER.all(user))?;
-    let other_host = uri.host.iter().any(u8::is_ascii_uppercase) || uri.host.ends_with(b".");
-    if other_host || !HOST.all(uri.host) || !uri.params.raw().is_empty() || rules.fold_user_case {
+    if !uri.is_sip() || !uri.params.raw().is_empty() || rules.fold_user_case {
+        return None;
+    }
+    let user = uri.user.filter(|user| USER.all(user))?;
+    let lower = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    if !uri.host.iter().all(lower) || uri.host.ends_with(b".") {
         return None;
     }
     let (user, host) = (std::str::from_utf8(user).ok()?, std::str::from_utf8(uri.host).ok()?);
