@@ -4,12 +4,11 @@
 use std::sync::atomic::Ordering;
 
 use super::Proxy;
-use super::arrival::{self, Arrival, destination};
+use super::arrival::{Arrival, destination};
 use super::fork::Came;
 use super::forward::read_branch;
 use super::parts::{Registry, Upstream};
 use super::pending::Branch;
-use super::reply::TO_TAG;
 use super::settle::{Asked, Listed};
 use super::token::{Errand, Receiver, RouteToken, ViaToken};
 use super::transaction::{Handling, Key};
@@ -321,8 +320,7 @@ impl Proxy {
         let Ok(index) = Index::parse(popped, &self.limits) else { return };
         let message = index.message();
         // Without a Request-URI it is not the request's own: only a word for the log is made of it.
-        let arrival =
-            Arrival { message, branch: arrival::branch(&self.keys, &message), ..*arrival };
+        let arrival = Arrival { message, branch: self.marks.branch(&message), ..*arrival };
         let aor = message.to().and_then(|to| address_of(&to.uri, &self.admission.settings()));
         let aor = aor.map(|address| address.aor).unwrap_or_default();
         let flow = returned.token.answer_flow();
@@ -400,11 +398,12 @@ impl Proxy {
             true => (480, "Temporarily Unavailable"),
             false => (503, "Service Unavailable"),
         };
-        let to_tag = self.to_tag(arrival::branch(&self.keys, &index.message()));
+        let branch = self.marks.branch(&index.message());
+        let to_tag = self.marks.answer(branch).to_tag();
         let reply = compose::Reply {
             status,
             phrase,
-            to_tag: to_tag.first(TO_TAG),
+            to_tag: to_tag.as_str(),
             headers: &[("Retry-After", "5")],
             ..compose::Reply::default()
         };

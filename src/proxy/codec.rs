@@ -25,13 +25,17 @@ const fn values() -> [u8; 256] {
 /// What stands in a token, before it is text.
 pub(super) type Body = SmallVec<[u8; 128]>;
 
-/// 26 letters and digits of one case: safe wherever a token may be.
+/// Letters and digits of one case: safe wherever a token may be. 26 of them hold 128 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Word([u8; 26]);
+pub struct Word<const N: usize = 26>([u8; N]);
 
-impl Word {
+impl<const N: usize> Word<N> {
+    /// How many bits it tells.
+    pub const BITS: usize = 5 * N;
+
+    /// The lowest bits of a value.
     pub(super) fn of(mut value: u128) -> Self {
-        let mut word = [0; 26];
+        let mut word = [0; N];
         for place in &mut word {
             *place = DIGITS[(value & 31) as usize];
             value >>= 5;
@@ -41,7 +45,7 @@ impl Word {
 
     /// All of it.
     pub fn as_str(&self) -> &str {
-        self.first(26)
+        self.first(N)
     }
 
     /// The first `letters` of it.
@@ -49,9 +53,9 @@ impl Word {
         self.0.get(..letters).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
     }
 
-    /// The first `N` letters of it, at most 26.
-    pub fn array<const N: usize>(&self) -> [u8; N] {
-        std::array::from_fn(|at| self.0.get(at).copied().unwrap_or_default())
+    /// The letters of it.
+    pub fn letters(&self) -> &[u8; N] {
+        &self.0
     }
 }
 
@@ -165,7 +169,7 @@ mod tests {
     #[test]
     fn a_word_reads_back() {
         for value in [0, 1, u128::MAX, 0x1234_5678_9abc_def0_1122_3344_5566_7788] {
-            assert_eq!(read_base32(Word::of(value).as_str()), Some(value));
+            assert_eq!(read_base32(Word::<26>::of(value).as_str()), Some(value));
         }
         assert_eq!(read_base32("short"), None);
         assert_eq!(read_base32(&"!".repeat(26)), None);

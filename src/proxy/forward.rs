@@ -238,7 +238,7 @@ fn opens_dialog(message: &Message<'_>) -> bool {
 pub(super) fn branch_text(branch: Branch, fork: Option<usize>) -> String {
     let mut text = String::with_capacity(COOKIE.len() + 32);
     text.push_str(COOKIE);
-    text.push_str(super::codec::Word::of(branch).as_str());
+    text.push_str(super::codec::Word::<26>::of(branch).as_str());
     if let Some(index) = fork {
         text.push('.');
         text.push_str(&index.to_string());

@@ -12,6 +12,7 @@ mod forward;
 mod hold;
 mod invite;
 mod local;
+mod marks;
 mod names;
 mod parts;
 mod pending;
@@ -39,6 +40,7 @@ use crate::transport::{ConnectionId, Destination, Handler, Outbox, Protocol, Sid
 
 pub use built_in::{BuiltIn, Secrets};
 pub use hold::{Hold, Letter};
+pub use marks::{Mark, Marks};
 pub use names::{Advertise, Names};
 pub use parts::{Parts, Registry, Upstream};
 pub use token::{Flow, Keys, Purpose};
@@ -54,6 +56,7 @@ use verdicts::Verdicts;
 /// Everything that a message can meet.
 pub struct Proxy {
     keys: Keys,
+    marks: Marks,
     names: Names,
     admission: Arc<Admission>,
     registry: Registry,
@@ -85,6 +88,7 @@ impl Proxy {
     /// A proxy of these parts.
     pub fn new(parts: Parts) -> Self {
         Self {
+            marks: Marks::new(&parts.keys),
             keys: parts.keys,
             names: parts.names,
             admission: parts.admission,
@@ -166,7 +170,7 @@ impl Proxy {
             return;
         }
         let Some(message) = index.answerable() else { return };
-        let arrival = Arrival::new(&self.keys, message, source, now);
+        let arrival = Arrival::new(&self.marks, message, source, now);
         if arrival.is_from_upstream() && !self.is_upstream(&arrival) {
             return;
         }
@@ -189,7 +193,7 @@ impl Handler for Proxy {
         if let Err(rejected) = Index::parse(bytes, &self.limits)
             && let Some(message) = rejected.answerable()
         {
-            let arrival = Arrival::new(&self.keys, message, source, now);
+            let arrival = Arrival::new(&self.marks, message, source, now);
             self.reply(&arrival, 400, "Bad Request", &[], out);
         }
     }
@@ -230,7 +234,7 @@ impl Proxy {
         {
             self.open.insert(connection);
         }
-        let arrival = Arrival::new(&self.keys, index.message(), source, now);
+        let arrival = Arrival::new(&self.marks, index.message(), source, now);
         if arrival.message.is_request() {
             self.request(&arrival, out);
         } else {

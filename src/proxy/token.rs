@@ -6,10 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use siphasher::sip128::{Hasher128, SipHasher24};
-use smallvec::SmallVec;
 use std::hash::Hasher;
 
-use super::codec::{Body, Reader, Word, put_flow};
+use super::codec::{Body, Reader, put_flow};
 use crate::transport::{ConnectionId, Protocol, Side};
 
 /// The MAC keys: what is made is made with `current`; what was made with `previous` is still ours.
@@ -24,12 +23,11 @@ pub struct Keys {
 /// What a MAC is for; one use can't be passed off as another.
 #[derive(Clone, Copy)]
 pub enum Purpose {
-    Branch = 1,
     ViaToken = 2,
     FlowToken = 3,
     DialogToken = 4,
-    ToTag = 5,
-    RefusalId = 6,
+    /// The key of what need not be a token: see [`Marks`](super::Marks).
+    MarkKey = 7,
 }
 
 /// Where a message came from, and so where an answer or a later request to it goes.
@@ -136,12 +134,7 @@ impl ViaToken {
 impl Keys {
     /// A keyed hash over `parts`, each told apart from its neighbours.
     pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> u128 {
-        mac_with(&self.current, purpose, parts)
-    }
-
-    /// A keyed hash as a word.
-    pub fn word(&self, purpose: Purpose, parts: &[&[u8]]) -> Word {
-        Word::of(self.mac(purpose, parts))
+        mac_with(&self.current, purpose, parts.iter().copied())
     }
 
     /// Appends the Via token; `branch` ties it to its request.
@@ -284,7 +277,7 @@ impl Keys {
     }
 }
 
-fn mac_with(key: &[u8; 16], purpose: Purpose, parts: &[&[u8]]) -> u128 {
+fn mac_with<'a>(key: &[u8; 16], purpose: Purpose, parts: impl Iterator<Item = &'a [u8]>) -> u128 {
     let mut hasher = SipHasher24::new_with_key(key);
     hasher.write_u8(purpose as u8);
     for part in parts {
@@ -306,11 +299,9 @@ fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
 }
 
 fn tag_with(key: &[u8; 16], purpose: Purpose, body: &[u8], context: &[&[u8]]) -> [u8; TAG_LEN] {
-    let parts: SmallVec<[&[u8]; 4]> =
-        std::iter::once(body).chain(context.iter().copied()).collect();
-    let mut tag = [0; TAG_LEN];
-    tag.copy_from_slice(&mac_with(key, purpose, &parts).to_be_bytes()[..TAG_LEN]);
-    tag
+    let parts = std::iter::once(body).chain(context.iter().copied());
+    // Its upper half.
+    ((mac_with(key, purpose, parts) >> 64) as u64).to_be_bytes()
 }
 
 #[cfg(test)]
