@@ -1,6 +1,7 @@
 //! Whose request it is and by which device: the number, the device's ids, and how well a seat's
 //! device matches what a request shows. Knows no limits.
 
+use std::cell::Cell;
 use std::hash::Hasher;
 use std::net::SocketAddr;
 
@@ -20,12 +21,16 @@ pub struct Address {
 
 /// The address-of-record that a URI names, under the alias table; `None` for what names no number.
 pub fn address_of(uri: &Uri<'_>, settings: &Settings) -> Option<Address> {
-    let alias = |host: &str| settings.domain_of(host);
+    uri.user?;
+    let ours = Cell::new(false);
+    let alias = |host: &str| {
+        let domain = settings.domain_of(host)?;
+        ours.set(domain == host || settings.domain_of(domain) == Some(domain));
+        Some(domain)
+    };
     let rules = Rules { alias: &alias, fold_user_case: settings.fold_user_case };
     let aor = normalize(uri, &rules)?;
-    let (_, domain) = aor.rsplit_once('@')?;
-    let ours = settings.domain_of(domain) == Some(domain);
-    Some(Address { aor, ours })
+    Some(Address { aor, ours: ours.get() })
 }
 
 /// Every id that one Contact of a request shows. `None` for `*`.
@@ -98,17 +103,25 @@ fn contact_user(ids: &impl Names) -> Option<&[u8]> {
 
 /// Whether this device is a mobile app and so takes an app seat.
 pub fn is_app(kind: NumberKind, ids: &Ids, settings: &Settings) -> bool {
+    is_app_showing(kind, !ids.pushes.is_empty(), &ids.user_agent, settings)
+}
+
+/// The same, told by whether it sends push parameters and by its User-Agent.
+pub(super) fn is_app_showing(
+    kind: NumberKind,
+    push: bool,
+    agent: &[u8],
+    settings: &Settings,
+) -> bool {
     match kind {
         NumberKind::App => true,
         NumberKind::Panel | NumberKind::Monitor | NumberKind::Concierge | NumberKind::Dialer => {
             false
         }
-        NumberKind::Phone => !ids.pushes.is_empty() || is_app_agent(&ids.user_agent, settings),
+        NumberKind::Phone => {
+            push || settings.app_agents.iter().any(|pattern| pattern.matches(agent))
+        }
     }
-}
-
-pub(super) fn is_app_agent(agent: &[u8], settings: &Settings) -> bool {
-    settings.app_agents.iter().any(|pattern| pattern.matches(agent))
 }
 
 /// A short name for a device that our tokens carry: the hash of its strongest id. A device answers

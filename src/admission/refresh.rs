@@ -2,8 +2,8 @@
 //! with nothing of it copied; whatever is not plain is read in full.
 
 use super::Admission;
-use super::identity::{agent_of, contact_name, is_app_agent};
-use crate::license::{FeatureSet, NumberKind};
+use super::identity::{agent_of, contact_name, is_app_showing};
+use crate::license::FeatureSet;
 use crate::quota::{Device, Names, Owned};
 use crate::sip::Message;
 
@@ -29,12 +29,10 @@ impl Admission {
     ) -> Option<Refresh> {
         let contact = message.only_contact()?;
         let uri = contact.addr()?.uri.raw;
-        let expires_secs = message.expires_of(contact);
-        if expires_secs == 0 || contact.push().is_some() {
-            return None;
-        }
         let instance = contact.instance();
-        let app = self.is_app_without_push(owned.kind, agent_of(message));
+        let agent = agent_of(message);
+        // What settings say matters to phones that show nothing else.
+        let app = || is_app_showing(owned.kind, false, agent, &self.settings.load());
         let is_it = |device: &Device| {
             let same = match &instance {
                 Some(id) => device.ids.instances().any(|known| *known == **id),
@@ -43,7 +41,7 @@ impl Admission {
                         && device.ids.contacts().any(|known| known == uri)
                 }
             };
-            same && device.counts() && (device.app || !app)
+            same && device.counts() && (device.app || !app())
         };
         let seated = self
             .quota
@@ -51,14 +49,11 @@ impl Admission {
         if seated != Some(true) || owned.path.invalid(now.moment(), FeatureSet::NONE).is_some() {
             return None;
         }
+        let expires_secs = message.expires_of(contact);
+        if expires_secs == 0 || contact.push().is_some() {
+            return None;
+        }
         let device = contact_name(instance.as_deref().unwrap_or(uri));
         Some(Refresh { device, contact: contact_name(uri), expires_secs })
-    }
-
-    fn is_app_without_push(&self, kind: NumberKind, agent: &[u8]) -> bool {
-        match kind {
-            NumberKind::Phone => is_app_agent(agent, &self.settings.load()),
-            kind => kind == NumberKind::App,
-        }
     }
 }
