@@ -1,8 +1,8 @@
 //! Whose request it is and by which device: the number, the device's ids, and how well a seat's
 //! device matches what a request shows. Knows no limits.
 
+use std::borrow::Cow;
 use std::cell::Cell;
-use std::hash::Hasher;
 use std::net::SocketAddr;
 
 use super::Settings;
@@ -12,15 +12,15 @@ use crate::sip::{Contact, Message, Name, Rules, Uri, normalize, uri_eq};
 
 /// A number as a request names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    /// `sip:user@domain`, normalized.
-    pub aor: String,
+pub struct Address<'a> {
+    /// `sip:user@domain`, normalized; as it stands in the request, where that is spelled so.
+    pub aor: Cow<'a, str>,
     /// Whether its domain is one of ours.
     pub ours: bool,
 }
 
 /// The address-of-record that a URI names, under the alias table; `None` for what names no number.
-pub fn address_of(uri: &Uri<'_>, settings: &Settings) -> Option<Address> {
+pub fn address_of<'a>(uri: &Uri<'a>, settings: &Settings) -> Option<Address<'a>> {
     uri.user?;
     let ours = Cell::new(false);
     let alias = |host: &str| {
@@ -149,9 +149,7 @@ pub fn has_name(ids: &impl Names, name: u32) -> bool {
 
 /// Under the token's own MAC, so it need not be keyed; it must be the same after a restart.
 fn hash_of(id: &[u8]) -> u32 {
-    let mut hasher = siphasher::sip::SipHasher13::new();
-    hasher.write(id);
-    let hash = hasher.finish();
+    let hash = siphasher::sip::SipHasher13::new().hash(id);
     ((hash >> 32) as u32 ^ hash as u32).max(1)
 }
 

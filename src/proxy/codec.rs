@@ -25,9 +25,12 @@ const fn values() -> [u8; 256] {
 /// What stands in a token, before it is text.
 pub(super) type Body = SmallVec<[u8; 128]>;
 
-/// Letters and digits of one case: safe wherever a token may be. 26 of them hold 128 bits.
+/// Letters and digits of one case: safe wherever a token may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Word<const N: usize = 26>([u8; N]);
+pub struct Word<const N: usize = WORD>([u8; N]);
+
+/// How many letters hold 128 bits.
+pub(super) const WORD: usize = 26;
 
 impl<const N: usize> Word<N> {
     /// How many bits it tells.
@@ -61,7 +64,7 @@ impl<const N: usize> Word<N> {
 
 /// Reads what [`Word::of`] wrote.
 pub(super) fn read_base32(word: &str) -> Option<u128> {
-    if word.len() != 26 {
+    if word.len() != WORD {
         return None;
     }
     word.bytes().rev().try_fold(0u128, |value, byte| {

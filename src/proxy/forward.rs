@@ -249,8 +249,10 @@ pub(super) fn branch_text(branch: Branch, fork: Option<usize>) -> String {
 /// Our branch of a Via, and which copy of a fork it is.
 pub(super) fn read_branch(text: &str) -> Option<(Branch, Option<usize>)> {
     let rest = text.strip_prefix(COOKIE)?;
-    match rest.split_once('.') {
-        Some((word, index)) => Some((super::codec::read_base32(word)?, index.parse().ok())),
-        None => Some((super::codec::read_base32(rest)?, None)),
+    let (word, index) = rest.split_at_checked(super::codec::WORD)?;
+    let branch = super::codec::read_base32(word)?;
+    match index {
+        "" => Some((branch, None)),
+        index => Some((branch, index.strip_prefix('.')?.parse().ok())),
     }
 }

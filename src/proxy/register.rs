@@ -282,7 +282,7 @@ impl Proxy {
             let Some(ids) = crate::admission::ids_of(contact, message, arrival.remote()) else {
                 continue;
             };
-            let seat = SeatName { aor: address.aor.clone(), device: device_name(&ids) };
+            let seat = SeatName { aor: address.aor.to_string(), device: device_name(&ids) };
             let flow = Flow::newest_of_seat();
             let token = self.keys.seal_flow(&RouteToken::Device { flow, seat });
             let name = self.names.sent_by(Side::Upstream, arrival.source.local);

@@ -47,12 +47,11 @@ impl Proxy {
         }
         let source = message.is_request().then(|| arrival.remote());
         let reply = compose::Reply { source, ..reply };
-        if reply.status == 200 && message.method() == Method::Register {
-            let mut bytes = Vec::with_capacity(512);
-            compose::reply_with(message, &reply, more, &mut bytes);
-            return self.promise(destination(flow), &bytes, out);
+        let write = |bytes: &mut Vec<u8>| compose::reply_with(message, &reply, more, bytes);
+        match (reply.status, message.method()) {
+            (200, Method::Register) => self.promise(destination(flow), write, out),
+            _ => out.write(destination(flow), write),
         }
-        out.write(destination(flow), |bytes| compose::reply_with(message, &reply, more, bytes));
     }
 
     /// Refuses a request for a reason; logged and counted once.

@@ -158,8 +158,8 @@ impl Keys {
     }
 
     /// Reads a Via token of ours; `None` where the MAC isn't. A connection of another epoch is gone.
-    pub fn open_via(&self, text: &str, branch: &str) -> Option<ViaToken> {
-        let body = self.open(Purpose::ViaToken, text, &[branch.as_bytes()])?;
+    pub fn open_via(&self, text: impl AsRef<[u8]>, branch: &str) -> Option<ViaToken> {
+        let body = self.open(Purpose::ViaToken, text.as_ref(), &[branch.as_bytes()])?;
         let mut read = Reader(&body);
         let head = read.byte()?;
         let mut order = [0; 8];
@@ -196,7 +196,7 @@ impl Keys {
 
     /// Reads a flow token of ours.
     pub fn open_flow(&self, text: &str) -> Option<RouteToken> {
-        self.read_route(&self.open(Purpose::FlowToken, text, &[])?)
+        self.read_route(&self.open(Purpose::FlowToken, text.as_bytes(), &[])?)
     }
 
     /// Writes a Record-Route token, good for one dialog only.
@@ -215,7 +215,7 @@ impl Keys {
     pub fn open_dialog(&self, text: &str, call_id: &[u8], tags: [&[u8]; 2]) -> Option<RouteToken> {
         tags.into_iter()
             .filter(|tag| !tag.is_empty())
-            .find_map(|tag| self.open(Purpose::DialogToken, text, &[call_id, tag]))
+            .find_map(|tag| self.open(Purpose::DialogToken, text.as_bytes(), &[call_id, tag]))
             .and_then(|body| self.read_route(&body))
     }
 
@@ -264,16 +264,17 @@ impl Keys {
         out.truncate(from + written);
     }
 
-    fn open(&self, purpose: Purpose, text: &str, context: &[&[u8]]) -> Option<Body> {
-        let mut body = Body::from_elem(0, text.len().div_ceil(4) * 3);
-        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut body).ok()?;
-        let (body, tag) = body.get(..length)?.split_last_chunk::<TAG_LEN>()?;
+    fn open(&self, purpose: Purpose, text: &[u8], context: &[&[u8]]) -> Option<Body> {
+        let mut decoded = Body::from_elem(0, text.len().div_ceil(4) * 3);
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut decoded).ok()?;
+        let (body, tag) = decoded.get(..length)?.split_last_chunk::<TAG_LEN>()?;
         let made_with = |key: &[u8; 16]| {
             let expected = tag_with(key, purpose, body, context);
             bool::from(subtle::ConstantTimeEq::ct_eq(&expected[..], &tag[..]))
         };
         let ours = made_with(&self.current) || self.previous.as_ref().is_some_and(made_with);
-        ours.then(|| Body::from_slice(body))
+        decoded.truncate(length - TAG_LEN);
+        ours.then_some(decoded)
     }
 }
 
