@@ -29,24 +29,26 @@ impl Admission {
     ) -> Option<Refresh> {
         let contact = message.only_contact()?;
         let uri = contact.addr()?.uri.raw;
-        let instance = contact.instance();
         let agent = agent_of(message);
         // What settings say matters to phones that show nothing else.
         let app = || is_app_showing(owned.kind, false, agent, &self.settings.load());
-        let is_it = |device: &Device| {
-            let same = match &instance {
-                Some(id) => device.ids.instances().any(|known| *known == **id),
-                None => {
-                    device.ids.instances().next().is_none()
-                        && device.ids.contacts().any(|known| known == uri)
-                }
+        let seated = self.quota.look(aor, |entry| {
+            let instance = contact.instance();
+            let is_it = |device: &Device| {
+                let same = match &instance {
+                    Some(id) => device.ids.instances().any(|known| *known == **id),
+                    None => {
+                        device.ids.instances().next().is_none()
+                            && device.ids.contacts().any(|known| known == uri)
+                    }
+                };
+                same && device.counts() && (device.app || !app())
             };
-            same && device.counts() && (device.app || !app())
-        };
-        let seated = self
-            .quota
-            .look(aor, |entry| entry.stands_on(owned) && entry.devices().iter().any(is_it));
-        if seated != Some(true) || owned.path.invalid(now.moment(), FeatureSet::NONE).is_some() {
+            let seated = entry.stands_on(owned) && entry.devices().iter().any(is_it);
+            seated.then_some(instance)
+        });
+        let instance = seated.flatten()?;
+        if owned.path.invalid(now.moment(), FeatureSet::NONE).is_some() {
             return None;
         }
         let expires_secs = message.expires_of(contact);

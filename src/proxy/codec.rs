@@ -22,7 +22,7 @@ const fn values() -> [u8; 256] {
     values
 }
 
-/// What stands in a token, before it is text.
+/// What stands in a token, once it is text no more.
 pub(super) type Body = SmallVec<[u8; 128]>;
 
 /// Letters and digits of one case: safe wherever a token may be.
@@ -73,7 +73,7 @@ pub(super) fn read_base32(word: &str) -> Option<u128> {
     })
 }
 
-pub(super) fn put_flow(body: &mut Body, flow: &Flow, epoch: u32) {
+pub(super) fn put_flow(body: &mut Vec<u8>, flow: &Flow, epoch: u32) {
     let upstream = u8::from(flow.side == Side::Upstream);
     let tcp = u8::from(flow.protocol == Protocol::Tcp);
     let connected = u8::from(flow.connection.is_some());
@@ -88,7 +88,7 @@ pub(super) fn put_flow(body: &mut Body, flow: &Flow, epoch: u32) {
     }
 }
 
-fn put_address(body: &mut Body, address: SocketAddr) {
+fn put_address(body: &mut Vec<u8>, address: SocketAddr) {
     match address.ip() {
         IpAddr::V4(ip) => {
             body.push(4);

@@ -44,14 +44,14 @@ impl Marks {
 
     /// A keyed hash over `parts`, each told apart from its neighbours.
     pub fn hash(&self, mark: Mark, parts: &[&[u8]]) -> u128 {
-        const LEN: usize = size_of::<u64>();
+        const LEN: usize = size_of::<u32>();
         let room = parts.iter().fold(1, |sum, part| sum + LEN + part.len());
         // In one piece, over which the hash goes fastest.
         let mut whole = SmallVec::<[u8; 256]>::from_elem(mark as u8, room);
         let mut rest = whole.get_mut(1..).unwrap_or_default();
         for part in parts {
-            // There is room for all of them.
-            let _ = rest.write_all(&(part.len() as u64).to_le_bytes());
+            // There is room for all of them, and no message is longer than such a number tells.
+            let _ = rest.write_all(&(part.len() as u32).to_le_bytes());
             let _ = rest.write_all(part);
         }
         self.0.hash(&whole).into()
@@ -68,7 +68,11 @@ impl Marks {
 
     /// What our own answer to the request of this branch bears.
     pub fn answer(&self, branch: Branch) -> AnswerMarks {
-        AnswerMarks(self.hash(Mark::Answer, &[&branch.to_be_bytes()]))
+        let mut whole = [Mark::Answer as u8; 1 + size_of::<Branch>()];
+        if let Some(place) = whole.last_chunk_mut() {
+            *place = branch.to_be_bytes();
+        }
+        AnswerMarks(self.0.hash(&whole).into())
     }
 }
 

@@ -135,7 +135,7 @@ fn copy_vias(request: &Message<'_>, source: Option<SocketAddr>, out: &mut Vec<u8
     let mut source = source;
     for value in request.all(Name::Via) {
         out.extend_from_slice(b"\r\nVia: ");
-        let notes = source.take().map_or([None, None], |source| notes(request, source));
+        let notes = source.take().map_or([None, None], |source| notes(request, &value, source));
         let range = value.range();
         let mut done = range.start;
         for note in notes.into_iter().flatten() {

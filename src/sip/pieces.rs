@@ -1,7 +1,7 @@
 //! The edits that a proxy makes (RFC 3261 16.6, 16.7), each as one call on a patch. What to edit is
 //! for the caller to decide; Content-Length and the body are never touched.
 
-use super::{Message, Name, Patch, StartLine, print};
+use super::{Message, Name, Patch, StartLine, Value, print};
 use core::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
@@ -50,19 +50,21 @@ impl Note {
     }
 }
 
-/// What the top Via of a request from `source` is to say, in the order of the places: `received` where
+/// What the top Via of a request from `source`, whose value is `top`, is to say, in the order of the places: `received` where
 /// sent-by says something else or `rport` is asked for (RFC 3261 18.2.1, RFC 3581 4). What the sender
 /// wrote there itself is overwritten.
-pub(super) fn notes(message: &Message<'_>, source: SocketAddr) -> [Option<Note>; 2] {
-    let (Some(value), Some(via)) = (message.first(Name::Via), message.top_via()) else {
-        return [None, None];
-    };
+pub(super) fn notes(
+    message: &Message<'_>,
+    top: &Value<'_>,
+    source: SocketAddr,
+) -> [Option<Note>; 2] {
+    let Some(via) = message.top_via() else { return [None, None] };
     let ip = source.ip().to_canonical();
     let (received, rport) = via.stamps();
     let port = rport
         .and_then(|param| message.range_of(param.raw))
         .map(|at| Note { at, says: Says::Rport(source.port()) });
-    let end = value.range().end;
+    let end = top.range().end;
     let address = match received.and_then(|param| message.range_of(param.raw)) {
         Some(at) => Some(Note { at, says: Says::Received(ip) }),
         None if rport.is_some() || host_ip(via.host) != Some(ip) => {
@@ -94,7 +96,8 @@ impl Patch {
 
     /// Notes in the top Via where the request came from.
     pub fn stamp_top_via(&mut self, message: &Message<'_>, source: SocketAddr) {
-        for note in notes(message, source).into_iter().flatten() {
+        let Some(top) = message.first(Name::Via) else { return };
+        for note in notes(message, &top, source).into_iter().flatten() {
             self.write(note.at.clone(), |out| note.put(out));
         }
     }
