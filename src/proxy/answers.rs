@@ -397,7 +397,7 @@ impl Proxy {
         let reply = compose::Reply {
             status,
             phrase,
-            to_tag: to_tag.as_str(),
+            to_tag: to_tag.letters(),
             headers: &[("Retry-After", "5")],
             ..compose::Reply::default()
         };

@@ -41,7 +41,7 @@ use crate::transport::{ConnectionId, Destination, Handler, Outbox, Protocol, Sid
 pub use built_in::{BuiltIn, Secrets};
 pub use hold::{Hold, Letter};
 pub use marks::{Mark, Marks};
-pub use names::{Advertise, Names};
+pub use names::{Advertise, Names, OwnAddress};
 pub use parts::{Parts, Registry, Upstream};
 pub use token::{Flow, Keys, Purpose};
 
@@ -179,9 +179,10 @@ impl Proxy {
 
 impl Handler for Proxy {
     fn message(&self, bytes: &[u8], source: &Source, now: Now, out: &mut Outbox) {
-        let begun = std::time::Instant::now();
+        let cell = self.cell(out).filter(|cell| cell.samples());
+        let begun = cell.map(|_| std::time::Instant::now());
         self.handle(bytes, source, now, out);
-        if let Some(cell) = self.cell(out) {
+        if let (Some(cell), Some(begun)) = (cell, begun) {
             cell.latency(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
         }
     }

@@ -255,7 +255,7 @@ impl Proxy {
         if upstream.rewrites_contact {
             self.rewrite_contacts(upstream, arrival, address, &mut patch);
         } else if !asked.is_empty() {
-            let local = self.names.bind.unwrap_or(arrival.source.local);
+            let local = self.names.bound(arrival.source.local);
             let (flow, aor) = (arrival.flow(), &address.aor);
             patch.write_path(message, |out| {
                 let token = |out: &mut Vec<u8>| {
@@ -317,7 +317,7 @@ pub(super) fn path_value(
     arrival: &Arrival<'_>,
     protocol: Protocol,
 ) -> String {
-    let local = names.bind.unwrap_or(arrival.source.local);
+    let local = names.bound(arrival.source.local);
     names.route(token, Side::Upstream, local, protocol)
 }
 

@@ -25,7 +25,7 @@ impl Proxy {
         let reply = compose::Reply {
             status,
             phrase,
-            to_tag: to_tag.as_str(),
+            to_tag: to_tag.letters(),
             headers,
             ..compose::Reply::default()
         };
@@ -120,7 +120,7 @@ impl Proxy {
         let reply = compose::Reply {
             status: told.status,
             phrase: told.phrase,
-            to_tag: to_tag.as_str(),
+            to_tag: to_tag.letters(),
             ..compose::Reply::default()
         };
         let more = |bytes: &mut Vec<u8>| {

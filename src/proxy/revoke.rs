@@ -5,7 +5,7 @@ use super::Proxy;
 use super::codec::Word;
 use super::dialog::flow_of;
 use super::marks::Mark;
-use super::names::via_transport;
+use super::names::{OwnAddress, via_transport};
 use super::parts::{Registry, Upstream};
 use super::settle::Listed;
 use super::token::{Errand, Flow, Receiver, RouteToken, SeatName, ViaToken};
@@ -105,7 +105,7 @@ impl Proxy {
         contact: &[u8],
         now: Now,
     ) {
-        let Some(bind) = self.names.bind else { return };
+        let Some(bind) = self.names.bind.as_ref().map(OwnAddress::address) else { return };
         let Some((_, domain)) = aor.rsplit_once('@') else { return };
         let serial = now.wall_ms.to_be_bytes();
         let parts: [&[u8]; 3] = [aor.as_bytes(), contact, &serial];

@@ -15,8 +15,8 @@ pub struct Reply<'a> {
     pub status: u16,
     /// Any text; it need not be the one of the RFC.
     pub phrase: &'a str,
-    /// Our To tag, put in where the request has none and the status is not 100.
-    pub to_tag: &'a str,
+    /// Our To tag, a token, put in where the request has none and the status is not 100.
+    pub to_tag: &'a [u8],
     /// Where the request came from, noted in its top Via (RFC 3261 18.2.1, RFC 3581).
     pub source: Option<SocketAddr>,
     /// Headers of our own, in order.
@@ -90,7 +90,7 @@ fn put_to_tag(request: &Message<'_>, reply: &Reply<'_>, out: &mut Vec<u8>) {
     let untagged = request.to_tag().is_none() && request.to().is_some();
     if untagged && reply.status != 100 && !reply.to_tag.is_empty() {
         out.extend_from_slice(b";tag=");
-        put_line(out, reply.to_tag.as_bytes());
+        out.extend_from_slice(reply.to_tag);
     }
 }
 
@@ -245,7 +245,7 @@ mod tests {
             let reply = Reply {
                 status: 403,
                 phrase: "Licence\r\nFull",
-                to_tag: "us",
+                to_tag: b"us",
                 headers: &[("Retry-After", "60"), ("Warning", "399 us \"full\"\r\nX: y")],
                 ..Reply::default()
             };
@@ -292,7 +292,7 @@ mod tests {
         let out = written(|message, out| {
             super::reply(
                 message,
-                &Reply { status: 100, phrase: "Trying", to_tag: "us", ..Reply::default() },
+                &Reply { status: 100, phrase: "Trying", to_tag: b"us", ..Reply::default() },
                 out,
             );
         });
