@@ -117,7 +117,7 @@ fn exercise(bytes: &[u8]) {
             if let Some(message) = rejected.answerable() {
                 reply(
                     &message,
-                    &Reply { status: 400, phrase: "Bad", to_tag: "t", ..Reply::default() },
+                    &Reply { status: 400, phrase: "Bad", to_tag: b"t", ..Reply::default() },
                     &mut Vec::new(),
                 );
             }
@@ -248,7 +248,7 @@ fn rsip_reads_our_reply() {
     let ours = Reply {
         status: 403,
         phrase: "License Full",
-        to_tag: "us",
+        to_tag: b"us",
         headers: &[("Retry-After", "60")],
         ..Reply::default()
     };

@@ -81,7 +81,7 @@ impl Admission {
     fn number_in(&self, message: &Message<'_>, name: Name) -> Option<String> {
         let (_, addr) = message.addrs(name).next()?;
         let address = address_of(&addr.uri, &self.settings.load())?;
-        address.ours.then_some(address.aor)
+        address.ours.then(|| address.aor.into_owned())
     }
 
     /// The digest username as a number: in the domain of From where it has none of its own.
@@ -99,7 +99,7 @@ impl Admission {
         };
         let uri = crate::sip::Uri::parse(uri.as_bytes())?;
         let address = address_of(&uri, &self.settings.load())?;
-        address.ours.then_some(address.aor)
+        address.ours.then(|| address.aor.into_owned())
     }
 
     /// Whether a device of the number is registered by this flow.

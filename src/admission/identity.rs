@@ -1,7 +1,8 @@
 //! Whose request it is and by which device: the number, the device's ids, and how well a seat's
 //! device matches what a request shows. Knows no limits.
 
-use std::hash::Hasher;
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::net::SocketAddr;
 
 use super::Settings;
@@ -11,21 +12,25 @@ use crate::sip::{Contact, Message, Name, Rules, Uri, normalize, uri_eq};
 
 /// A number as a request names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    /// `sip:user@domain`, normalized.
-    pub aor: String,
+pub struct Address<'a> {
+    /// `sip:user@domain`, normalized; as it stands in the request, where that is spelled so.
+    pub aor: Cow<'a, str>,
     /// Whether its domain is one of ours.
     pub ours: bool,
 }
 
 /// The address-of-record that a URI names, under the alias table; `None` for what names no number.
-pub fn address_of(uri: &Uri<'_>, settings: &Settings) -> Option<Address> {
-    let alias = |host: &str| settings.domain_of(host);
+pub fn address_of<'a>(uri: &Uri<'a>, settings: &Settings) -> Option<Address<'a>> {
+    uri.user?;
+    let ours = Cell::new(false);
+    let alias = |host: &str| {
+        let domain = settings.domain_of(host)?;
+        ours.set(domain == host || settings.domain_of(domain) == Some(domain));
+        Some(domain)
+    };
     let rules = Rules { alias: &alias, fold_user_case: settings.fold_user_case };
     let aor = normalize(uri, &rules)?;
-    let (_, domain) = aor.rsplit_once('@')?;
-    let ours = settings.domain_of(domain) == Some(domain);
-    Some(Address { aor, ours })
+    Some(Address { aor, ours: ours.get() })
 }
 
 /// Every id that one Contact of a request shows. `None` for `*`.
@@ -98,17 +103,25 @@ fn contact_user(ids: &impl Names) -> Option<&[u8]> {
 
 /// Whether this device is a mobile app and so takes an app seat.
 pub fn is_app(kind: NumberKind, ids: &Ids, settings: &Settings) -> bool {
+    is_app_showing(kind, !ids.pushes.is_empty(), &ids.user_agent, settings)
+}
+
+/// The same, told by whether it sends push parameters and by its User-Agent.
+pub(super) fn is_app_showing(
+    kind: NumberKind,
+    push: bool,
+    agent: &[u8],
+    settings: &Settings,
+) -> bool {
     match kind {
         NumberKind::App => true,
         NumberKind::Panel | NumberKind::Monitor | NumberKind::Concierge | NumberKind::Dialer => {
             false
         }
-        NumberKind::Phone => !ids.pushes.is_empty() || is_app_agent(&ids.user_agent, settings),
+        NumberKind::Phone => {
+            push || settings.app_agents.iter().any(|pattern| pattern.matches(agent))
+        }
     }
-}
-
-pub(super) fn is_app_agent(agent: &[u8], settings: &Settings) -> bool {
-    settings.app_agents.iter().any(|pattern| pattern.matches(agent))
 }
 
 /// A short name for a device that our tokens carry: the hash of its strongest id. A device answers
@@ -136,9 +149,7 @@ pub fn has_name(ids: &impl Names, name: u32) -> bool {
 
 /// Under the token's own MAC, so it need not be keyed; it must be the same after a restart.
 fn hash_of(id: &[u8]) -> u32 {
-    let mut hasher = siphasher::sip::SipHasher13::new();
-    hasher.write(id);
-    let hash = hasher.finish();
+    let hash = siphasher::sip::SipHasher13::new().hash(id);
     ((hash >> 32) as u32 ^ hash as u32).max(1)
 }
 

@@ -2,8 +2,8 @@
 //! with nothing of it copied; whatever is not plain is read in full.
 
 use super::Admission;
-use super::identity::{agent_of, contact_name, is_app_agent};
-use crate::license::{FeatureSet, NumberKind};
+use super::identity::{agent_of, contact_name, is_app_showing};
+use crate::license::FeatureSet;
 use crate::quota::{Device, Names, Owned};
 use crate::sip::Message;
 
@@ -29,36 +29,33 @@ impl Admission {
     ) -> Option<Refresh> {
         let contact = message.only_contact()?;
         let uri = contact.addr()?.uri.raw;
+        let agent = agent_of(message);
+        // What settings say matters to phones that show nothing else.
+        let app = || is_app_showing(owned.kind, false, agent, &self.settings.load());
+        let seated = self.quota.look(aor, |entry| {
+            let instance = contact.instance();
+            let is_it = |device: &Device| {
+                let same = match &instance {
+                    Some(id) => device.ids.instances().any(|known| *known == **id),
+                    None => {
+                        device.ids.instances().next().is_none()
+                            && device.ids.contacts().any(|known| known == uri)
+                    }
+                };
+                same && device.counts() && (device.app || !app())
+            };
+            let seated = entry.stands_on(owned) && entry.devices().iter().any(is_it);
+            seated.then_some(instance)
+        });
+        let instance = seated.flatten()?;
+        if owned.path.invalid(now.moment(), FeatureSet::NONE).is_some() {
+            return None;
+        }
         let expires_secs = message.expires_of(contact);
         if expires_secs == 0 || contact.push().is_some() {
             return None;
         }
-        let instance = contact.instance();
-        let app = self.is_app_without_push(owned.kind, agent_of(message));
-        let is_it = |device: &Device| {
-            let same = match &instance {
-                Some(id) => device.ids.instances().any(|known| *known == **id),
-                None => {
-                    device.ids.instances().next().is_none()
-                        && device.ids.contacts().any(|known| known == uri)
-                }
-            };
-            same && device.counts() && (device.app || !app)
-        };
-        let seated = self
-            .quota
-            .look(aor, |entry| entry.stands_on(owned) && entry.devices().iter().any(is_it));
-        if seated != Some(true) || owned.path.invalid(now.moment(), FeatureSet::NONE).is_some() {
-            return None;
-        }
         let device = contact_name(instance.as_deref().unwrap_or(uri));
         Some(Refresh { device, contact: contact_name(uri), expires_secs })
-    }
-
-    fn is_app_without_push(&self, kind: NumberKind, agent: &[u8]) -> bool {
-        match kind {
-            NumberKind::Phone => is_app_agent(agent, &self.settings.load()),
-            kind => kind == NumberKind::App,
-        }
     }
 }

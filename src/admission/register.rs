@@ -3,11 +3,11 @@
 
 use std::net::SocketAddr;
 
-use super::identity::{ids_of, is_app, match_device};
+use super::identity::{agent_of, ids_of, is_app, is_app_showing, match_device};
 use super::{Admission, Settings};
 use crate::clock::Now;
 use crate::license::{FeatureSet, NumberKind};
-use crate::quota::{Decision, Device, Ids, Owned, Registering, Standing, State, Wanted};
+use crate::quota::{Decision, Device, Ids, Owned, Refusal, Registering, Standing, State, Wanted};
 use crate::sip::Message;
 
 /// One Contact of a REGISTER.
@@ -90,6 +90,32 @@ impl Admission {
             leaving.iter().map(|matcher| matcher as crate::quota::Matcher<'_>).collect();
         let request = Registering { adds: &adds, leaves: &leaves, standing };
         self.quota.reserve(aor, owned, &request, now)
+    }
+
+    /// Why a REGISTER with one Contact is refused to a number that has no device. A full building asks all
+    /// day: it is told before the ids of the newcomer are read. `None` where all of it has to be read.
+    pub fn refuse_newcomer(
+        &self,
+        message: &Message<'_>,
+        aor: &str,
+        owned: &Owned,
+        now: Now,
+    ) -> Option<Refusal> {
+        let contact = message.only_contact().filter(|contact| !contact.is_star())?;
+        if message.expires_of(contact) == 0 {
+            return None;
+        }
+        let push = contact.push().is_some();
+        let wanted = Wanted {
+            matcher: &|_| None,
+            ids: &Ids::default,
+            app: is_app_showing(owned.kind, push, agent_of(message), &self.settings.load()),
+            push,
+            needs: FeatureSet::NONE,
+        };
+        // A number without a device has none that leaves, and credentials change nothing for it.
+        let request = Registering { adds: &[wanted], leaves: &[], standing: Standing::Presented };
+        self.quota.refuse_newcomer(aor, owned, &request, now)
     }
 
     /// Whether a device of this kind of number is a mobile app.

@@ -181,8 +181,8 @@ pub async fn proxy(
     };
     let names = Names {
         advertise: advertise(config),
-        bind: addresses.upstream_bind,
-        own: addresses.upstream_own.clone(),
+        bind: addresses.upstream_bind.map(Into::into),
+        own: addresses.upstream_own.iter().copied().map(Into::into).collect(),
     };
     let pulses: Vec<_> = (0..workers(config)).map(|worker| liveness.pulse(worker)).collect();
     Ok(Arc::new(Proxy::new(Parts {

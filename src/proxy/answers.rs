@@ -4,18 +4,17 @@
 use std::sync::atomic::Ordering;
 
 use super::Proxy;
-use super::arrival::{self, Arrival, destination};
+use super::arrival::{Arrival, destination};
 use super::fork::Came;
 use super::forward::read_branch;
 use super::parts::{Registry, Upstream};
 use super::pending::Branch;
-use super::reply::TO_TAG;
 use super::settle::{Asked, Listed};
 use super::token::{Errand, Receiver, RouteToken, ViaToken};
 use super::transaction::{Handling, Key};
 use crate::admission::{Registration, address_of, has_name, ids_of};
 use crate::quota::Refusal;
-use crate::sip::{Index, Message, Method, Name, Patch, compose};
+use crate::sip::{Index, Message, Method, Name, Patch, Via, compose};
 use crate::transport::{Destination, Outbox, Protocol};
 
 /// An answer whose token is ours.
@@ -49,15 +48,13 @@ impl Proxy {
         }
         let mut patch = Patch::new();
         patch.pop_top_via(&arrival.message);
-        let refused = self.settle(arrival, &returned, &mut patch, out);
-        let mut bytes = Vec::with_capacity(arrival.message.whole().len());
-        patch.apply(&arrival.message, &mut bytes);
-        match refused {
+        let popped = |patch: &Patch| written(|bytes| patch.apply(&arrival.message, bytes));
+        match self.settle(arrival, &returned, &mut patch, out) {
             Some(Replaced::Refused(refused)) => {
-                self.say_late_refusal(&returned, &bytes, arrival, refused, out)
+                self.say_late_refusal(&returned, &popped(&patch), arrival, refused, out)
             }
-            Some(Replaced::Unavailable) => self.say_unavailable(&returned, &bytes, out),
-            None => self.pass_back(arrival, &returned, &bytes, out),
+            Some(Replaced::Unavailable) => self.say_unavailable(&returned, &popped(&patch), out),
+            None => self.pass_back(arrival, &returned, &patch, out),
         }
     }
 
@@ -75,8 +72,7 @@ impl Proxy {
     fn our_via<'a>(&self, message: &Message<'a>) -> Option<OurVia<'a>> {
         let via = message.top_via()?;
         let branch_text = std::str::from_utf8(via.branch()?).ok()?;
-        let sealed = std::str::from_utf8(via.params.value("adm")?).ok()?;
-        let token = self.keys.open_via(sealed, branch_text)?;
+        let token = self.keys.open_via(sealed_in(&via)?, branch_text)?;
         let (branch, fork) = read_branch(branch_text)?;
         Some(OurVia { token, branch, branch_text, fork })
     }
@@ -129,9 +125,7 @@ impl Proxy {
     fn acknowledge(&self, key: &Key, response: &Message<'_>, out: &mut Outbox) {
         let Some((to, invite)) = self.transactions.request(key) else { return };
         let Ok(index) = Index::parse(&invite, &self.limits) else { return };
-        let mut bytes = Vec::with_capacity(512);
-        compose::ack(&index.message(), response, &mut bytes);
-        out.push(to, &bytes);
+        out.write(to, |bytes| compose::ack(&index.message(), response, bytes));
     }
 
     fn settle(
@@ -321,8 +315,7 @@ impl Proxy {
         let Ok(index) = Index::parse(popped, &self.limits) else { return };
         let message = index.message();
         // Without a Request-URI it is not the request's own: only a word for the log is made of it.
-        let arrival =
-            Arrival { message, branch: arrival::branch(&self.keys, &message), ..*arrival };
+        let arrival = Arrival { message, branch: self.marks.branch(&message), ..*arrival };
         let aor = message.to().and_then(|to| address_of(&to.uri, &self.admission.settings()));
         let aor = aor.map(|address| address.aor).unwrap_or_default();
         let flow = returned.token.answer_flow();
@@ -337,31 +330,31 @@ impl Proxy {
             headers: &[("Retry-After", "2")],
             ..compose::Reply::default()
         };
-        let mut bytes = Vec::with_capacity(512);
-        compose::reply(&index.message(), &reply, &mut bytes);
-        out.push(destination(&returned.token.answer_flow()), &bytes);
+        let to = destination(&returned.token.answer_flow());
+        out.write(to, |bytes| compose::reply(&index.message(), &reply, bytes));
     }
 
     fn pass_back(
         &self,
         arrival: &Arrival<'_>,
         returned: &Returned<'_>,
-        bytes: &[u8],
+        patch: &Patch,
         out: &mut Outbox,
     ) {
+        let write = |bytes: &mut Vec<u8>| patch.apply(&arrival.message, bytes);
         if let Some(index) = returned.fork {
-            return self.fork_answered(arrival, returned, index, bytes, out);
+            return self.fork_answered(arrival, returned, index, &written(write), out);
         }
         let flow = returned.token.answer_flow();
         let to = destination(&flow);
         if flow.protocol == Protocol::Udp && arrival.source.protocol == Protocol::Tcp {
-            let key = self.key(arrival, returned);
-            self.transactions.answers(&key, returned.status, to, bytes, arrival.now.mono_ms);
+            let (key, now_ms) = (self.key(arrival, returned), arrival.now.mono_ms);
+            self.transactions.answers(&key, returned.status, to, &written(write), now_ms);
         }
         let is_2xx = (200..300).contains(&returned.status);
         match returned.token.errand {
-            Errand::Register | Errand::Invite if is_2xx => self.promise(to, bytes, out),
-            _ => out.push(to, bytes),
+            Errand::Register | Errand::Invite if is_2xx => self.promise(to, write, out),
+            _ => out.write(to, write),
         }
     }
 
@@ -389,10 +382,9 @@ impl Proxy {
             return;
         }
         self.never_answered(self.pending.answered(branch), now);
-        let mut popped = Vec::with_capacity(bytes.len());
         let mut patch = Patch::new();
         patch.pop_top_via(&message);
-        patch.apply(&message, &mut popped);
+        let popped = written(|bytes| patch.apply(&message, bytes));
         let Ok(index) = Index::parse(&popped, &self.limits) else { return };
         let to_device =
             matches!(to, Destination::Connection(_)) && token.receiver == Receiver::Device;
@@ -400,18 +392,34 @@ impl Proxy {
             true => (480, "Temporarily Unavailable"),
             false => (503, "Service Unavailable"),
         };
-        let to_tag = self.to_tag(arrival::branch(&self.keys, &index.message()));
+        let branch = self.marks.branch(&index.message());
+        let to_tag = self.marks.answer(branch).to_tag();
         let reply = compose::Reply {
             status,
             phrase,
-            to_tag: to_tag.first(TO_TAG),
+            to_tag: to_tag.letters(),
             headers: &[("Retry-After", "5")],
             ..compose::Reply::default()
         };
-        let mut answer = Vec::with_capacity(512);
-        compose::reply(&index.message(), &reply, &mut answer);
-        out.push(destination(&token.answer_flow()), &answer);
+        let to = destination(&token.answer_flow());
+        out.write(to, |bytes| compose::reply(&index.message(), &reply, bytes));
     }
+}
+
+/// Our token in a Via of ours: it stands last, if nobody has put something behind it or set it otherwise.
+/// Where it is taken from does not matter: whether it is one tells its MAC.
+fn sealed_in<'a>(via: &Via<'a>) -> Option<&'a [u8]> {
+    let params = via.params.raw();
+    let last = memchr::memrchr(b';', params).and_then(|at| params.get(at + 1..));
+    let last = last.and_then(|param| param.strip_prefix(b"adm="));
+    last.or_else(|| via.params.value("adm"))
+}
+
+/// What `write` appends.
+fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(2_048);
+    write(&mut bytes);
+    bytes
 }
 
 /// The session timer that an answer grants (RFC 4028 4), in seconds.

@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::marks::Marks;
 use super::pending::Branch;
-use super::token::{Flow, Keys, Purpose};
+use super::token::Flow;
 use crate::clock::Now;
-use crate::sip::{Message, Name};
+use crate::sip::Message;
 use crate::transport::{Destination, Protocol, Side, Source};
 
 /// The port of SIP where none is given (RFC 3261 18.2.2).
@@ -17,23 +18,14 @@ pub struct Arrival<'a> {
     pub message: Message<'a>,
     pub source: &'a Source,
     pub now: Now,
-    /// Our branch of a request: the same for its copies, its CANCEL and its ACK (RFC 3261 16.11).
+    /// Our branch of a request; 0 of an answer.
     pub branch: Branch,
-}
-
-/// Our branch of a request.
-pub fn branch(keys: &Keys, message: &Message<'_>) -> Branch {
-    let via = message.first(Name::Via).map_or(&[][..], |value| value.text);
-    let tag = message.from_tag().unwrap_or_default();
-    let number = message.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
-    let uri = message.request_uri_text();
-    keys.mac(Purpose::Branch, &[via, message.call_id(), tag, &number, uri])
 }
 
 impl<'a> Arrival<'a> {
     /// A message that came from `source`.
-    pub fn new(keys: &Keys, message: Message<'a>, source: &'a Source, now: Now) -> Self {
-        let branch = if message.is_request() { branch(keys, &message) } else { 0 };
+    pub fn new(marks: &Marks, message: Message<'a>, source: &'a Source, now: Now) -> Self {
+        let branch = if message.is_request() { marks.branch(&message) } else { 0 };
         Self { message, source, now, branch }
     }
 

@@ -22,16 +22,23 @@ const fn values() -> [u8; 256] {
     values
 }
 
-/// What stands in a token, before it is text.
+/// What stands in a token, once it is text no more.
 pub(super) type Body = SmallVec<[u8; 128]>;
 
-/// 26 letters and digits of one case: safe wherever a token may be.
+/// Letters and digits of one case: safe wherever a token may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Word([u8; 26]);
+pub struct Word<const N: usize = WORD>([u8; N]);
 
-impl Word {
+/// How many letters hold 128 bits.
+pub(super) const WORD: usize = 26;
+
+impl<const N: usize> Word<N> {
+    /// How many bits it tells.
+    pub const BITS: usize = 5 * N;
+
+    /// The lowest bits of a value.
     pub(super) fn of(mut value: u128) -> Self {
-        let mut word = [0; 26];
+        let mut word = [0; N];
         for place in &mut word {
             *place = DIGITS[(value & 31) as usize];
             value >>= 5;
@@ -41,7 +48,7 @@ impl Word {
 
     /// All of it.
     pub fn as_str(&self) -> &str {
-        self.first(26)
+        self.first(N)
     }
 
     /// The first `letters` of it.
@@ -49,15 +56,15 @@ impl Word {
         self.0.get(..letters).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
     }
 
-    /// The first `N` letters of it, at most 26.
-    pub fn array<const N: usize>(&self) -> [u8; N] {
-        std::array::from_fn(|at| self.0.get(at).copied().unwrap_or_default())
+    /// The letters of it.
+    pub fn letters(&self) -> &[u8; N] {
+        &self.0
     }
 }
 
 /// Reads what [`Word::of`] wrote.
 pub(super) fn read_base32(word: &str) -> Option<u128> {
-    if word.len() != 26 {
+    if word.len() != WORD {
         return None;
     }
     word.bytes().rev().try_fold(0u128, |value, byte| {
@@ -66,7 +73,7 @@ pub(super) fn read_base32(word: &str) -> Option<u128> {
     })
 }
 
-pub(super) fn put_flow(body: &mut Body, flow: &Flow, epoch: u32) {
+pub(super) fn put_flow(body: &mut Vec<u8>, flow: &Flow, epoch: u32) {
     let upstream = u8::from(flow.side == Side::Upstream);
     let tcp = u8::from(flow.protocol == Protocol::Tcp);
     let connected = u8::from(flow.connection.is_some());
@@ -81,7 +88,7 @@ pub(super) fn put_flow(body: &mut Body, flow: &Flow, epoch: u32) {
     }
 }
 
-fn put_address(body: &mut Body, address: SocketAddr) {
+fn put_address(body: &mut Vec<u8>, address: SocketAddr) {
     match address.ip() {
         IpAddr::V4(ip) => {
             body.push(4);
@@ -165,7 +172,7 @@ mod tests {
     #[test]
     fn a_word_reads_back() {
         for value in [0, 1, u128::MAX, 0x1234_5678_9abc_def0_1122_3344_5566_7788] {
-            assert_eq!(read_base32(Word::of(value).as_str()), Some(value));
+            assert_eq!(read_base32(Word::<26>::of(value).as_str()), Some(value));
         }
         assert_eq!(read_base32("short"), None);
         assert_eq!(read_base32(&"!".repeat(26)), None);

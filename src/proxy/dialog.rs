@@ -8,7 +8,6 @@ use super::arrival::Arrival;
 use super::forward::{Hop, Onward, branch_text};
 use super::parts::Registry;
 use super::pending::{Held, InDialog, Patience};
-use super::reply::TO_TAG;
 use super::routes::Routed;
 use super::token::{Errand, Flow, RouteToken, SeatName};
 use super::transaction::{Cancelled, Key};
@@ -119,7 +118,7 @@ impl Proxy {
             return;
         }
         let ours = self.verdicts.of(branch, arrival.now.mono_ms).is_some()
-            || message.to_tag() == Some(self.to_tag(branch).first(TO_TAG).as_bytes());
+            || message.to_tag() == Some(self.marks.answer(branch).to_tag().letters());
         if ours || self.forks.owns(branch) {
             return;
         }

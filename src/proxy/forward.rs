@@ -5,13 +5,14 @@ use std::sync::atomic::Ordering;
 
 use super::Proxy;
 use super::arrival::{Arrival, destination};
+use super::codec::{WORD, Word, read_base32};
 use super::names::via_transport;
 use super::pending::Branch;
 use super::routes::Routed;
 use super::token::{Errand, Flow, Receiver, RouteToken, SeatName, ViaToken};
 use super::transaction::Key;
 use crate::proxy::{Registry, Upstream};
-use crate::sip::{Hops, Message, Method, Name, Patch};
+use crate::sip::{Hops, Message, Method, Name, Patch, print};
 use crate::transport::{Destination, Outbox, Protocol, Side, UpstreamTarget};
 
 /// Where a request goes on.
@@ -60,7 +61,7 @@ impl Proxy {
         out: &mut Outbox,
     ) {
         let message = &arrival.message;
-        let branch = branch_text(arrival.branch, onward.fork);
+        let branch = branch_bytes(arrival.branch, onward.fork);
         let (to, protocol) = self.way(&onward.hop, arrival.source.protocol);
         patch.stamp_top_via(message, arrival.remote());
         if patch.step_max_forwards(message) == Hops::Exhausted {
@@ -85,7 +86,7 @@ impl Proxy {
         if arrival.source.protocol == protocol || method == Method::Ack {
             return out.push(to, &bytes);
         }
-        let key = Key { branch: branch.into(), method };
+        let key = Key { branch: branch_text(arrival.branch, onward.fork).into(), method };
         self.send_over_mixed_hops(arrival, protocol, key, to, &bytes, out);
     }
 
@@ -138,7 +139,7 @@ impl Proxy {
         arrival: &Arrival<'_>,
         onward: &Onward,
         protocol: Protocol,
-        branch: &str,
+        branch: &[u8],
         worker: usize,
     ) {
         value.extend_from_slice(b"SIP/2.0/");
@@ -168,7 +169,7 @@ impl Proxy {
             own: false,
         };
         value.extend_from_slice(b";branch=");
-        value.extend_from_slice(branch.as_bytes());
+        value.extend_from_slice(branch);
         if protocol == Protocol::Udp {
             value.extend_from_slice(b";rport");
         }
@@ -236,12 +237,16 @@ fn opens_dialog(message: &Message<'_>) -> bool {
 
 /// A branch as it stands in Via.
 pub(super) fn branch_text(branch: Branch, fork: Option<usize>) -> String {
-    let mut text = String::with_capacity(COOKIE.len() + 32);
-    text.push_str(COOKIE);
-    text.push_str(super::codec::Word::of(branch).as_str());
+    String::from_utf8(branch_bytes(branch, fork)).unwrap_or_default()
+}
+
+fn branch_bytes(branch: Branch, fork: Option<usize>) -> Vec<u8> {
+    let mut text = Vec::with_capacity(COOKIE.len() + WORD + 6);
+    text.extend_from_slice(COOKIE.as_bytes());
+    text.extend_from_slice(Word::<WORD>::of(branch).letters());
     if let Some(index) = fork {
-        text.push('.');
-        text.push_str(&index.to_string());
+        text.push(b'.');
+        print::number(&mut text, index as u64);
     }
     text
 }
@@ -249,8 +254,10 @@ pub(super) fn branch_text(branch: Branch, fork: Option<usize>) -> String {
 /// Our branch of a Via, and which copy of a fork it is.
 pub(super) fn read_branch(text: &str) -> Option<(Branch, Option<usize>)> {
     let rest = text.strip_prefix(COOKIE)?;
-    match rest.split_once('.') {
-        Some((word, index)) => Some((super::codec::read_base32(word)?, index.parse().ok())),
-        None => Some((super::codec::read_base32(rest)?, None)),
+    let (word, index) = rest.split_at_checked(WORD)?;
+    let branch = read_base32(word)?;
+    match index {
+        "" => Some((branch, None)),
+        index => Some((branch, index.strip_prefix('.')?.parse().ok())),
     }
 }

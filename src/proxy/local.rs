@@ -57,7 +57,7 @@ impl Proxy {
             let headers = [("Unsupported", unsupported.as_str())];
             return self.reply(arrival, 420, "Bad Extension", &headers, out);
         }
-        let aor = address.aor.as_str();
+        let aor = &*address.aor;
         let owned = self.admission.quota().owned(aor);
         let trusted = built_in.trusted.iter().any(|net| net.contains(&arrival.peer()));
         let open = trusted && owned.as_ref().is_some_and(|owned| !owned.has_password);

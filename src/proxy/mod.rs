@@ -12,6 +12,7 @@ mod forward;
 mod hold;
 mod invite;
 mod local;
+mod marks;
 mod names;
 mod parts;
 mod pending;
@@ -39,7 +40,8 @@ use crate::transport::{ConnectionId, Destination, Handler, Outbox, Protocol, Sid
 
 pub use built_in::{BuiltIn, Secrets};
 pub use hold::{Hold, Letter};
-pub use names::{Advertise, Names};
+pub use marks::{Mark, Marks};
+pub use names::{Advertise, Names, OwnAddress};
 pub use parts::{Parts, Registry, Upstream};
 pub use token::{Flow, Keys, Purpose};
 
@@ -54,6 +56,7 @@ use verdicts::Verdicts;
 /// Everything that a message can meet.
 pub struct Proxy {
     keys: Keys,
+    marks: Marks,
     names: Names,
     admission: Arc<Admission>,
     registry: Registry,
@@ -85,6 +88,7 @@ impl Proxy {
     /// A proxy of these parts.
     pub fn new(parts: Parts) -> Self {
         Self {
+            marks: Marks::new(&parts.keys),
             keys: parts.keys,
             names: parts.names,
             admission: parts.admission,
@@ -114,15 +118,13 @@ impl Proxy {
     }
 
     /// Sends an answer that promises a seat: at once, or when the seat is durable.
-    fn promise(&self, to: Destination, bytes: &[u8], out: &mut Outbox) {
-        match &self.hold {
-            None => out.push(to, bytes),
-            // Full: the store is away. A device over UDP asks again; its seat is held meanwhile.
-            Some(hold) => {
-                if hold.try_send((to, bytes.to_vec())).is_err() {
-                    self.drop_counted("held_back", out);
-                }
-            }
+    fn promise(&self, to: Destination, write: impl FnOnce(&mut Vec<u8>), out: &mut Outbox) {
+        let Some(hold) = &self.hold else { return out.write(to, write) };
+        let mut bytes = Vec::with_capacity(1_024);
+        write(&mut bytes);
+        // Full: the store is away. A device over UDP asks again; its seat is held meanwhile.
+        if hold.try_send((to, bytes)).is_err() {
+            self.drop_counted("held_back", out);
         }
     }
 
@@ -166,7 +168,7 @@ impl Proxy {
             return;
         }
         let Some(message) = index.answerable() else { return };
-        let arrival = Arrival::new(&self.keys, message, source, now);
+        let arrival = Arrival::new(&self.marks, message, source, now);
         if arrival.is_from_upstream() && !self.is_upstream(&arrival) {
             return;
         }
@@ -177,9 +179,10 @@ impl Proxy {
 
 impl Handler for Proxy {
     fn message(&self, bytes: &[u8], source: &Source, now: Now, out: &mut Outbox) {
-        let begun = std::time::Instant::now();
+        let cell = self.cell(out).filter(|cell| cell.samples());
+        let begun = cell.map(|_| std::time::Instant::now());
         self.handle(bytes, source, now, out);
-        if let Some(cell) = self.cell(out) {
+        if let (Some(cell), Some(begun)) = (cell, begun) {
             cell.latency(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
         }
     }
@@ -189,7 +192,7 @@ impl Handler for Proxy {
         if let Err(rejected) = Index::parse(bytes, &self.limits)
             && let Some(message) = rejected.answerable()
         {
-            let arrival = Arrival::new(&self.keys, message, source, now);
+            let arrival = Arrival::new(&self.marks, message, source, now);
             self.reply(&arrival, 400, "Bad Request", &[], out);
         }
     }
@@ -230,7 +233,7 @@ impl Proxy {
         {
             self.open.insert(connection);
         }
-        let arrival = Arrival::new(&self.keys, index.message(), source, now);
+        let arrival = Arrival::new(&self.marks, index.message(), source, now);
         if arrival.message.is_request() {
             self.request(&arrival, out);
         } else {

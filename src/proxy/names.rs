@@ -11,10 +11,32 @@ pub struct Names {
     /// Towards devices: a host with or without a port; else the address that the message came to.
     pub advertise: Option<Advertise>,
     /// Towards upstreams.
-    pub bind: Option<SocketAddr>,
+    pub bind: Option<OwnAddress>,
     /// Each worker's own UDP socket towards the upstream: what Via names, so that the answer comes
     /// back to the worker that asked.
-    pub own: Vec<SocketAddr>,
+    pub own: Vec<OwnAddress>,
+}
+
+/// An address of ours, as text too: it stands in every request that leaves.
+#[derive(Clone, Debug)]
+pub struct OwnAddress {
+    address: SocketAddr,
+    text: Box<[u8]>,
+}
+
+impl OwnAddress {
+    /// The address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl From<SocketAddr> for OwnAddress {
+    fn from(address: SocketAddr) -> Self {
+        let mut text = Vec::new();
+        print::address(&mut text, address);
+        Self { address, text: text.into() }
+    }
 }
 
 /// A name of ours as the operator wrote it.
@@ -29,16 +51,21 @@ pub struct Advertise {
 const SIP_PORT: u16 = 5060;
 
 impl Names {
+    /// Where upstreams reach us, for what came to `local`.
+    pub fn bound(&self, local: SocketAddr) -> SocketAddr {
+        self.bind.as_ref().map_or(local, OwnAddress::address)
+    }
+
     /// Writes `host:port` for the side that a message leaves from. `local` is the address of ours
     /// there.
     pub fn put_sent_by(&self, out: &mut Vec<u8>, side: Side, local: SocketAddr) {
-        match (side, &self.advertise, self.bind) {
+        match (side, &self.advertise, &self.bind) {
             (Side::Device, Some(name), _) => {
                 out.extend_from_slice(name.host.as_bytes());
                 out.push(b':');
                 print::number(out, u64::from(name.port.unwrap_or(local.port())));
             }
-            (Side::Upstream, _, Some(bind)) => print::address(out, bind),
+            (Side::Upstream, _, Some(bind)) => out.extend_from_slice(&bind.text),
             _ => print::address(out, local),
         }
     }
@@ -52,7 +79,7 @@ impl Names {
         local: SocketAddr,
     ) {
         match self.own.get(worker).filter(|_| protocol == Protocol::Udp) {
-            Some(own) => print::address(out, *own),
+            Some(own) => out.extend_from_slice(&own.text),
             None => self.put_sent_by(out, Side::Upstream, local),
         }
     }
@@ -101,7 +128,8 @@ impl Names {
         let advertised = self.advertise.as_ref().is_some_and(|name| {
             name.host.eq_ignore_ascii_case(host) && name.port.unwrap_or(local.port()) == port
         });
-        advertised || address == Some(local) || address.is_some() && address == self.bind
+        let bound = self.bind.as_ref().map(OwnAddress::address);
+        advertised || address == Some(local) || address.is_some() && address == bound
     }
 }
 
@@ -139,7 +167,7 @@ mod tests {
     fn the_advertised_name_is_used_towards_devices_and_the_bind_towards_upstreams() {
         let names = Names {
             advertise: Some(Advertise { host: "sip.example.com".into(), port: None }),
-            bind: Some("127.0.0.1:5062".parse().unwrap()),
+            bind: Some("127.0.0.1:5062".parse::<SocketAddr>().unwrap().into()),
             own: Vec::new(),
         };
 

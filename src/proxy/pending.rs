@@ -2,6 +2,7 @@
 //! What leaves this table unanswered gives its reservation back (RFC 3261 Timer B and Timer C).
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -66,28 +67,32 @@ pub struct Pending {
     waiting: DashMap<Branch, Waiting, foldhash::fast::RandomState>,
     /// One queue for each patience: deadlines only grow along it.
     queues: [Mutex<VecDeque<(u64, Branch)>>; 3],
+    /// How many wait, kept beside the table: it would be counted piece by piece, and mostly none do.
+    /// Relaxed: whoever was told of a request, by its copy or its answer, comes after it was counted.
+    len: AtomicUsize,
     max: usize,
 }
 
 impl Pending {
     /// A table for at most `max` requests.
     pub fn new(max: usize) -> Self {
-        Self { waiting: DashMap::default(), queues: Default::default(), max }
+        let (waiting, queues) = Default::default();
+        Self { waiting, queues, len: AtomicUsize::new(0), max }
     }
 
     /// Whether a copy of this request is already waiting.
     pub fn contains(&self, branch: Branch) -> bool {
-        self.waiting.contains_key(&branch)
+        self.len() > 0 && self.waiting.contains_key(&branch)
     }
 
     /// Whether no further request can wait.
     pub fn is_full(&self) -> bool {
-        self.waiting.len() >= self.max
+        self.len() >= self.max
     }
 
     /// How many requests wait.
     pub fn len(&self) -> usize {
-        self.waiting.len()
+        self.len.load(Ordering::Relaxed)
     }
 
     /// Keeps what is held until the answer; a copy that lost the race gives its own back.
@@ -96,6 +101,7 @@ impl Pending {
         match self.waiting.entry(branch) {
             Entry::Occupied(_) => return,
             Entry::Vacant(vacant) => {
+                self.len.fetch_add(1, Ordering::Relaxed);
                 vacant.insert(Waiting { held, deadline_ms });
             }
         }
@@ -116,7 +122,16 @@ impl Pending {
 
     /// The answer came: the reservation is the caller's.
     pub fn answered(&self, branch: Branch) -> Option<Held> {
-        self.waiting.remove(&branch).map(|(_, waiting)| waiting.held)
+        if self.len() == 0 {
+            return None;
+        }
+        self.taken(self.waiting.remove(&branch))
+    }
+
+    fn taken(&self, found: Option<(Branch, Waiting)>) -> Option<Held> {
+        let (_, waiting) = found?;
+        self.len.fetch_sub(1, Ordering::Relaxed);
+        Some(waiting.held)
     }
 
     /// Takes out what has waited too long.
@@ -131,8 +146,8 @@ impl Pending {
         while queue.front().is_some_and(|(deadline_ms, _)| *deadline_ms <= now_ms) {
             let Some((_, branch)) = queue.pop_front() else { break };
             let due = |_: &Branch, waiting: &Waiting| waiting.deadline_ms <= now_ms;
-            if let Some((_, waiting)) = self.waiting.remove_if(&branch, due) {
-                overdue.push(waiting.held);
+            if let Some(held) = self.taken(self.waiting.remove_if(&branch, due)) {
+                overdue.push(held);
             } else if patience == Patience::Ringing
                 && let Some(waiting) = self.waiting.get(&branch)
             {

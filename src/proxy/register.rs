@@ -97,9 +97,12 @@ impl Proxy {
         owned: Option<&Owned>,
         out: &mut Outbox,
     ) {
-        let registration = Registration::read(&arrival.message, arrival.remote());
         let branch = arrival.branch;
         let waits = self.pending.contains(branch);
+        if !waits && let Some(refused) = self.refuse_newcomer(arrival, address, owned) {
+            return self.refuse(arrival, &address.aor, refused, out);
+        }
+        let registration = Registration::read(&arrival.message, arrival.remote());
         let mut held = Held::default();
         if !waits && !registration.is_harmless() {
             match self.decide(arrival, address, owned, &registration) {
@@ -138,6 +141,26 @@ impl Proxy {
         }
     }
 
+    /// What [`Self::decide`] would refuse to a number without a device.
+    fn refuse_newcomer(
+        &self,
+        arrival: &Arrival<'_>,
+        address: &Address,
+        owned: Option<&Owned>,
+    ) -> Option<Refusal> {
+        let (message, now) = (&arrival.message, arrival.now);
+        if self.is_bare(message) {
+            return None;
+        }
+        let owned = owned.filter(|owned| refused_within_a_second(now, owned).is_none())?;
+        self.admission.refuse_newcomer(message, &address.aor, owned, now)
+    }
+
+    /// Whether it has still to be challenged.
+    fn is_bare(&self, message: &Message<'_>) -> bool {
+        credentials_of(message).is_none() && self.admission.settings().challenges
+    }
+
     /// Whether it may go on, and with what reservation.
     fn decide(
         &self,
@@ -147,7 +170,7 @@ impl Proxy {
         registration: &Registration,
     ) -> Result<Option<crate::quota::Ticket>, Refusal> {
         let challenges = self.admission.settings().challenges;
-        let bare = challenges && credentials_of(&arrival.message).is_none();
+        let bare = self.is_bare(&arrival.message);
         let Some(owned) = owned else {
             // It is challenged like everybody else, or a scanner learns who exists.
             return if bare { Ok(None) } else { Err(Admission::unknown()) };
@@ -232,7 +255,7 @@ impl Proxy {
         if upstream.rewrites_contact {
             self.rewrite_contacts(upstream, arrival, address, &mut patch);
         } else if !asked.is_empty() {
-            let local = self.names.bind.unwrap_or(arrival.source.local);
+            let local = self.names.bound(arrival.source.local);
             let (flow, aor) = (arrival.flow(), &address.aor);
             patch.write_path(message, |out| {
                 let token = |out: &mut Vec<u8>| {
@@ -259,7 +282,7 @@ impl Proxy {
             let Some(ids) = crate::admission::ids_of(contact, message, arrival.remote()) else {
                 continue;
             };
-            let seat = SeatName { aor: address.aor.clone(), device: device_name(&ids) };
+            let seat = SeatName { aor: address.aor.to_string(), device: device_name(&ids) };
             let flow = Flow::newest_of_seat();
             let token = self.keys.seal_flow(&RouteToken::Device { flow, seat });
             let name = self.names.sent_by(Side::Upstream, arrival.source.local);
@@ -294,7 +317,7 @@ pub(super) fn path_value(
     arrival: &Arrival<'_>,
     protocol: Protocol,
 ) -> String {
-    let local = names.bind.unwrap_or(arrival.source.local);
+    let local = names.bound(arrival.source.local);
     names.route(token, Side::Upstream, local, protocol)
 }
 

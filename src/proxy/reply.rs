@@ -2,22 +2,14 @@
 
 use super::Proxy;
 use super::arrival::{Arrival, destination};
-use super::codec::Word;
-use super::pending::Branch;
-use super::token::{Flow, Purpose};
+use super::marks::AnswerMarks;
+use super::token::Flow;
 use crate::admission::{agent_of, refusal};
 use crate::license::Cause;
 use crate::quota::Refusal;
 use crate::sip::{Message, Method, Name, compose, print};
-use crate::telemetry::{Field, REFUSAL_ID, Refused};
+use crate::telemetry::{Field, Refused};
 use crate::transport::Outbox;
-use smallvec::SmallVec;
-
-/// How many letters our To tags have.
-pub(super) const TO_TAG: usize = 16;
-
-/// A header value that is put together.
-type Line = SmallVec<[u8; 128]>;
 
 impl Proxy {
     /// Answers a request ourselves.
@@ -29,40 +21,37 @@ impl Proxy {
         headers: &[(&str, &str)],
         out: &mut Outbox,
     ) {
-        self.reply_to(arrival, &arrival.answer_flow(), (status, phrase), headers, out);
+        let to_tag = self.marks.answer(arrival.branch).to_tag();
+        let reply = compose::Reply {
+            status,
+            phrase,
+            to_tag: to_tag.letters(),
+            headers,
+            ..compose::Reply::default()
+        };
+        self.reply_to(arrival, &arrival.answer_flow(), reply, |_| {}, out);
     }
 
+    /// Writes an answer; `more` appends header lines to its own.
     fn reply_to(
         &self,
         arrival: &Arrival<'_>,
         flow: &Flow,
-        (status, phrase): (u16, &str),
-        headers: &[(&str, &str)],
+        reply: compose::Reply<'_>,
+        more: impl FnOnce(&mut Vec<u8>),
         out: &mut Outbox,
     ) {
-        if arrival.message.method() == Method::Ack {
+        let message = &arrival.message;
+        if message.method() == Method::Ack {
             return;
         }
-        let to_tag = self.to_tag(arrival.branch);
-        let reply = compose::Reply {
-            status,
-            phrase,
-            to_tag: to_tag.first(TO_TAG),
-            source: arrival.message.is_request().then(|| arrival.remote()),
-            headers,
-            body: None,
-        };
-        if status == 200 && arrival.message.method() == Method::Register {
-            let mut bytes = Vec::with_capacity(512);
-            compose::reply(&arrival.message, &reply, &mut bytes);
-            return self.promise(destination(flow), &bytes, out);
+        let source = message.is_request().then(|| arrival.remote());
+        let reply = compose::Reply { source, ..reply };
+        let write = |bytes: &mut Vec<u8>| compose::reply_with(message, &reply, more, bytes);
+        match (reply.status, message.method()) {
+            (200, Method::Register) => self.promise(destination(flow), write, out),
+            _ => out.write(destination(flow), write),
         }
-        out.write(destination(flow), |bytes| compose::reply(&arrival.message, &reply, bytes));
-    }
-
-    /// Our To tag for a request: the same for every copy, so that an ACK to it is known.
-    pub(super) fn to_tag(&self, branch: Branch) -> Word {
-        self.keys.word(Purpose::ToTag, &[&branch.to_be_bytes()])
     }
 
     /// Refuses a request for a reason; logged and counted once.
@@ -89,7 +78,7 @@ impl Proxy {
         if let Some(cell) = self.cell(out) {
             cell.verdict(Some(refused.cause));
         }
-        let mac = self.refusal_mac(arrival.branch);
+        let marks = self.marks.answer(arrival.branch);
         self.refusals.push(|| Refused {
             at_ms: arrival.now.wall_ms,
             method: method_name(message),
@@ -98,15 +87,15 @@ impl Proxy {
             user_agent: Field::of(agent_of(message)),
             cause: refused.cause,
             gate: refused.gate,
-            id: Word::of(mac).array(),
+            id: *marks.refusal_id().letters(),
         });
-        self.tell(arrival, flow, refused, mac, out);
+        self.tell(arrival, flow, refused, marks, out);
     }
 
     /// Says a refusal that was decided before: to a copy of an INVITE.
     pub(super) fn tell_again(&self, arrival: &Arrival<'_>, cause: Cause, out: &mut Outbox) {
-        let mac = self.refusal_mac(arrival.branch);
-        self.tell(arrival, &arrival.answer_flow(), Refusal::without_gate(cause), mac, out);
+        let marks = self.marks.answer(arrival.branch);
+        self.tell(arrival, &arrival.answer_flow(), Refusal::without_gate(cause), marks, out);
     }
 
     fn tell(
@@ -114,7 +103,7 @@ impl Proxy {
         arrival: &Arrival<'_>,
         flow: &Flow,
         refused: Refusal,
-        mac: u128,
+        marks: AnswerMarks,
         out: &mut Outbox,
     ) {
         let message = &arrival.message;
@@ -125,25 +114,28 @@ impl Proxy {
             message.method() == Method::Register,
             agent_of(message),
             arrival.now.moment(),
-            mac as u32,
+            marks.jitter(),
         );
-        let id = Word::of(mac);
-        let mut warning = Line::from_slice(b"399 admitd \"");
-        for part in [told.warning, " (id ", id.first(REFUSAL_ID), ")\""] {
-            warning.extend_from_slice(part.as_bytes());
-        }
-        let mut secs = Vec::new();
-        if let Some(retry_after) = told.retry_after_secs {
-            print::number(&mut secs, u64::from(retry_after));
-        }
-        let headers = [("Warning", text(&warning)), ("Retry-After", text(&secs))];
-        let headers = headers.get(..1 + usize::from(!secs.is_empty())).unwrap_or_default();
-        self.reply_to(arrival, flow, (told.status, told.phrase), headers, out);
-    }
-
-    /// What the id of a refusal is made of: the same for every copy of a request.
-    fn refusal_mac(&self, branch: Branch) -> u128 {
-        self.keys.mac(Purpose::RefusalId, &[&branch.to_be_bytes()])
+        let to_tag = marks.to_tag();
+        let reply = compose::Reply {
+            status: told.status,
+            phrase: told.phrase,
+            to_tag: to_tag.letters(),
+            ..compose::Reply::default()
+        };
+        let more = |bytes: &mut Vec<u8>| {
+            bytes.extend_from_slice(b"Warning: 399 admitd \"");
+            bytes.extend_from_slice(told.warning.as_bytes());
+            bytes.extend_from_slice(b" (id ");
+            bytes.extend_from_slice(marks.refusal_id().letters());
+            bytes.extend_from_slice(b")\"\r\n");
+            if let Some(retry_after) = told.retry_after_secs {
+                bytes.extend_from_slice(b"Retry-After: ");
+                print::number(bytes, u64::from(retry_after));
+                bytes.extend_from_slice(b"\r\n");
+            }
+        };
+        self.reply_to(arrival, flow, reply, more, out);
     }
 
     /// OPTIONS to ourselves: a sign of life.
@@ -164,10 +156,6 @@ impl Proxy {
     }
 }
 
-fn text(line: &[u8]) -> &str {
-    std::str::from_utf8(line).unwrap_or_default()
-}
-
 fn method_name(message: &Message<'_>) -> &'static str {
     match message.method() {
         Method::Other => "other",
@@ -186,6 +174,7 @@ pub(super) fn unregistrable(message: &Message<'_>) -> Option<String> {
 }
 
 fn options(message: &Message<'_>, name: Name, known: &[&str]) -> Option<String> {
+    message.first(name)?;
     let is_known = |option: &str| known.iter().any(|one| one.eq_ignore_ascii_case(option));
     let options: Vec<_> = message
         .all(name)

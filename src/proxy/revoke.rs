@@ -2,11 +2,13 @@
 //! flow leads to nobody.
 
 use super::Proxy;
+use super::codec::Word;
 use super::dialog::flow_of;
-use super::names::via_transport;
+use super::marks::Mark;
+use super::names::{OwnAddress, via_transport};
 use super::parts::{Registry, Upstream};
 use super::settle::Listed;
-use super::token::{Errand, Flow, Purpose, Receiver, RouteToken, SeatName, ViaToken};
+use super::token::{Errand, Flow, Receiver, RouteToken, SeatName, ViaToken};
 use crate::admission::{device_name, key_of};
 use crate::clock::Now;
 use crate::quota::{Changes, Device, Revoked};
@@ -103,14 +105,12 @@ impl Proxy {
         contact: &[u8],
         now: Now,
     ) {
-        let Some(bind) = self.names.bind else { return };
+        let Some(bind) = self.names.bind.as_ref().map(OwnAddress::address) else { return };
         let Some((_, domain)) = aor.rsplit_once('@') else { return };
         let serial = now.wall_ms.to_be_bytes();
-        let word = self.keys.word(Purpose::RefusalId, &[aor.as_bytes(), contact, &serial]);
-        let branch = super::forward::branch_text(
-            self.keys.mac(Purpose::Branch, &[aor.as_bytes(), contact, &serial]),
-            None,
-        );
+        let parts: [&[u8]; 3] = [aor.as_bytes(), contact, &serial];
+        let word = Word::<26>::of(self.marks.hash(Mark::Own, &parts));
+        let branch = super::forward::branch_text(self.marks.hash(Mark::Branch, &parts), None);
         let token = ViaToken {
             flow: *flow,
             answer_port: 0,

@@ -26,7 +26,7 @@ pub struct Routed {
 /// Reads Route values from the top, as long as they are ours.
 pub fn read(message: &Message<'_>, source: &Source, keys: &Keys, names: &Names) -> Routed {
     let mut routed = Routed::default();
-    let tags = [tag(message.from()), tag(message.to())];
+    let tags = [message.from_tag(), message.to_tag()].map(Option::unwrap_or_default);
     if let Some(uri) = message.request_uri() {
         read_request_uri(message, &uri, tags, keys, &mut routed);
     }
@@ -72,8 +72,4 @@ const SHORTEST_TOKEN: usize = 16;
 fn token_of<'a>(uri: &Uri<'a>) -> Option<&'a str> {
     let user = uri.user.filter(|user| user.len() >= SHORTEST_TOKEN)?;
     std::str::from_utf8(user).ok()
-}
-
-fn tag(addr: Option<crate::sip::NameAddr<'_>>) -> &[u8] {
-    addr.and_then(|addr| addr.tag()).unwrap_or(&[])
 }

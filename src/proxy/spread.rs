@@ -92,7 +92,7 @@ impl Proxy {
         onward
     }
 
-    fn callee(&self, arrival: &Arrival<'_>) -> Option<Address> {
+    fn callee<'a>(&self, arrival: &Arrival<'a>) -> Option<Address<'a>> {
         let uri = arrival.message.request_uri()?;
         address_of(&uri, &self.admission.settings()).filter(|address| address.ours)
     }

@@ -6,10 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use siphasher::sip128::{Hasher128, SipHasher24};
-use smallvec::SmallVec;
 use std::hash::Hasher;
 
-use super::codec::{Body, Reader, Word, put_flow};
+use super::codec::{Body, Reader, put_flow};
 use crate::transport::{ConnectionId, Protocol, Side};
 
 /// The MAC keys: what is made is made with `current`; what was made with `previous` is still ours.
@@ -24,12 +23,11 @@ pub struct Keys {
 /// What a MAC is for; one use can't be passed off as another.
 #[derive(Clone, Copy)]
 pub enum Purpose {
-    Branch = 1,
     ViaToken = 2,
     FlowToken = 3,
     DialogToken = 4,
-    ToTag = 5,
-    RefusalId = 6,
+    /// The key of what need not be a token: see [`Marks`](super::Marks).
+    MarkKey = 7,
 }
 
 /// Where a message came from, and so where an answer or a later request to it goes.
@@ -136,37 +134,33 @@ impl ViaToken {
 impl Keys {
     /// A keyed hash over `parts`, each told apart from its neighbours.
     pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> u128 {
-        mac_with(&self.current, purpose, parts)
-    }
-
-    /// A keyed hash as a word.
-    pub fn word(&self, purpose: Purpose, parts: &[&[u8]]) -> Word {
-        Word::of(self.mac(purpose, parts))
+        mac_with(&self.current, purpose, parts.iter().copied())
     }
 
     /// Appends the Via token; `branch` ties it to its request.
-    pub fn put_via(&self, out: &mut Vec<u8>, token: &ViaToken, branch: &str) {
-        let mut body = Body::new();
-        let receiver = token.receiver == Receiver::Device;
-        let flags = [receiver, token.own, token.clamped, token.bare];
-        let flags = flags.iter().fold(0, |bits, flag| bits << 1 | u8::from(*flag));
-        body.push((token.errand as u8) << 4 | flags);
-        body.extend_from_slice(&token.order.to_be_bytes()[2..]);
-        body.extend_from_slice(&token.device.to_be_bytes());
-        body.extend_from_slice(&token.contact.to_be_bytes());
-        body.extend_from_slice(&token.answer_port.to_be_bytes());
-        put_flow(&mut body, &token.flow, self.epoch);
-        self.put(out, Purpose::ViaToken, body, &[branch.as_bytes()]);
+    pub fn put_via(&self, out: &mut Vec<u8>, token: &ViaToken, branch: &[u8]) {
+        let body = |body: &mut Vec<u8>| {
+            let receiver = token.receiver == Receiver::Device;
+            let flags = [receiver, token.own, token.clamped, token.bare];
+            let flags = flags.iter().fold(0, |bits, flag| bits << 1 | u8::from(*flag));
+            body.push((token.errand as u8) << 4 | flags);
+            body.extend_from_slice(&token.order.to_be_bytes()[2..]);
+            body.extend_from_slice(&token.device.to_be_bytes());
+            body.extend_from_slice(&token.contact.to_be_bytes());
+            body.extend_from_slice(&token.answer_port.to_be_bytes());
+            put_flow(body, &token.flow, self.epoch);
+        };
+        self.put(out, Purpose::ViaToken, body, &[branch]);
     }
 
     /// The Via token as text.
     pub fn seal_via(&self, token: &ViaToken, branch: &str) -> String {
-        text(|out| self.put_via(out, token, branch))
+        text(|out| self.put_via(out, token, branch.as_bytes()))
     }
 
     /// Reads a Via token of ours; `None` where the MAC isn't. A connection of another epoch is gone.
-    pub fn open_via(&self, text: &str, branch: &str) -> Option<ViaToken> {
-        let body = self.open(Purpose::ViaToken, text, &[branch.as_bytes()])?;
+    pub fn open_via(&self, text: impl AsRef<[u8]>, branch: &str) -> Option<ViaToken> {
+        let body = self.open(Purpose::ViaToken, text.as_ref(), &[branch.as_bytes()])?;
         let mut read = Reader(&body);
         let head = read.byte()?;
         let mut order = [0; 8];
@@ -192,18 +186,18 @@ impl Keys {
 
     /// Writes a flow token: what Path and a rewritten Contact carry.
     pub fn seal_flow(&self, token: &RouteToken) -> String {
-        text(|out| self.put(out, Purpose::FlowToken, self.route_body(token), &[]))
+        text(|out| self.put(out, Purpose::FlowToken, |body| self.put_route(body, token), &[]))
     }
 
     /// Appends the flow token of a device's flow.
     pub fn put_device_token(&self, out: &mut Vec<u8>, flow: &Flow, device: u32, aor: &str) {
-        let body = self.device_body(flow, device, aor);
+        let body = |body: &mut Vec<u8>| self.put_device(body, flow, device, aor);
         self.put(out, Purpose::FlowToken, body, &[]);
     }
 
     /// Reads a flow token of ours.
     pub fn open_flow(&self, text: &str) -> Option<RouteToken> {
-        self.read_route(&self.open(Purpose::FlowToken, text, &[])?)
+        self.read_route(&self.open(Purpose::FlowToken, text.as_bytes(), &[])?)
     }
 
     /// Writes a Record-Route token, good for one dialog only.
@@ -213,7 +207,7 @@ impl Keys {
         call_id: &[u8],
         invite_from_tag: &[u8],
     ) -> String {
-        let body = self.route_body(token);
+        let body = |body: &mut Vec<u8>| self.put_route(body, token);
         text(|out| self.put(out, Purpose::DialogToken, body, &[call_id, invite_from_tag]))
     }
 
@@ -222,28 +216,26 @@ impl Keys {
     pub fn open_dialog(&self, text: &str, call_id: &[u8], tags: [&[u8]; 2]) -> Option<RouteToken> {
         tags.into_iter()
             .filter(|tag| !tag.is_empty())
-            .find_map(|tag| self.open(Purpose::DialogToken, text, &[call_id, tag]))
+            .find_map(|tag| self.open(Purpose::DialogToken, text.as_bytes(), &[call_id, tag]))
             .and_then(|body| self.read_route(&body))
     }
 
-    fn route_body(&self, token: &RouteToken) -> Body {
+    fn put_route(&self, body: &mut Vec<u8>, token: &RouteToken) {
         match token {
-            RouteToken::Device { flow, seat } => self.device_body(flow, seat.device, &seat.aor),
+            RouteToken::Device { flow, seat } => {
+                self.put_device(body, flow, seat.device, &seat.aor);
+            }
             RouteToken::Upstream { seat } => {
-                let mut body = Body::new();
                 body.push(1);
-                put_seat(&mut body, seat.device, &seat.aor);
-                body
+                put_seat(body, seat.device, &seat.aor);
             }
         }
     }
 
-    fn device_body(&self, flow: &Flow, device: u32, aor: &str) -> Body {
-        let mut body = Body::new();
+    fn put_device(&self, body: &mut Vec<u8>, flow: &Flow, device: u32, aor: &str) {
         body.push(0);
-        put_flow(&mut body, flow, self.epoch);
-        put_seat(&mut body, device, aor);
-        body
+        put_flow(body, flow, self.epoch);
+        put_seat(body, device, aor);
     }
 
     fn read_route(&self, body: &[u8]) -> Option<RouteToken> {
@@ -260,31 +252,36 @@ impl Keys {
         })
     }
 
-    fn put(&self, out: &mut Vec<u8>, purpose: Purpose, mut body: Body, context: &[&[u8]]) {
-        let tag = tag_with(&self.current, purpose, &body, context);
-        body.extend_from_slice(&tag);
+    /// Appends the token of what `body` appends.
+    fn put(
+        &self,
+        out: &mut Vec<u8>,
+        purpose: Purpose,
+        body: impl FnOnce(&mut Vec<u8>),
+        context: &[&[u8]],
+    ) {
         let from = out.len();
-        // Three bytes become four letters.
-        out.resize(from + body.len().div_ceil(3) * 4, 0);
-        let room = out.get_mut(from..).unwrap_or_default();
-        let written = URL_SAFE_NO_PAD.encode_slice(&body, room).unwrap_or_default();
-        out.truncate(from + written);
+        body(out);
+        let tag = tag_with(&self.current, purpose, out.get(from..).unwrap_or_default(), context);
+        out.extend_from_slice(&tag);
+        encode(out, from);
     }
 
-    fn open(&self, purpose: Purpose, text: &str, context: &[&[u8]]) -> Option<Body> {
-        let mut body = Body::from_elem(0, text.len().div_ceil(4) * 3);
-        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut body).ok()?;
-        let (body, tag) = body.get(..length)?.split_last_chunk::<TAG_LEN>()?;
+    fn open(&self, purpose: Purpose, text: &[u8], context: &[&[u8]]) -> Option<Body> {
+        let mut decoded = Body::from_elem(0, text.len().div_ceil(4) * 3);
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut decoded).ok()?;
+        let (body, tag) = decoded.get(..length)?.split_last_chunk::<TAG_LEN>()?;
         let made_with = |key: &[u8; 16]| {
             let expected = tag_with(key, purpose, body, context);
             bool::from(subtle::ConstantTimeEq::ct_eq(&expected[..], &tag[..]))
         };
         let ours = made_with(&self.current) || self.previous.as_ref().is_some_and(made_with);
-        ours.then(|| Body::from_slice(body))
+        decoded.truncate(length - TAG_LEN);
+        ours.then_some(decoded)
     }
 }
 
-fn mac_with(key: &[u8; 16], purpose: Purpose, parts: &[&[u8]]) -> u128 {
+fn mac_with<'a>(key: &[u8; 16], purpose: Purpose, parts: impl Iterator<Item = &'a [u8]>) -> u128 {
     let mut hasher = SipHasher24::new_with_key(key);
     hasher.write_u8(purpose as u8);
     for part in parts {
@@ -294,9 +291,21 @@ fn mac_with(key: &[u8; 16], purpose: Purpose, parts: &[&[u8]]) -> u128 {
     hasher.finish128().as_u128()
 }
 
-fn put_seat(body: &mut Body, device: u32, aor: &str) {
+fn put_seat(body: &mut Vec<u8>, device: u32, aor: &str) {
     body.extend_from_slice(&device.to_be_bytes());
     body.extend_from_slice(aor.as_bytes());
+}
+
+/// Turns the bytes from `from` on into letters.
+fn encode(out: &mut Vec<u8>, from: usize) {
+    let end = out.len();
+    // Behind them, where there is room; three bytes become four letters.
+    out.resize(end + (end - from).div_ceil(3) * 4, 0);
+    let (bytes, room) = out.split_at_mut(end);
+    let bytes = bytes.get(from..).unwrap_or_default();
+    let written = URL_SAFE_NO_PAD.encode_slice(bytes, room).unwrap_or_default();
+    out.copy_within(end..end + written, from);
+    out.truncate(from + written);
 }
 
 fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -306,11 +315,9 @@ fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
 }
 
 fn tag_with(key: &[u8; 16], purpose: Purpose, body: &[u8], context: &[&[u8]]) -> [u8; TAG_LEN] {
-    let parts: SmallVec<[&[u8]; 4]> =
-        std::iter::once(body).chain(context.iter().copied()).collect();
-    let mut tag = [0; TAG_LEN];
-    tag.copy_from_slice(&mac_with(key, purpose, &parts).to_be_bytes()[..TAG_LEN]);
-    tag
+    let parts = std::iter::once(body).chain(context.iter().copied());
+    // Its upper half.
+    ((mac_with(key, purpose, parts) >> 64) as u64).to_be_bytes()
 }
 
 #[cfg(test)]
@@ -352,6 +359,19 @@ mod tests {
         let sealed = keys().seal_via(&via_token(), "z9hG4bKabc");
 
         assert_eq!(keys().open_via(&sealed, "z9hG4bKabc"), Some(via_token()));
+    }
+
+    /// They wait at registrars and in dialogs while we are replaced.
+    #[test]
+    fn tokens_read_as_they_always_did() {
+        let seat = SeatName { aor: "sip:101@example.com".into(), device: 3 };
+
+        let via = keys().seal_via(&via_token(), "z9hG4bKabc");
+        let flow = keys().seal_flow(&RouteToken::Upstream { seat });
+
+        let expected = "OwGSzAkUe96tvu8AAAAFE8UGBMAAAgecQQYgAQ24AAAAAAAAAAAAAAABE8QAAQAAAAkAAAAAAAAATUQhlM5ytReP";
+        assert_eq!(via, expected);
+        assert_eq!(flow, "AQAAAANzaXA6MTAxQGV4YW1wbGUuY29tTD86EIY0L1o");
     }
 
     #[test]

@@ -232,6 +232,20 @@ impl<'a> Phone<'a> {
     /// Asks for a seat.
     pub fn reserve(&self, standing: Standing, now: Now) -> Decision {
         let owned = self.owned().expect("an owner");
+        self.asking(standing, |request| {
+            self.world.quota.reserve(&aor(self.user), &owned, request, now)
+        })
+    }
+
+    /// What it is refused for, if its number is new, before its device is looked at.
+    fn refused_as_newcomer(&self, now: Now) -> Option<Refusal> {
+        let owned = self.owned().expect("an owner");
+        self.asking(Standing::Proved, |request| {
+            self.world.quota.refuse_newcomer(&aor(self.user), &owned, request, now)
+        })
+    }
+
+    fn asking<R>(&self, standing: Standing, ask: impl FnOnce(&Registering) -> R) -> R {
         let matcher = same(self.instance);
         let ids = || self.ids();
         let wanted = Wanted {
@@ -241,8 +255,7 @@ impl<'a> Phone<'a> {
             push: self.push,
             needs: self.needs,
         };
-        let request = Registering { adds: &[wanted], leaves: &[], standing };
-        self.world.quota.reserve(&aor(self.user), &owned, &request, now)
+        ask(&Registering { adds: &[wanted], leaves: &[], standing })
     }
 
     /// The registrar's 2xx to the request with this `order`.
@@ -262,9 +275,18 @@ impl<'a> Phone<'a> {
         self.world.quota.settle(&aor(self.user), &owned, ticket, &answer, now)
     }
 
-    /// A REGISTER with good credentials, answered 200 where it is sent on.
+    /// A REGISTER with good credentials, answered 200 where it is sent on. A newcomer is refused the same
+    /// whichever way it is asked.
     pub fn register(&self, secs: u64, now: Now) -> Ending {
-        let ticket = match self.reserve(Standing::Proved, now) {
+        let is_new = self.world.quota.look(&aor(self.user), |_| ()).is_none();
+        let told = self.refused_as_newcomer(now);
+        let decision = self.reserve(Standing::Proved, now);
+        let refused = match &decision {
+            Decision::Refuse(refusal) => Some(*refusal),
+            _ => None,
+        };
+        assert_eq!(told, refused.filter(|_| is_new));
+        let ticket = match decision {
             Decision::Renew(_) | Decision::Unreserved(_) => None,
             Decision::Take(ticket) => Some(ticket),
             Decision::Refuse(refusal) => {

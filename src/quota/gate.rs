@@ -177,7 +177,8 @@ impl Gate {
         invalid(step.status).or(lacks.then_some(Cause::FeatureOff))
     }
 
-    fn full(&self, ask: Ask) -> Option<Cause> {
+    /// Which of its limits, monitor or not, leaves no room for `ask`.
+    pub(super) fn full(&self, ask: Ask) -> Option<Cause> {
         let (sip, apps) = unpack(self.left.load(Ordering::Acquire));
         let wants_sip = ask.units.sip > 0;
         let promised = ask.claimed

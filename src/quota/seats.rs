@@ -188,13 +188,37 @@ impl Seats {
         request: &Registering,
         now: Now,
     ) -> Decision {
-        let decision = self.try_reserve(aor, owned, request, now);
-        let full = |cause| matches!(cause, Cause::SipLimit | Cause::AppLimit);
-        match &decision {
-            Decision::Refuse(refusal) if full(refusal.cause) && self.end_overdue(now) => {
+        match self.try_reserve(aor, owned, request, now) {
+            Decision::Refuse(refusal) if is_full(&refusal) && self.end_overdue(now) => {
                 self.try_reserve(aor, owned, request, now)
             }
-            _ => decision,
+            decision => decision,
+        }
+    }
+
+    /// What [`Self::reserve`] would refuse to a number of which nothing is known; no device of the request
+    /// is looked at. `None` where it would not be refused, or something is known.
+    pub fn refuse_newcomer(
+        &self,
+        aor: &str,
+        owned: &Owned,
+        request: &Registering,
+        now: Now,
+    ) -> Option<Refusal> {
+        let hash = self.hash(aor);
+        let refused = || {
+            let shard = self.shard(hash).lock();
+            if shard.find(aor, hash).is_some() {
+                return None;
+            }
+            match judge(None, owned, request, &self.limits, now) {
+                Judged::Refuse(refusal) => Some(refusal),
+                _ => None,
+            }
+        };
+        match refused() {
+            Some(refusal) if is_full(&refusal) && self.end_overdue(now) => refused(),
+            first => first,
         }
     }
 
@@ -304,6 +328,11 @@ pub(super) struct Reserving {
     pub units: Units,
     pub devices: Vec<Device>,
     pub needs: FeatureSet,
+}
+
+/// Whether it was for want of room: there may be some, once what is past its time is ended.
+fn is_full(refusal: &Refusal) -> bool {
+    matches!(refusal.cause, Cause::SipLimit | Cause::AppLimit)
 }
 
 fn needs(request: &Registering) -> FeatureSet {

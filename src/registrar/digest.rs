@@ -2,6 +2,7 @@
 //! challenge, and whether credentials are right, new, and for this request. It refuses to know what
 //! a request may do with them; the password comes in as an argument.
 
+use std::borrow::Cow;
 use std::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
@@ -160,6 +161,7 @@ fn is_target(digest_uri: &[u8], request_uri: &[u8]) -> bool {
         let uri = Uri::parse(text)?;
         uri.user?;
         normalize(&uri, &Rules { alias: &|_| Some("any"), fold_user_case: false })
+            .map(Cow::into_owned)
     };
     match (user(digest_uri), user(request_uri)) {
         (Some(signed), Some(asked)) => signed == asked,

@@ -1,5 +1,7 @@
 //! A number in the one spelling under which it is known.
 
+use std::borrow::Cow;
+
 use crate::sip::{Rules, Uri, normalize};
 
 /// Reads a number as people write it: `101@Example.com` is `sip:101@example.com`. `alias` gives the domain
@@ -20,7 +22,7 @@ pub fn spell<'a>(
     }
     let rules = Rules { alias, fold_user_case };
     let uri = Uri::parse(uri.as_bytes()).ok_or_else(unreadable)?;
-    normalize(&uri, &rules).ok_or_else(unreadable)
+    normalize(&uri, &rules).map(Cow::into_owned).ok_or_else(unreadable)
 }
 
 #[cfg(test)]

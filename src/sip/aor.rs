@@ -3,6 +3,7 @@
 
 use super::grammar::Bytes;
 use super::{Scheme, Uri, uri_eq::unescaped};
+use std::borrow::Cow;
 
 /// How addresses are made equal.
 pub struct Rules<'a> {
@@ -15,26 +16,35 @@ pub struct Rules<'a> {
 
 /// The address-of-record of a URI as `sip:user@domain` (`sip:domain` without a user): unescaped,
 /// without parameters, port and password; `None` for schemes that name no number.
-pub fn normalize(uri: &Uri<'_>, rules: &Rules<'_>) -> Option<String> {
-    plain(uri, rules).or_else(|| respelled(uri, rules))
+pub fn normalize<'a>(uri: &Uri<'a>, rules: &Rules<'_>) -> Option<Cow<'a, str>> {
+    match plain(uri, rules.fold_user_case) {
+        Some((text, host)) => match (rules.alias)(host) {
+            Some(domain) if domain != host => {
+                let user = text.get(..text.len() - host.len()).unwrap_or_default();
+                Some(Cow::Owned([user, domain].concat()))
+            }
+            _ => Some(Cow::Borrowed(text)),
+        },
+        None => respelled(uri, rules).map(Cow::Owned),
+    }
 }
 
-/// What most URIs are: spelled as the number is known, but for the domain's alias.
-fn plain(uri: &Uri<'_>, rules: &Rules<'_>) -> Option<String> {
+/// What most URIs are: spelled as the number is known, but for the domain's alias. Gives the text and the
+/// host in it.
+fn plain<'a>(uri: &Uri<'a>, fold_user_case: bool) -> Option<(&'a str, &'a str)> {
     static USER: Bytes = Bytes::alphanumeric_and(b"-_.+*#");
-    static HOST: Bytes = Bytes::alphanumeric_and(b"-.");
-    let user = uri.user.filter(|user| uri.is_sip() && USER.all(user))?;
-    let other_host = uri.host.iter().any(u8::is_ascii_uppercase) || uri.host.ends_with(b".");
-    if other_host || !HOST.all(uri.host) || !uri.params.raw().is_empty() || rules.fold_user_case {
+    const SCHEME: &[u8] = b"sip:";
+    let user = uri.user.filter(|_| !fold_user_case)?;
+    let host_at = SCHEME.len() + user.len() + 1;
+    if uri.raw.len() != host_at + uri.host.len() || !uri.raw.starts_with(SCHEME) {
         return None;
     }
-    let (user, host) = (std::str::from_utf8(user).ok()?, std::str::from_utf8(uri.host).ok()?);
-    let domain = (rules.alias)(host).unwrap_or(host);
-    let mut aor = String::with_capacity(5 + user.len() + domain.len());
-    for part in ["sip:", user, "@", domain] {
-        aor.push_str(part);
+    let lower = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    if !USER.all(user) || !uri.host.iter().all(lower) || uri.host.ends_with(b".") {
+        return None;
     }
-    Some(aor)
+    let text = std::str::from_utf8(uri.raw).ok()?;
+    Some((text, text.get(host_at..)?))
 }
 
 fn respelled(uri: &Uri<'_>, rules: &Rules<'_>) -> Option<String> {
@@ -121,7 +131,7 @@ fn strip_visual_separators(user: &mut String) {
 mod tests {
     use super::*;
 
-    fn normal(text: &str) -> Option<String> {
+    fn normal(text: &str) -> Option<Cow<'_, str>> {
         let alias = |host: &str| match host {
             "sip.example.com" | "192.0.2.1" | "" => Some("example.com"),
             _ => None,
@@ -145,6 +155,36 @@ mod tests {
             assert_eq!(normal(text).as_deref(), Some("sip:101@example.com"), "{text}");
         }
         assert_eq!(normal("sip:1@[2001:DB8:0::1]:5060").as_deref(), Some("sip:1@[2001:db8::1]"));
+    }
+
+    #[test]
+    fn what_is_plain_is_what_spelling_it_anew_gives() {
+        let rules = Rules {
+            alias: &|host| (host == "sip.example.com").then_some("example.com"),
+            fold_user_case: false,
+        };
+        for text in ["sip:101@example.com", "sip:a.B-c_d+*#@sip.example.com", "sip:1@192.0.2.1"] {
+            let uri = Uri::parse(text.as_bytes()).unwrap();
+
+            assert!(plain(&uri, false).is_some(), "{text}");
+            assert_eq!(normalize(&uri, &rules).map(Cow::into_owned), respelled(&uri, &rules));
+        }
+        for text in [
+            "sips:1@a.b",
+            "SIP:1@a.b",
+            "sip:1@A.b",
+            "sip:1@a.b.",
+            "sip:1:x@a.b",
+            "sip:1@a.b:5060",
+            "sip:1@a.b;x",
+            "sip:1@a.b?x=y",
+            "sip:%31@a.b",
+            "sip:1@[::1]",
+            "sip:a.b",
+            "tel:1",
+        ] {
+            assert!(plain(&Uri::parse(text.as_bytes()).unwrap(), false).is_none(), "{text}");
+        }
     }
 
     #[test]

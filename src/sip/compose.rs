@@ -2,7 +2,8 @@
 //! printed by it. Responses are many and mostly copied from the request, byte by byte, so they are
 //! written straight. What must not break a line (CR, LF, NUL) becomes a space.
 
-use super::{Message, Name, Patch, print};
+use super::pieces::notes;
+use super::{Message, Name, print};
 use core::net::SocketAddr;
 use rsip::common::{Version, uri::Host};
 use rsip::headers::{ContentLength, ContentType, Headers, UntypedHeader};
@@ -14,8 +15,8 @@ pub struct Reply<'a> {
     pub status: u16,
     /// Any text; it need not be the one of the RFC.
     pub phrase: &'a str,
-    /// Our To tag, put in where the request has none and the status is not 100.
-    pub to_tag: &'a str,
+    /// Our To tag, a token, put in where the request has none and the status is not 100.
+    pub to_tag: &'a [u8],
     /// Where the request came from, noted in its top Via (RFC 3261 18.2.1, RFC 3581).
     pub source: Option<SocketAddr>,
     /// Headers of our own, in order.
@@ -38,33 +39,59 @@ pub struct Outgoing<'a> {
 /// Writes the response to `request` to the end of `out`: Via, From, To, Call-ID and CSeq as they
 /// came (RFC 3261 8.2.6.2). Works on a rejected request too; what it lacks, the response lacks.
 pub fn reply(request: &Message<'_>, reply: &Reply<'_>, out: &mut Vec<u8>) {
+    reply_with(request, reply, |_| {}, out);
+}
+
+/// The same with further header lines, which `more` appends, each whole.
+pub fn reply_with(
+    request: &Message<'_>,
+    reply: &Reply<'_>,
+    more: impl FnOnce(&mut Vec<u8>),
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(b"SIP/2.0 ");
     print::number(out, u64::from(reply.status));
     out.push(b' ');
     put_line(out, reply.phrase.as_bytes());
-    out.extend_from_slice(b"\r\n");
     copy_vias(request, reply.source, out);
-    for name in [Name::From, Name::To, Name::CallId, Name::CSeq] {
+    for (name, start) in COPIED {
         let Some(value) = request.first(name) else { continue };
-        put(out, name.text(), &[value.text]);
-        let tagged = name != Name::To || request.to().is_none() || request.to_tag().is_some();
-        if !tagged && reply.status != 100 && !reply.to_tag.is_empty() {
-            out.truncate(out.len().saturating_sub(2));
-            out.extend_from_slice(b";tag=");
-            put_line(out, reply.to_tag.as_bytes());
-            out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(start);
+        out.extend_from_slice(value.text);
+        if name == Name::To {
+            put_to_tag(request, reply, out);
         }
     }
     if let Some(sent) = request.first(Name::Timestamp).filter(|_| reply.status == 100) {
-        put(out, Name::Timestamp.text(), &[sent.text]);
+        out.extend_from_slice(b"\r\nTimestamp: ");
+        out.extend_from_slice(sent.text);
     }
+    out.extend_from_slice(b"\r\n");
     for (name, value) in reply.headers {
         put_line(out, name.as_bytes());
         out.extend_from_slice(b": ");
         put_line(out, value.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
+    more(out);
     finish(out, reply.body);
+}
+
+/// What a response takes from its request besides Via, and how each line begins behind the one before.
+/// A value of an index breaks lines only where it is folded, so it is copied as it stands.
+const COPIED: [(Name, &[u8]); 4] = [
+    (Name::From, b"\r\nFrom: "),
+    (Name::To, b"\r\nTo: "),
+    (Name::CallId, b"\r\nCall-ID: "),
+    (Name::CSeq, b"\r\nCSeq: "),
+];
+
+fn put_to_tag(request: &Message<'_>, reply: &Reply<'_>, out: &mut Vec<u8>) {
+    let untagged = request.to_tag().is_none() && request.to().is_some();
+    if untagged && reply.status != 100 && !reply.to_tag.is_empty() {
+        out.extend_from_slice(b";tag=");
+        out.extend_from_slice(reply.to_tag);
+    }
 }
 
 /// Writes a request to the end of `out`.
@@ -105,17 +132,18 @@ fn hop_by_hop(method: &[u8], invite: &Message<'_>, to: Option<&[u8]>, out: &mut 
 }
 
 fn copy_vias(request: &Message<'_>, source: Option<SocketAddr>, out: &mut Vec<u8>) {
-    for (at, value) in request.all(Name::Via).enumerate() {
-        out.extend_from_slice(b"Via: ");
-        match source.filter(|_| at == 0) {
-            Some(source) => {
-                let mut patch = Patch::new();
-                patch.stamp_top_via(request, source);
-                patch.apply_to(request, value.range(), out);
-            }
-            None => out.extend_from_slice(value.text),
+    let mut source = source;
+    for value in request.all(Name::Via) {
+        out.extend_from_slice(b"\r\nVia: ");
+        let notes = source.take().map_or([None, None], |source| notes(request, &value, source));
+        let range = value.range();
+        let mut done = range.start;
+        for note in notes.into_iter().flatten() {
+            out.extend_from_slice(request.bytes().get(done..note.at.start).unwrap_or_default());
+            note.put(out);
+            done = note.at.end;
         }
-        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(request.bytes().get(done..range.end).unwrap_or_default());
     }
 }
 
@@ -217,7 +245,7 @@ mod tests {
             let reply = Reply {
                 status: 403,
                 phrase: "Licence\r\nFull",
-                to_tag: "us",
+                to_tag: b"us",
                 headers: &[("Retry-After", "60"), ("Warning", "399 us \"full\"\r\nX: y")],
                 ..Reply::default()
             };
@@ -264,7 +292,7 @@ mod tests {
         let out = written(|message, out| {
             super::reply(
                 message,
-                &Reply { status: 100, phrase: "Trying", to_tag: "us", ..Reply::default() },
+                &Reply { status: 100, phrase: "Trying", to_tag: b"us", ..Reply::default() },
                 out,
             );
         });

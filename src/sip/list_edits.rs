@@ -3,10 +3,15 @@
 use super::value::Values;
 use super::{Contact, Message, Name, Patch, Value, print};
 use smallvec::SmallVec;
+use std::ops::Range;
 
 impl Patch {
     /// Takes the first `count` values of a header out.
     pub(super) fn remove_first(&mut self, message: &Message<'_>, name: Name, count: usize) {
+        // Mostly it is one, and its line has no other.
+        if let Some(line) = line_of_first(message, name).filter(|_| count == 1) {
+            return self.delete(line);
+        }
         let mut left = count;
         self.remove_values(message, name, |_| {
             let first = left > 0;
@@ -141,6 +146,13 @@ impl Patch {
             self.delete(line);
         }
     }
+}
+
+/// The line of the first value of a header, where it has that one only.
+fn line_of_first(message: &Message<'_>, name: Name) -> Option<Range<usize>> {
+    let value = message.first(name)?;
+    let line = message.index().lines.entries.get(value.entry)?.line;
+    (line.value() == value.range()).then(|| line.whole())
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::ops::Range;
 /// A set of edits; offsets are those of the message that it is applied to.
 #[derive(Clone, Debug)]
 pub struct Patch {
-    edits: SmallVec<[Edit; 12]>,
+    /// By place: see [`Edit::place`].
+    edits: SmallVec<[Edit; 8]>,
     text: Vec<u8>,
 }
 
@@ -16,6 +17,13 @@ pub struct Patch {
 struct Edit {
     at: Range<usize>,
     text: Range<usize>,
+}
+
+impl Edit {
+    /// What was inserted at a place stands before what replaces it.
+    fn place(&self) -> (usize, bool) {
+        (self.at.start, !self.at.is_empty())
+    }
 }
 
 impl Patch {
@@ -61,26 +69,22 @@ impl Patch {
         let at = at.start..at.end.max(at.start);
         let start = self.text.len();
         write(&mut self.text);
-        self.edits.push(Edit { at, text: start..self.text.len() });
+        let edit = Edit { at, text: start..self.text.len() };
+        // Of those at one place the first stays first. Most come in order.
+        let before = self.edits.iter().rposition(|other| other.place() <= edit.place());
+        match before.map_or(0, |before| before + 1) {
+            end if end == self.edits.len() => self.edits.push(edit),
+            between => self.edits.insert(between, edit),
+        }
     }
 
     /// Writes the message with all edits to the end of `out`.
     pub fn apply(&self, message: &Message<'_>, out: &mut Vec<u8>) {
-        self.apply_to(message, message.whole_range(), out);
-    }
-
-    /// Writes a part of the message with the edits inside it to the end of `out`.
-    pub(super) fn apply_to(&self, message: &Message<'_>, part: Range<usize>, out: &mut Vec<u8>) {
+        let part = message.whole_range();
         let bytes = message.bytes();
-        let mut order: SmallVec<[&Edit; 12]> = self.edits.iter().collect();
-        // Stable: what was inserted first at a place stands first, and before what replaces it.
-        let place = |edit: &&Edit| (edit.at.start, !edit.at.is_empty());
-        if !order.is_sorted_by_key(place) {
-            order.sort_by_key(place);
-        }
         out.reserve(part.len() + self.text.len());
         let mut done = part.start;
-        for edit in order {
+        for edit in &self.edits {
             if edit.at.start < done || edit.at.end > part.end {
                 done = done.max(edit.at.end.min(part.end));
                 continue;

@@ -1,8 +1,9 @@
 //! The edits that a proxy makes (RFC 3261 16.6, 16.7), each as one call on a patch. What to edit is
 //! for the caller to decide; Content-Length and the body are never touched.
 
-use super::{Message, Name, Patch, StartLine, print};
+use super::{Message, Name, Patch, StartLine, Value, print};
 use core::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 
 /// What becomes of Max-Forwards (RFC 3261 16.3, 16.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,68 @@ pub enum Hops {
 }
 
 const FIRST_MAX_FORWARDS: u8 = 70;
+
+/// A note in a Via of where its request came from.
+pub(super) struct Note {
+    /// What it takes the place of.
+    pub at: Range<usize>,
+    says: Says,
+}
+
+enum Says {
+    Rport(u16),
+    Received(IpAddr),
+    /// The same behind all parameters.
+    AlsoReceived(IpAddr),
+}
+
+impl Note {
+    /// Writes it.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        match self.says {
+            Says::Rport(port) => {
+                out.extend_from_slice(b"rport=");
+                print::number(out, u64::from(port));
+            }
+            Says::Received(ip) => {
+                out.extend_from_slice(b"received=");
+                print::ip(out, ip);
+            }
+            Says::AlsoReceived(ip) => {
+                out.extend_from_slice(b";received=");
+                print::ip(out, ip);
+            }
+        }
+    }
+}
+
+/// What the top Via of a request from `source`, whose value is `top`, is to say, in the order of the places: `received` where
+/// sent-by says something else or `rport` is asked for (RFC 3261 18.2.1, RFC 3581 4). What the sender
+/// wrote there itself is overwritten.
+pub(super) fn notes(
+    message: &Message<'_>,
+    top: &Value<'_>,
+    source: SocketAddr,
+) -> [Option<Note>; 2] {
+    let Some(via) = message.top_via() else { return [None, None] };
+    let ip = source.ip().to_canonical();
+    let (received, rport) = via.stamps();
+    let port = rport
+        .and_then(|param| message.range_of(param.raw))
+        .map(|at| Note { at, says: Says::Rport(source.port()) });
+    let end = top.range().end;
+    let address = match received.and_then(|param| message.range_of(param.raw)) {
+        Some(at) => Some(Note { at, says: Says::Received(ip) }),
+        None if rport.is_some() || host_ip(via.host) != Some(ip) => {
+            Some(Note { at: end..end, says: Says::AlsoReceived(ip) })
+        }
+        None => None,
+    };
+    match (&port, &address) {
+        (Some(late), Some(early)) if early.at.start < late.at.start => [address, port],
+        _ => [port, address],
+    }
+}
 
 impl Patch {
     /// Puts a Via of our own on top; `value` is `SIP/2.0/UDP host:port;branch=…`.
@@ -31,33 +94,11 @@ impl Patch {
         self.remove_first(message, Name::Via, 1);
     }
 
-    /// Notes in the top Via where the request came from: `received` where sent-by says something
-    /// else or `rport` is asked for (RFC 3261 18.2.1, RFC 3581 4). What the sender wrote there
-    /// itself is overwritten.
+    /// Notes in the top Via where the request came from.
     pub fn stamp_top_via(&mut self, message: &Message<'_>, source: SocketAddr) {
-        let (Some(value), Some(via)) = (message.first(Name::Via), message.top_via()) else {
-            return;
-        };
-        let ip = source.ip().to_canonical();
-        let (received, rport) = via.stamps();
-        if let Some(range) = rport.and_then(|param| message.range_of(param.raw)) {
-            self.write(range, |out| {
-                out.extend_from_slice(b"rport=");
-                print::number(out, u64::from(source.port()));
-            });
-        }
-        let name = |out: &mut Vec<u8>| {
-            out.extend_from_slice(b"received=");
-            print::ip(out, ip);
-        };
-        if let Some(range) = received.and_then(|param| message.range_of(param.raw)) {
-            self.write(range, name);
-        } else if rport.is_some() || host_ip(via.host) != Some(ip) {
-            let end = value.range().end;
-            self.write(end..end, |out| {
-                out.push(b';');
-                name(out);
-            });
+        let Some(top) = message.first(Name::Via) else { return };
+        for note in notes(message, &top, source).into_iter().flatten() {
+            self.write(note.at.clone(), |out| note.put(out));
         }
     }
 

@@ -4,6 +4,27 @@
 use core::net::{IpAddr, SocketAddr};
 use std::io::Write as _;
 
+/// Each octet in decimal with a dot behind it, and how long that is.
+static OCTETS: [([u8; 4], u8); 256] = octets();
+
+const fn octets() -> [([u8; 4], u8); 256] {
+    let mut table = [([b'.'; 4], 0); 256];
+    let mut octet = 0;
+    while octet < table.len() {
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let mut from = if octet < 10 { 2 } else { (octet < 100) as usize };
+        let mut len = 0;
+        while from < digits.len() {
+            table[octet].0[len] = b'0' + digits[from] as u8;
+            from += 1;
+            len += 1;
+        }
+        table[octet].1 = len as u8 + 1;
+        octet += 1;
+    }
+    table
+}
+
 /// Writes a decimal number.
 pub fn number(out: &mut Vec<u8>, mut number: u64) {
     const DIGITS: usize = 20;
@@ -25,12 +46,16 @@ pub fn number(out: &mut Vec<u8>, mut number: u64) {
 pub fn ip(out: &mut Vec<u8>, ip: IpAddr) {
     match ip {
         IpAddr::V4(ip) => {
-            for (at, octet) in ip.octets().into_iter().enumerate() {
-                if at > 0 {
-                    out.push(b'.');
+            let mut text = [0; 16];
+            let mut end = 0;
+            for octet in ip.octets() {
+                let (digits, len) = OCTETS[usize::from(octet)];
+                if let Some(place) = text.get_mut(end..end + digits.len()) {
+                    place.copy_from_slice(&digits);
                 }
-                number(out, u64::from(octet));
+                end += usize::from(len);
             }
+            out.extend_from_slice(text.get(..end - 1).unwrap_or_default());
         }
         // Writing into memory cannot fail.
         IpAddr::V6(ip) => {
@@ -70,6 +95,10 @@ mod tests {
         }
         for one in ["192.0.2.1:5060", "[2001:db8::1]:0", "[::ffff:10.0.0.255]:65535"] {
             assert_eq!(text(|out| address(out, one.parse().unwrap())), one);
+        }
+        for octet in 0..=255 {
+            let one = IpAddr::from([octet, 255 - octet, octet, octet / 2]);
+            assert_eq!(text(|out| ip(out, one)), one.to_string());
         }
     }
 }

@@ -29,7 +29,10 @@ impl Field {
     /// As much of `bytes` as is kept.
     pub fn of(bytes: &[u8]) -> Self {
         let mut kept = [0; FIELD];
-        let len = kept.iter_mut().zip(bytes).map(|(place, byte)| *place = *byte).count();
+        let len = bytes.len().min(FIELD);
+        if let (Some(place), Some(start)) = (kept.get_mut(..len), bytes.get(..len)) {
+            place.copy_from_slice(start);
+        }
         Self { bytes: kept, len: u8::try_from(len).unwrap_or(u8::MAX) }
     }
 

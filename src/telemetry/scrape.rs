@@ -140,8 +140,13 @@ fn latency(metrics: &Metrics, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let ends = BUCKETS.into_iter().map(seconds).chain([f64::INFINITY]);
     let buckets: Vec<(f64, u64)> = ends.zip(sums).collect();
     let count = sums.iter().sum();
-    to.encode_descriptor("latency_seconds", "Socket to socket", None, MetricType::Histogram)?
-        .encode_histogram::<NoLabelSet>(seconds(total_ns), count, &buckets, None)
+    to.encode_descriptor(
+        "latency_seconds",
+        "Of one message in seven, from its receipt to what is sent",
+        None,
+        MetricType::Histogram,
+    )?
+    .encode_histogram::<NoLabelSet>(seconds(total_ns), count, &buckets, None)
 }
 
 fn gauges(source: &dyn Observed, max_groups: usize, to: &mut DescriptorEncoder<'_>) -> fmt::Result {

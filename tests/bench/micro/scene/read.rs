@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use admitd::admission::{Registration, Settings, address_of};
-use admitd::proxy::Purpose;
+use admitd::proxy::{Mark, Marks};
 use admitd::sip::{Index, Limits, Patch};
 
 use super::Operation;
@@ -85,10 +85,10 @@ pub fn pop_via() -> Operation {
 pub fn mac() -> Operation {
     let bytes: &'static [u8] = message::register().bytes.leak();
     let index = Index::parse(bytes, &Limits::default()).expect("a message");
-    let keys = keys();
+    let marks = Marks::new(&keys());
     Operation::new(move || {
         let message = black_box(&index).message();
         let parts = [VIA, message.call_id(), b"4711c0ffee20000000", &[0, 152, 150, 128]];
-        black_box(keys.mac(Purpose::Branch, &parts));
+        black_box(marks.hash(Mark::Branch, &parts));
     })
 }

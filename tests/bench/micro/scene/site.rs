@@ -167,7 +167,7 @@ pub fn from_registrar() -> Source {
 fn proxy(admission: &Arc<Admission>, refusals: RefusalLog) -> Proxy {
     Proxy::new(Parts {
         keys: keys(),
-        names: Names { advertise: None, bind: Some(US), own: vec![OWN] },
+        names: Names { advertise: None, bind: Some(US.into()), own: vec![OWN.into()] },
         admission: Arc::clone(admission),
         registry: Registry::Upstream(Upstream {
             protocol: Protocol::Udp,
