@@ -14,12 +14,14 @@ impl<'a> CSeq<'a> {
     /// Reads the value; numbers of 2^31 and more are none (RFC 3261 8.1.1.5).
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let text = grammar::trim(text);
-        let digits = text.iter().position(|&byte| grammar::is_lws(byte))?;
-        let (number, method_text) = text.split_at_checked(digits)?;
-        let method_text = grammar::trim_start(method_text);
+        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (number, spaced) = text.split_at_checked(digits)?;
+        let method_text = grammar::trim_start(spaced);
         let number = grammar::number(number).and_then(|number| u32::try_from(number).ok())?;
-        let sound = number < 1 << 31 && grammar::is_token(method_text);
-        sound.then(|| Self { number, method: Method::parse(method_text), method_text })
+        let method = Method::parse(method_text);
+        let is_method = method != Method::Other || grammar::is_token(method_text);
+        let sound = number < 1 << 31 && method_text.len() < spaced.len() && is_method;
+        sound.then_some(Self { number, method, method_text })
     }
 }
 

@@ -93,6 +93,7 @@ pub(super) struct Pieces<'a, const SEPARATOR: u8> {
 impl<'a, const SEPARATOR: u8> Pieces<'a, SEPARATOR> {
     /// Where the next piece ends, and where its first `=` stands. A separator inside quotes or brackets is
     /// text; what is never closed reaches to the end.
+    #[inline(always)]
     fn end(&mut self) -> (usize, Option<usize>) {
         let mut equals = None;
         while let Some(at) = self.stops.next() {
@@ -111,6 +112,7 @@ impl<'a, const SEPARATOR: u8> Pieces<'a, SEPARATOR> {
 impl<'a, const SEPARATOR: u8> Iterator for Pieces<'a, SEPARATOR> {
     type Item = Param<'a>;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Param<'a>> {
         let start = self.at?;
         let (end, equals) = self.end();

@@ -3,11 +3,14 @@
 
 use super::lines::Lines;
 use super::scan::{Any, Class};
-use super::{CSeq, Contact, Fault, Message, Method, Name, NameAddr, StartLine, Uri, Value, Via};
+use super::{
+    CSeq, Contact, Fault, Message, Method, Name, NameAddr, Params, StartLine, Uri, Value, Via,
+};
 
 /// From or To.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Party<'a> {
+    text: &'a [u8],
     pub addr: NameAddr<'a>,
     /// The first tag: its value may be missing or empty.
     tag: Option<Option<&'a [u8]>>,
@@ -50,9 +53,12 @@ impl<'a> Contacts<'a> {
 }
 
 impl<'a> Party<'a> {
-    fn read(text: &'a [u8]) -> Option<Self> {
-        let addr = NameAddr::parse(text)?;
-        let mut party = Self { addr, tag: None, two_tags: false };
+    /// `twin` is the other party: who registers is mostly whom it is for, and then the address is read
+    /// already.
+    fn read(text: &'a [u8], twin: Option<&Self>) -> Option<Self> {
+        let read = twin.and_then(|twin| twin.again(text));
+        let addr = read.or_else(|| NameAddr::parse(text))?;
+        let mut party = Self { text, addr, tag: None, two_tags: false };
         for param in addr.params.iter() {
             if param.name.eq_ignore_ascii_case(b"tag") {
                 party.two_tags = party.tag.is_some();
@@ -60,6 +66,21 @@ impl<'a> Party<'a> {
             }
         }
         Some(party)
+    }
+
+    /// What a text is that begins with the same address; `None` where only reading it tells.
+    fn again(&self, text: &'a [u8]) -> Option<NameAddr<'a>> {
+        let own = match self.addr.params.raw().len() {
+            0 => self.text,
+            // And the semicolon.
+            params => self.text.get(..self.text.len() - params - 1)?,
+        };
+        let params = match text.strip_prefix(own)? {
+            [] => &[][..],
+            [b';', params @ ..] => params,
+            _ => return None,
+        };
+        Some(NameAddr { params: Params::new(params), ..self.addr })
     }
 
     /// The `tag` parameter.
@@ -91,8 +112,8 @@ impl<'a> Parts<'a> {
     pub fn read(&mut self, lines: &Lines<'a>) {
         let text = |name| lines.first(name).map(|value| value.text);
         self.top_via = text(Name::Via).and_then(Via::parse);
-        self.from = text(Name::From).and_then(Party::read);
-        self.to = text(Name::To).and_then(Party::read);
+        self.to = text(Name::To).and_then(|text| Party::read(text, None));
+        self.from = text(Name::From).and_then(|text| Party::read(text, self.to.as_ref()));
         self.call_id = text(Name::CallId).unwrap_or_default();
         self.cseq = text(Name::CSeq).and_then(CSeq::parse);
         match lines.lone(Name::Contact) {

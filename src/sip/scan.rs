@@ -99,9 +99,9 @@ pub fn byte(text: &[u8], wanted: u8) -> Option<usize> {
     Any([wanted]).find(text)
 }
 
-/// The first `wanted` of so many bytes, which two vectors that overlap hold.
+/// The first `wanted` of up to two vectors' bytes: the vectors overlap.
 #[inline(always)]
-pub fn byte_in(text: &[u8; 24], wanted: u8) -> Option<usize> {
+pub fn byte_in<const N: usize>(text: &[u8; N], wanted: u8) -> Option<usize> {
     let hits = |bytes: Option<&[u8; WIDTH]>| {
         bytes.map_or(0, |bytes| Any([wanted]).hits(u8x16::new(*bytes)).to_bitmask())
     };
