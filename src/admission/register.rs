@@ -131,3 +131,108 @@ fn matcher_of<'a>(
 ) -> impl Fn(&Device) -> Option<u8> + 'a {
     move |device| match_device(device, &shown.ids, dead)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::Pattern;
+    use crate::license::{
+        Directory, Group, GroupId, HandOut, Holder, License, LicenseId, Number, NumberId, SERVER,
+        Touched, Tree, Validity,
+    };
+    use crate::quota::Quota;
+    use crate::sip::{Index, Limits};
+    use std::sync::Arc;
+
+    const NOW: Now = Now { wall_ms: 1_700_000_000_000, mono_ms: 1_000 };
+    const AOR: &str = "sip:101@example.com";
+    const KINDS: [NumberKind; 6] = [
+        NumberKind::Phone,
+        NumberKind::App,
+        NumberKind::Panel,
+        NumberKind::Monitor,
+        NumberKind::Concierge,
+        NumberKind::Dialer,
+    ];
+    const CONTACTS: [&str; 5] = [
+        "<sip:101@192.0.2.9>",
+        "<sip:101@192.0.2.9;pn-provider=fcm;pn-prid=x>",
+        "<sip:101@192.0.2.9>;expires=0",
+        "<sip:101@192.0.2.9>, <sip:101@192.0.2.8>",
+        "*",
+    ];
+
+    /// A number of this kind in a group with so many seats.
+    fn admission(kind: NumberKind, (sip_numbers, mobile_apps): (u32, u32)) -> Admission {
+        let (mut tree, mut directory) = (Tree::new(chrono_tz::UTC), Directory::new());
+        let owner = Holder::Group(GroupId(7));
+        tree.upsert_group(Group {
+            id: GroupId(7),
+            parent: Some(SERVER),
+            name: "g".into(),
+            kind: "building".into(),
+            restricted: true,
+            hand_out: HandOut::Split,
+            time_zone: None,
+            monitor: false,
+            admin_emails: Vec::new(),
+        });
+        tree.upsert_license(License {
+            id: LicenseId(1),
+            holder: owner,
+            license_type: "Basic".into(),
+            sip_numbers,
+            mobile_apps,
+            features: FeatureSet::NONE,
+            validity: Validity::default(),
+            suspended: false,
+        });
+        let id = NumberId(1);
+        directory.insert_number(&Number { id, aor: AOR.into(), owner, kind, password: None });
+        let quota = Quota::new(crate::quota::Limits::default());
+        quota.publish(&tree, directory, &Touched::Everything, NOW);
+        let app_agents = vec![Pattern::new("app*")];
+        Admission::new(Arc::new(quota), Settings { app_agents, ..Settings::default() })
+    }
+
+    fn check(admission: &Admission, agent: &str, contact: &str) -> Option<Refusal> {
+        let bytes = format!(
+            "REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\n\
+             From: <{AOR}>;tag=1\r\nTo: <{AOR}>\r\nCall-ID: x\r\nCSeq: 1 REGISTER\r\n\
+             Contact: {contact}\r\nUser-Agent: {agent}\r\n\r\n"
+        );
+        let index = Index::parse(bytes.as_bytes(), &Limits::default()).unwrap();
+        let message = index.message();
+        let owned = admission.quota().owned(AOR).unwrap();
+        let told = admission.refuse_newcomer(&message, AOR, &owned, NOW);
+
+        let read = Registration::read(&message, "192.0.2.9:5060".parse().unwrap());
+        let decided = (!read.is_harmless())
+            .then(|| admission.register(AOR, &owned, &read, Standing::Presented, &|_| false, NOW));
+
+        let refused = match decided {
+            Some(Decision::Refuse(refused)) => Some(refused),
+            _ => None,
+        };
+        let lone = message.only_contact().is_some();
+        assert_eq!(told, refused.filter(|_| lone), "{agent}, {contact}");
+        told
+    }
+
+    #[test]
+    fn a_newcomer_is_refused_what_the_whole_reading_would_refuse() {
+        let mut refused = 0;
+        for kind in KINDS {
+            for seats in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+                for agent in ["App/1", "Panel/1"] {
+                    for contact in CONTACTS {
+                        let found = check(&admission(kind, seats), agent, contact);
+                        refused += usize::from(found.is_some());
+                    }
+                }
+            }
+        }
+
+        assert!(refused > 50, "{refused}");
+    }
+}

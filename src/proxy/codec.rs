@@ -9,6 +9,9 @@ use crate::transport::{ConnectionId, Protocol, Side};
 
 const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
+/// How many letters are written and read at once: their bits fit one word of the machine.
+const LETTERS: usize = 12;
+
 /// What each letter stands for; 32 and more for none of them.
 const VALUES: [u8; 256] = values();
 
@@ -39,9 +42,13 @@ impl<const N: usize> Word<N> {
     /// The lowest bits of a value.
     pub(super) fn of(mut value: u128) -> Self {
         let mut word = [0; N];
-        for place in &mut word {
-            *place = DIGITS[(value & 31) as usize];
-            value >>= 5;
+        for letters in word.chunks_mut(LETTERS) {
+            let mut bits = value as u64;
+            for place in letters {
+                *place = DIGITS[(bits & 31) as usize];
+                bits >>= 5;
+            }
+            value >>= 5 * LETTERS;
         }
         Self(word)
     }
@@ -67,10 +74,16 @@ pub(super) fn read_base32(word: &str) -> Option<u128> {
     if word.len() != WORD {
         return None;
     }
-    word.bytes().rev().try_fold(0u128, |value, byte| {
-        let digit = VALUES[usize::from(byte)];
-        (digit < 32).then_some(value << 5 | u128::from(digit))
-    })
+    let mut all = 0;
+    let value = word.as_bytes().chunks(LETTERS).rev().fold(0, |value, letters| {
+        let bits = letters.iter().rev().fold(0, |bits, byte| {
+            let digit = VALUES[usize::from(*byte)];
+            all |= digit;
+            bits << 5 | u64::from(digit)
+        });
+        value << (5 * LETTERS) | u128::from(bits)
+    });
+    (all < 32).then_some(value)
 }
 
 pub(super) fn put_flow(body: &mut Vec<u8>, flow: &Flow, epoch: u32) {
