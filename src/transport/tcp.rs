@@ -244,7 +244,7 @@ async fn hand_over(
     bytes: &[u8],
 ) -> Result<bool, End> {
     // Who writes needs a turn before a queue is full, and may miss every other one.
-    const TURN: usize = 32;
+    const TURN: usize = 16;
     let mut received = codec.receive(bytes);
     let mut handed = 0;
     loop {
