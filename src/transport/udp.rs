@@ -2,19 +2,20 @@
 //! to. It refuses to know what is in a datagram.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::task::{Context, Poll};
 
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use socket2::SockRef;
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use tokio::io::unix::AsyncFd;
 
 use super::{Protocol, Side, Source};
 
 /// A datagram socket and what a [`Source`] says of it.
 pub(super) struct Datagrams {
-    socket: UdpSocket,
+    /// Watched for what comes only: each datagram that has left would wake us, too.
+    socket: AsyncFd<UdpSocket>,
     local: SocketAddr,
     side: Side,
     index: u16,
@@ -22,9 +23,11 @@ pub(super) struct Datagrams {
 
 impl Datagrams {
     /// Takes a bound, non-blocking socket; needs the worker's runtime to be entered.
-    pub(super) fn new(socket: std::net::UdpSocket, side: Side, index: u16) -> io::Result<Self> {
+    pub(super) fn new(socket: UdpSocket, side: Side, index: u16) -> io::Result<Self> {
         let local = socket.local_addr()?;
-        Ok(Self { socket: UdpSocket::from_std(socket)?, local, side, index })
+        #[expect(deprecated, reason = "for what is not a socket: this one keeps its descriptor")]
+        let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
+        Ok(Self { socket, local, side, index })
     }
 
     /// Which face it belongs to.
@@ -34,7 +37,7 @@ impl Datagrams {
 
     /// Ready when a datagram or an error waits.
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.socket.poll_recv_ready(cx).map(drop)
+        self.socket.poll_read_ready(cx).map(drop)
     }
 
     /// Sends one datagram, from one of our addresses where that is given. A local address that the
@@ -51,7 +54,7 @@ impl Datagrams {
             self.local.ip().is_unspecified() && !ip.is_unspecified() && ip.is_ipv4() == to.is_ipv4()
         });
         if from.is_none() {
-            return SockRef::from(&self.socket).send_to(bytes, &to.into()).map(drop);
+            return SockRef::from(self.socket.get_ref()).send_to(bytes, &to.into()).map(drop);
         }
         let transmit = |src_ip| Transmit {
             destination: to,
@@ -60,9 +63,9 @@ impl Datagrams {
             segment_size: None,
             src_ip,
         };
-        match io.try_send((&self.socket).into(), &transmit(from)) {
+        match io.try_send(self.socket.get_ref().into(), &transmit(from)) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                io.try_send((&self.socket).into(), &transmit(None))
+                io.try_send(self.socket.get_ref().into(), &transmit(None))
             }
             result => result,
         }
@@ -71,8 +74,7 @@ impl Datagrams {
     /// Sends one datagram to the connected peer. A refusal belongs to an earlier datagram and took
     /// this one's place, so it is tried once more.
     pub(super) fn send_connected(&self, bytes: &[u8]) -> io::Result<()> {
-        // Not `try_send`: tokio would answer WouldBlock until the first readiness event.
-        let socket = SockRef::from(&self.socket);
+        let socket = SockRef::from(self.socket.get_ref());
         match socket.send(bytes) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => socket.send(bytes),
             result => result,
@@ -121,11 +123,11 @@ impl Batch {
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
         *filled = from
             .socket
-            .try_io(Interest::READABLE, || io.recv((&from.socket).into(), &mut slots, meta))?;
+            .try_io(Interest::READABLE, |socket| io.recv(socket.into(), &mut slots, meta))?;
         if *filled < BATCH_SIZE {
             // Nothing is left: saying so here spares the call that would find nothing. What arrives
             // from now on makes the socket ready again.
-            let empty = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+            let empty = |_: &UdpSocket| Err::<(), _>(io::ErrorKind::WouldBlock.into());
             let _ = from.socket.try_io(Interest::READABLE, empty);
         }
         Ok(())
