@@ -59,20 +59,40 @@ impl Worker {
     /// Sends what the handler pushed.
     pub(super) fn deliver(self: &Rc<Self>) {
         let Some(mut out) = self.outbox.take() else { return };
+        self.send_all(&out);
+        out.clear();
+        self.outbox.set(Some(out));
+    }
+
+    fn send_all(self: &Rc<Self>, out: &Outbox) {
         let mut by_line: SmallVec<[(ConnectionId, usize); TOGETHER]> = SmallVec::new();
+        let mut upstream: SmallVec<[Message<'_>; TOGETHER]> = SmallVec::new();
         for (place, (to, bytes)) in out.iter().enumerate() {
-            match self.connection(to) {
-                Some(id) => by_line.push((id, place)),
-                None => self.send_or_report(bytes, to),
+            match (to, self.connection(to)) {
+                (_, Some(id)) => by_line.push((id, place)),
+                (Destination::Upstream(UpstreamTarget::Udp), None) => upstream.push((to, bytes)),
+                _ => self.send_or_report(bytes, to),
             }
         }
+        self.send_upstream(&upstream);
         // By place, too: the order in which they were pushed.
         by_line.sort_unstable();
         for places in by_line.chunk_by(|one, other| one.0 == other.0) {
-            self.write(&out, places);
+            self.write(out, places);
         }
-        out.clear();
-        self.outbox.set(Some(out));
+    }
+
+    /// Sends datagrams to the upstream, runs of equal length by one call.
+    fn send_upstream(self: &Rc<Self>, mut messages: &[Message<'_>]) {
+        while !messages.is_empty() {
+            let (run, rest) = messages.split_at(self.together.run(messages).min(messages.len()));
+            let is_sent = run.len() > 1
+                && self.sockets.own.as_ref().is_some_and(|own| self.together.send(own, run));
+            if !is_sent {
+                run.iter().for_each(|(to, bytes)| self.send_or_report(bytes, to));
+            }
+            messages = rest;
+        }
     }
 
     /// Which connection takes it, where it is open.

@@ -17,6 +17,7 @@ mod link;
 mod outbox;
 mod settings;
 mod tcp;
+mod together;
 mod udp;
 mod worker;
 
