@@ -33,6 +33,7 @@ impl Worker {
     /// that is much.
     pub(super) fn call(self: &Rc<Self>, ask: impl FnOnce(&dyn Handler, &mut Outbox)) {
         const MOST_BYTES: usize = 65_536;
+        self.calls.set(self.calls.get().wrapping_add(1));
         let mut out = self.outbox.take().unwrap_or_else(|| Outbox::new(self.index));
         ask(&*self.shared.handler, &mut out);
         let is_much = out.len() >= TOGETHER || out.size() >= MOST_BYTES;
@@ -49,7 +50,8 @@ impl Worker {
         }
     }
 
-    fn has_mail(&self) -> bool {
+    /// Whether anything waits to be delivered.
+    pub(super) fn has_mail(&self) -> bool {
         let out = self.outbox.take();
         let any = out.as_ref().is_some_and(|out| !out.is_empty());
         self.outbox.set(out);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use quinn_udp::UdpSocketState;
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
-use tokio::time::{MissedTickBehavior, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -99,6 +99,8 @@ pub(super) struct Worker {
     /// How datagrams to the upstream leave.
     pub(super) together: Together,
     pub(super) io: UdpSocketState,
+    /// How often the handler was called.
+    pub(super) calls: Cell<u64>,
     /// What the handler wants sent and is not delivered yet.
     pub(super) outbox: Cell<Option<Outbox>>,
     /// Who delivers when everything that is ready has had its turn, while there is nothing to deliver.
@@ -126,6 +128,7 @@ pub(super) fn run(
         together: Together::new(sockets.own.as_ref()),
         sockets,
         io: plain_io()?,
+        calls: Cell::new(0),
         outbox: Cell::new(None),
         postman: Cell::new(None),
         rooms: RefCell::default(),
@@ -199,7 +202,7 @@ impl Worker {
                     looks = 0;
                     match found {
                         Found::Datagrams => tokio::task::yield_now().await,
-                        Found::Error => tokio::time::sleep(PAUSE_AFTER_ERROR).await,
+                        Found::Error => sleep(PAUSE_AFTER_ERROR).await,
                         Found::Nothing => self.readable().await,
                     }
                 }
@@ -277,15 +280,23 @@ impl Worker {
         }
     }
 
+    /// Lets time pass for the handler: at a walk once nothing came, and nothing was due, for a second.
     async fn tick(self: &Rc<Self>) {
-        let period = if self.index == 0 { 20 } else { 1000 };
-        let mut interval = tokio::time::interval(Duration::from_millis(period));
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        const QUIET_AFTER: u32 = 50;
+        let (mut quiet, mut calls) = (0u32, 0);
         loop {
-            interval.tick().await;
+            let came = self.calls.get() != calls;
             let now = self.now();
             self.call(|handler, out| handler.tick(self.index, now, out));
+            quiet = if came || self.has_mail() { 0 } else { quiet.saturating_add(1) };
             self.deliver();
+            calls = self.calls.get();
+            let period = match self.index {
+                0 if quiet < QUIET_AFTER => 20,
+                0 => 100,
+                _ => 1000,
+            };
+            sleep(Duration::from_millis(period)).await;
         }
     }
 }
