@@ -1,10 +1,10 @@
 //! Every TCP connection of every worker, by serial: who may open one, and the bounded queue through
 //! which anybody writes to it. Only the owner of a connection touches its socket.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -12,6 +12,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::bytes::Bytes;
 
+use super::line::{TOGETHER, Writing};
 use super::{ConnectionId, Destination, Discard, Limits};
 
 /// A message that waits to be written, and what it was addressed to.
@@ -24,11 +25,31 @@ pub(super) struct Outgoing {
 /// When no further message is taken out of a queue to be written together with others.
 const TOGETHER_BYTES: usize = 65_536;
 
+/// The bytes in a connection's queue. Relaxed throughout: they bound memory and order nothing.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(AtomicUsize);
+
+impl Waiting {
+    /// Whether there are any. Who queued a message, or was woken for it, does not miss it.
+    pub(super) fn any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
+    /// Adds some; gives how many there were.
+    fn add(&self, bytes: usize) -> usize {
+        self.0.fetch_add(bytes, Ordering::Relaxed)
+    }
+
+    fn take(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
 /// The sending end of a connection's queue.
 #[derive(Debug)]
 struct Flow {
     queue: mpsc::Sender<Outgoing>,
-    waiting_bytes: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     overrun: Arc<Notify>,
 }
 
@@ -37,36 +58,39 @@ struct Flow {
 pub(super) struct Owned {
     pub(super) id: ConnectionId,
     overrun: Arc<Notify>,
+    pub(super) waiting: Arc<Waiting>,
     queue: mpsc::Receiver<Outgoing>,
-    waiting_bytes: Arc<AtomicUsize>,
     connections: Arc<Connections>,
 }
 
 impl Owned {
-    /// The next messages, at most `most`; waits for one. `false` never comes while the connection is
-    /// listed.
-    pub(super) async fn next(&mut self, into: &mut VecDeque<Outgoing>, most: usize) -> bool {
+    /// Forgets an overrun that has been written off meanwhile.
+    pub(super) async fn forgive(&self) {
         if self.queue.is_empty() {
-            // An overrun that has been written off meanwhile is forgotten.
             tokio::select! {
                 biased;
                 () = self.overrun.notified() => {}
                 () = std::future::ready(()) => {}
             }
         }
-        let Some(first) = self.queue.recv().await else { return false };
-        let mut bytes = first.bytes.len();
-        into.push_back(first);
-        while into.len() < most
+    }
+
+    /// The next messages; waits for one. `false` never comes while the connection is listed.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>, into: &mut Writing) -> Poll<bool> {
+        let Some(first) = ready!(self.queue.poll_recv(cx)) else { return Poll::Ready(false) };
+        let (mut bytes, mut count) = (first.bytes.len(), 1);
+        into.add(first);
+        while count < TOGETHER
             && bytes < TOGETHER_BYTES
             && let Ok(next) = self.queue.try_recv()
         {
             bytes += next.bytes.len();
-            into.push_back(next);
+            count += 1;
+            into.add(next);
         }
-        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.waiting.take(bytes);
         self.connections.buffered.fetch_sub(bytes, Ordering::Relaxed);
-        true
+        Poll::Ready(true)
     }
 
     /// Returns when the queue was found full since it was last empty.
@@ -177,16 +201,13 @@ impl Connections {
     pub(super) fn open(self: &Arc<Self>) -> Owned {
         let id = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
         let (sender, receiver) = mpsc::channel(self.limits.queue_messages.max(1));
-        let waiting_bytes = Arc::new(AtomicUsize::new(0));
+        let waiting = Arc::new(Waiting::default());
         let overrun = Arc::new(Notify::new());
-        let flow = Flow {
-            queue: sender,
-            waiting_bytes: Arc::clone(&waiting_bytes),
-            overrun: Arc::clone(&overrun),
-        };
+        let flow =
+            Flow { queue: sender, waiting: Arc::clone(&waiting), overrun: Arc::clone(&overrun) };
         self.flows.insert(id, flow);
         let connections = Arc::clone(self);
-        Owned { id, overrun, queue: receiver, waiting_bytes, connections }
+        Owned { id, overrun, waiting, queue: receiver, connections }
     }
 
     /// An account for one connection's buffer.
@@ -208,8 +229,7 @@ impl Connections {
         bytes: &[u8],
     ) -> Result<(), Discard> {
         let flow = self.flows.get(&id).ok_or(Discard::ConnectionGone)?;
-        // Relaxed: the count bounds memory and orders nothing.
-        let waiting = flow.waiting_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+        let waiting = flow.waiting.add(bytes.len());
         let others = self.buffered.fetch_add(bytes.len(), Ordering::Relaxed);
         let queued = if waiting > 0 && waiting + bytes.len() > self.limits.queue_bytes {
             Err(Discard::SlowReader)
@@ -223,7 +243,7 @@ impl Connections {
             })
         };
         if let Err(reason) = queued {
-            flow.waiting_bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
+            flow.waiting.take(bytes.len());
             self.buffered.fetch_sub(bytes.len(), Ordering::Relaxed);
             if reason == Discard::SlowReader {
                 flow.overrun.notify_one();

@@ -67,7 +67,7 @@ async fn open(worker: Rc<Worker>, address: SocketAddr, from: SocketAddr, pause: 
     let id = owned.id;
     let Link::Connecting(waiting) = worker.link.replace(Link::Up(id)) else { return };
     for bytes in waiting {
-        worker.send_or_report(&bytes, &TO_UPSTREAM, worker.now());
+        worker.send_or_report(&bytes, &TO_UPSTREAM);
     }
     tcp::serve(&worker, stream, owned, Side::Upstream, 0).await;
     let mut link = worker.link.borrow_mut();
@@ -84,7 +84,7 @@ fn give_up(worker: &Rc<Worker>, pause: Duration) {
     };
     for bytes in waiting {
         worker.shared.discards.count(Discard::UpstreamUnreachable);
-        worker.undelivered(&bytes, &TO_UPSTREAM, worker.now());
+        worker.undelivered(&bytes, &TO_UPSTREAM);
     }
 }
 

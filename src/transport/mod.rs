@@ -10,11 +10,14 @@ use crate::sip;
 mod bind;
 mod codec;
 mod connections;
+mod deliver;
 mod discard;
+mod line;
 mod link;
 mod outbox;
 mod settings;
 mod tcp;
+mod together;
 mod udp;
 mod worker;
 
@@ -115,6 +118,7 @@ pub trait Handler: Send + Sync + 'static {
     /// socket. What is pushed from here and fails too is only counted.
     fn undelivered(&self, bytes: &[u8], to: &Destination, now: Now, out: &mut Outbox);
 
-    /// Time passes: about every 20 ms on worker 0, at least once a second on every other.
+    /// Time passes: about every 20 ms on worker 0, every 100 ms where nothing came to it for a second,
+    /// and once a second on every other.
     fn tick(&self, worker: usize, now: Now, out: &mut Outbox);
 }

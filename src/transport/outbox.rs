@@ -49,6 +49,17 @@ impl Outbox {
             .map(|(to, range)| (to, self.bytes.get(range.clone()).unwrap_or_default()))
     }
 
+    /// One of the waiting messages, by its place among them.
+    pub(super) fn get(&self, place: usize) -> Option<(&Destination, &[u8])> {
+        let (to, range) = self.entries.get(place)?;
+        Some((to, self.bytes.get(range.clone())?))
+    }
+
+    /// The bytes of all waiting messages.
+    pub(super) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// How many messages wait.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -1,22 +1,21 @@
 //! TCP connections of one worker: accepted, read, written, and ended for one of a few reasons. Each
-//! is a task of the worker that accepted or opened it; nobody else touches its socket.
+//! is a task of the worker that accepted or opened it; nobody but this worker touches its socket.
 
-use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use smallvec::SmallVec;
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_util::bytes::BytesMut;
-use tokio_util::codec::Decoder;
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::bind::tune;
-use super::codec::{Broken, Codec, Frame};
+use super::codec::{Codec, Piece};
 use super::connections::{Outgoing, Owned};
+use super::line::{Line, Writing};
 use super::worker::Worker;
 use super::{Destination, Discard, Protocol, Side, Source};
 use crate::sip::PONG;
@@ -33,9 +32,6 @@ enum End {
     /// The daemon stops.
     Shutdown,
 }
-
-/// Messages that one call writes.
-const TOGETHER: usize = 32;
 
 /// Accepts for ever on one of the worker's listening sockets.
 pub(super) async fn accept(worker: Rc<Worker>, side: Side, index: u16) {
@@ -66,36 +62,41 @@ pub(super) async fn accept(worker: Rc<Worker>, side: Side, index: u16) {
 /// Serves one connection until it ends, then tells the handler and reports what was not written.
 pub(super) async fn serve(
     worker: &Rc<Worker>,
-    mut stream: TcpStream,
+    stream: TcpStream,
     mut owned: Owned,
     side: Side,
     socket: u16,
 ) {
     let id = owned.id;
-    let mut writing = Writing::default();
-    let end = match source(&stream, &owned, side, socket) {
-        Ok(source) => converse(worker, &mut stream, &mut owned, &mut writing, &source).await,
+    let source = source(&stream, &owned, side, socket);
+    let line = Rc::new(Line::new(stream, owned.waiting.clone()));
+    let end = match source {
+        Ok(source) => {
+            worker.lines.borrow_mut().insert(id, Rc::clone(&line));
+            converse(worker, &line, &mut owned, &source).await
+        }
         Err(_) => End::Gone,
     };
+    // What was answered before the end.
+    worker.deliver();
+    worker.lines.borrow_mut().remove(&id);
     worker.shared.connections.close(id);
-    writing.waiting.extend(owned.rest());
-    const PATIENCE: Duration = Duration::from_secs(1);
-    if matches!(end, End::Fault | End::Shutdown) {
-        let _ = timeout(PATIENCE, finish(&mut stream, &mut writing)).await;
+    let mut unwritten = Vec::new();
+    // Always: the list had the only other one.
+    if let Some(Line { stream, writing, .. }) = Rc::into_inner(line) {
+        let mut writing = writing.into_inner();
+        owned.rest().into_iter().for_each(|outgoing| writing.add(outgoing));
+        unwritten.extend(part(stream, writing, end).await.unwritten());
     }
-    if end == End::Fault {
-        let _ = timeout(PATIENCE, linger(&mut stream)).await;
-    }
-    drop(stream);
     match end {
         End::Fault => worker.shared.discards.count(Discard::Fault),
         End::Discarded(reason) => worker.shared.discards.count(reason),
         End::Gone | End::Shutdown => {}
     }
     worker.shared.handler.closed(id, side, worker.now());
-    for Outgoing { bytes, to } in writing.unwritten() {
+    for Outgoing { bytes, to } in unwritten {
         worker.shared.discards.count(Discard::ConnectionGone);
-        worker.undelivered(&bytes, &to, worker.now());
+        worker.undelivered(&bytes, &to);
     }
 }
 
@@ -111,188 +112,192 @@ fn source(stream: &TcpStream, owned: &Owned, side: Side, socket: u16) -> io::Res
     })
 }
 
-/// Reads and writes at the same time until one of them ends.
-async fn converse(
-    worker: &Rc<Worker>,
-    stream: &mut TcpStream,
-    owned: &mut Owned,
-    writing: &mut Writing,
-    source: &Source,
-) -> End {
-    let (mut from, mut to) = stream.split();
-    tokio::select! {
-        () = worker.shutdown.cancelled() => End::Shutdown,
-        end = read(worker, &mut from, source) => end,
-        end = writing.run(&mut to, owned) => end,
+/// Reads and writes at the same time until one of them ends. Only what has something to do is looked
+/// at: a connection is woken for every message, and mostly to read.
+async fn converse(worker: &Rc<Worker>, line: &Line, owned: &mut Owned, source: &Source) -> End {
+    let mut reading = pin!(read(worker, line, source));
+    let mut writing = pin!(write(line, owned));
+    let mut stopped = pin!(worker.shutdown.cancelled());
+    let mut is_known = false;
+    poll_fn(|cx| {
+        if !is_known {
+            line.served_by(cx);
+        }
+        if (!is_known || worker.shutdown.is_cancelled()) && stopped.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(End::Shutdown);
+        }
+        if let Poll::Ready(end) = reading.as_mut().poll(cx) {
+            return Poll::Ready(end);
+        }
+        if (!is_known || line.is_behind())
+            && let Poll::Ready(end) = writing.as_mut().poll(cx)
+        {
+            return Poll::Ready(end);
+        }
+        is_known = true;
+        Poll::Pending
+    })
+    .await
+}
+
+/// Writes what could not be written at once.
+async fn write(line: &Line, owned: &mut Owned) -> End {
+    loop {
+        owned.forgive().await;
+        let more = poll_fn(|cx| match &mut *line.writing.borrow_mut() {
+            writing if writing.is_empty() => owned.poll_next(cx, writing),
+            _ => Poll::Ready(true),
+        });
+        if !more.await {
+            return End::Gone;
+        }
+        loop {
+            match line.push() {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(_) => return End::Gone,
+            }
+            tokio::select! {
+                // First, because a full queue is nobody's fault while the socket takes more.
+                biased;
+                _ = poll_fn(|cx| line.stream.poll_write_ready(cx)) => {}
+                // Counted by whoever found the queue full.
+                () = owned.overrun() => return End::Gone,
+            }
+        }
     }
 }
 
 /// Hands over message by message.
-async fn read(worker: &Rc<Worker>, from: &mut ReadHalf<'_>, source: &Source) -> End {
+async fn read(worker: &Rc<Worker>, line: &Line, source: &Source) -> End {
     let limits = &worker.shared.settings.limits;
     let mut codec = Codec::new(limits.message);
-    let mut buffer = BytesMut::new();
     let mut since = Instant::now();
-    let mut handed = 0;
-    let mut room = LEAST_ROOM;
+    let mut alarm = Alarm { timer: pin!(sleep_until(since + limits.idle)), is_set: false };
     let mut held = worker.shared.connections.hold();
     loop {
-        let begun = !codec.may_end(&buffer);
+        let begun = !codec.may_end();
         let (patience, late) =
             if begun { (limits.partial, Discard::Partial) } else { (limits.idle, Discard::Idle) };
-        match timeout_at(since + patience, fill(from, &mut buffer, &mut room)).await {
-            Err(_) => return End::Discarded(late),
-            Ok(Err(_)) => return End::Gone,
-            Ok(Ok(0)) if begun => return End::Discarded(Discard::Partial),
-            Ok(Ok(0)) => return End::Gone,
-            Ok(Ok(_)) => {}
+        if !readable(line, &mut alarm, since + patience).await {
+            return End::Discarded(late);
         }
-        match drain(worker, source, &mut codec, &mut buffer, &mut handed).await {
-            Ok(cut) if cut || !begun => since = Instant::now(),
+        let mut room = worker.room();
+        let cut = match line.read(&mut room) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(_) => Err(End::Gone),
+            Ok(0) if begun => Err(End::Discarded(Discard::Partial)),
+            Ok(0) => Err(End::Gone),
+            Ok(count) => {
+                let bytes = room.get(..count).unwrap_or_default();
+                hand_over(worker, source, &mut codec, bytes).await.map(Some)
+            }
+        };
+        worker.give_back(room);
+        match cut {
+            Ok(Some(cut)) if cut || !begun => since = Instant::now(),
             Ok(_) => {}
             Err(end) => return end,
         }
-        if let Err(reason) = held.set(buffer.len()) {
+        if let Err(reason) = held.set(codec.held()) {
             return End::Discarded(reason);
         }
     }
 }
 
+/// Waits for bytes, and not longer than until then.
+async fn readable(line: &Line, alarm: &mut Alarm<'_>, until: Instant) -> bool {
+    poll_fn(|cx| match line.stream.poll_read_ready(cx) {
+        // Also of an error, which reading finds.
+        Poll::Ready(_) => Poll::Ready(true),
+        Poll::Pending => alarm.poll(until, cx).map(|()| false),
+    })
+    .await
+}
+
+/// A timer that is not set anew for a later instant before it fires: a message costs it nothing.
+struct Alarm<'a> {
+    timer: Pin<&'a mut Sleep>,
+    is_set: bool,
+}
+
+impl Alarm<'_> {
+    /// Ready when that instant has passed.
+    fn poll(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_set && self.timer.deadline() <= until && !self.timer.is_elapsed() {
+            return Poll::Pending;
+        }
+        if Instant::now() >= until {
+            return Poll::Ready(());
+        }
+        self.timer.as_mut().reset(until);
+        self.is_set = true;
+        self.timer.as_mut().poll(cx)
+    }
+}
+
 /// Hands over all that is whole; says whether anything was.
-async fn drain(
+async fn hand_over(
     worker: &Rc<Worker>,
     source: &Source,
     codec: &mut Codec,
-    buffer: &mut BytesMut,
-    handed: &mut u64,
+    bytes: &[u8],
 ) -> Result<bool, End> {
-    // Answers go into the queue of this connection; its writer needs a turn before that is full,
-    // and may miss every other one.
-    const TURN: u64 = 16;
-    let before = *handed;
+    // Who writes needs a turn before a queue is full, and may miss every other one.
+    const TURN: usize = 16;
+    let mut received = codec.receive(bytes);
+    let mut handed = 0;
     loop {
-        match codec.decode(buffer) {
-            Ok(Some(frame)) => take(worker, source, &frame),
-            Ok(None) => return Ok(*handed > before),
-            Err(Broken::Io) => return Err(End::Gone),
-            Err(Broken::Fault(fault)) => {
-                let now = worker.now();
-                worker.call(now, |handler, out| handler.fault(buffer, fault, source, now, out));
+        match received.next() {
+            Ok(Some(piece)) => take(worker, source, &piece),
+            Ok(None) => break,
+            Err(fault) => {
+                let (left, now) = (received.left(), worker.now());
+                worker.call(|handler, out| handler.fault(left, fault, source, now, out));
                 return Err(End::Fault);
             }
         }
-        *handed += 1;
-        if handed.is_multiple_of(TURN) {
+        handed += 1;
+        if handed % TURN == 0 {
+            worker.deliver();
             tokio::task::yield_now().await;
         }
     }
+    received.keep();
+    worker.deliver_soon();
+    Ok(handed > 0)
 }
 
-/// What an idle or slow connection is read with, in bytes, and a busy one.
-const LEAST_ROOM: usize = 4096;
-const MOST_ROOM: usize = 65_536;
-
-/// Waits for bytes and adds them to the buffer. An idle connection holds no buffer: most are.
-async fn fill(
-    from: &mut ReadHalf<'_>,
-    buffer: &mut BytesMut,
-    room: &mut usize,
-) -> io::Result<usize> {
-    if buffer.is_empty() {
-        *buffer = BytesMut::new();
-    }
-    loop {
-        from.readable().await?;
-        buffer.reserve(*room);
-        match from.try_read_buf(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Ok(count) => {
-                *room = if count >= *room { MOST_ROOM.min(*room * 4) } else { LEAST_ROOM };
-                return Ok(count);
-            }
-            error => return error,
+fn take(worker: &Rc<Worker>, source: &Source, piece: &Piece<'_>) {
+    match (piece, source.connection) {
+        (Piece::Message(bytes), _) => {
+            let now = worker.now();
+            worker.call(|handler, out| handler.message(bytes, source, now, out));
         }
+        (Piece::Ping, Some(id)) => {
+            worker.call(|_, out| out.push(Destination::Connection(id), PONG));
+        }
+        (Piece::Ping, None) => {}
     }
 }
 
-fn take(worker: &Rc<Worker>, source: &Source, frame: &Frame) {
-    match frame {
-        Frame::Message(bytes) => worker.message(bytes, source, worker.now()),
-        Frame::Ping => {
-            if let Some(id) = source.connection {
-                worker.send_or_report(PONG, &Destination::Connection(id), worker.now());
-            }
-        }
+/// Gives the peer a moment to take what is left for it; gives what it did not.
+async fn part(mut stream: TcpStream, mut writing: Writing, end: End) -> Writing {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    if matches!(end, End::Fault | End::Shutdown) {
+        let _ = timeout(PATIENCE, finish(&mut stream, &mut writing)).await;
     }
-}
-
-/// What is being written and what of it is left, so that nothing is written twice when the task
-/// turns from serving to finishing.
-#[derive(Default)]
-struct Writing {
-    /// Written together, as one call takes them.
-    current: VecDeque<Outgoing>,
-    /// How much of the first of them is written.
-    written: usize,
-    waiting: Vec<Outgoing>,
-}
-
-impl Writing {
-    async fn run(&mut self, to: &mut WriteHalf<'_>, owned: &mut Owned) -> End {
-        while owned.next(&mut self.current, TOGETHER).await {
-            tokio::select! {
-                // First, because a full queue is nobody's fault while the socket takes more.
-                biased;
-                written = self.write(to) => if written.is_err() {
-                    return End::Gone;
-                },
-                // Counted by whoever found the queue full.
-                () = owned.overrun() => return End::Gone,
-            }
-        }
-        End::Gone
+    if end == End::Fault {
+        let _ = timeout(PATIENCE, linger(&mut stream)).await;
     }
-
-    /// Writes all that is current; may be dropped at any time.
-    async fn write(&mut self, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        while !self.current.is_empty() {
-            let count = self.write_some(to).await?;
-            self.written += count;
-            self.forget_written();
-        }
-        Ok(())
-    }
-
-    async fn write_some(&self, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<usize> {
-        let mut left: SmallVec<[IoSlice<'_>; TOGETHER]> =
-            self.current.iter().take(TOGETHER).map(|one| IoSlice::new(&one.bytes)).collect();
-        let mut left = left.as_mut_slice();
-        IoSlice::advance_slices(&mut left, self.written);
-        match to.write_vectored(left).await? {
-            0 => Err(io::ErrorKind::WriteZero.into()),
-            count => Ok(count),
-        }
-    }
-
-    fn forget_written(&mut self) {
-        while let Some(first) = self.current.front()
-            && first.bytes.len() <= self.written
-        {
-            self.written -= first.bytes.len();
-            self.current.pop_front();
-        }
-    }
-
-    fn unwritten(self) -> impl Iterator<Item = Outgoing> {
-        self.current.into_iter().chain(self.waiting)
-    }
+    writing
 }
 
 /// Writes what is left and closes our direction.
 async fn finish(stream: &mut TcpStream, writing: &mut Writing) -> io::Result<()> {
-    let waiting = std::mem::take(&mut writing.waiting);
-    writing.current.extend(waiting);
-    writing.write(stream).await?;
+    while !writing.push(stream)? {
+        stream.writable().await?;
+    }
     stream.shutdown().await
 }
 

@@ -1,20 +1,24 @@
 //! One UDP socket of one worker, received from in batches and with the address a datagram was sent
 //! to. It refuses to know what is in a datagram.
 
-use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
 
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessage, MsgFlags, getsockopt, sendmsg, sockopt};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use socket2::SockRef;
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use tokio::io::unix::AsyncFd;
 
 use super::{Protocol, Side, Source};
 
 /// A datagram socket and what a [`Source`] says of it.
 pub(super) struct Datagrams {
-    socket: UdpSocket,
+    /// Watched for what comes only: each datagram that has left would wake us, too.
+    socket: AsyncFd<UdpSocket>,
     local: SocketAddr,
     side: Side,
     index: u16,
@@ -22,9 +26,11 @@ pub(super) struct Datagrams {
 
 impl Datagrams {
     /// Takes a bound, non-blocking socket; needs the worker's runtime to be entered.
-    pub(super) fn new(socket: std::net::UdpSocket, side: Side, index: u16) -> io::Result<Self> {
+    pub(super) fn new(socket: UdpSocket, side: Side, index: u16) -> io::Result<Self> {
         let local = socket.local_addr()?;
-        Ok(Self { socket: UdpSocket::from_std(socket)?, local, side, index })
+        #[expect(deprecated, reason = "for what is not a socket: this one keeps its descriptor")]
+        let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
+        Ok(Self { socket, local, side, index })
     }
 
     /// Which face it belongs to.
@@ -34,7 +40,7 @@ impl Datagrams {
 
     /// Ready when a datagram or an error waits.
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.socket.poll_recv_ready(cx).map(drop)
+        self.socket.poll_read_ready(cx).map(drop)
     }
 
     /// Sends one datagram, from one of our addresses where that is given. A local address that the
@@ -51,7 +57,7 @@ impl Datagrams {
             self.local.ip().is_unspecified() && !ip.is_unspecified() && ip.is_ipv4() == to.is_ipv4()
         });
         if from.is_none() {
-            return SockRef::from(&self.socket).send_to(bytes, &to.into()).map(drop);
+            return SockRef::from(self.socket.get_ref()).send_to(bytes, &to.into()).map(drop);
         }
         let transmit = |src_ip| Transmit {
             destination: to,
@@ -60,9 +66,9 @@ impl Datagrams {
             segment_size: None,
             src_ip,
         };
-        match io.try_send((&self.socket).into(), &transmit(from)) {
+        match io.try_send(self.socket.get_ref().into(), &transmit(from)) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                io.try_send((&self.socket).into(), &transmit(None))
+                io.try_send(self.socket.get_ref().into(), &transmit(None))
             }
             result => result,
         }
@@ -71,13 +77,43 @@ impl Datagrams {
     /// Sends one datagram to the connected peer. A refusal belongs to an earlier datagram and took
     /// this one's place, so it is tried once more.
     pub(super) fn send_connected(&self, bytes: &[u8]) -> io::Result<()> {
-        // Not `try_send`: tokio would answer WouldBlock until the first readiness event.
-        let socket = SockRef::from(&self.socket);
+        let socket = SockRef::from(self.socket.get_ref());
         match socket.send(bytes) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => socket.send(bytes),
             result => result,
         }
         .map(drop)
+    }
+
+    /// Sends datagrams to the connected peer by one call, which cuts them: all of the length of the
+    /// first, the last maybe shorter. A refusal as with [`Self::send_connected`].
+    pub(super) fn send_together(&self, datagrams: &[IoSlice<'_>]) -> io::Result<()> {
+        let length = datagrams.first().map_or(0, |first| first.len());
+        let length = u16::try_from(length).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let send = || {
+            let (socket, cut) =
+                (self.socket.as_raw_fd(), [ControlMessage::UdpGsoSegments(&length)]);
+            sendmsg::<()>(socket, datagrams, &cut, MsgFlags::empty(), None)
+        };
+        match send() {
+            Err(Errno::ECONNREFUSED) => send(),
+            result => result,
+        }?;
+        Ok(())
+    }
+
+    /// How long a datagram to the connected peer may be to leave whole.
+    pub(super) fn longest_whole(&self) -> usize {
+        // Of IPv4 and UDP. The path of IPv6 can't be asked for; no link takes less than this.
+        const HEADERS: usize = 28;
+        const IPV6_LEAST: usize = 1280 - 48;
+        match self.local {
+            SocketAddr::V4(_) => getsockopt(&self.socket, sockopt::IpMtu)
+                .ok()
+                .and_then(|mtu| usize::try_from(mtu).ok())
+                .map_or(0, |mtu| mtu.saturating_sub(HEADERS)),
+            SocketAddr::V6(_) => IPV6_LEAST,
+        }
     }
 
     fn source(&self, meta: &RecvMeta) -> Source {
@@ -121,11 +157,11 @@ impl Batch {
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
         *filled = from
             .socket
-            .try_io(Interest::READABLE, || io.recv((&from.socket).into(), &mut slots, meta))?;
+            .try_io(Interest::READABLE, |socket| io.recv(socket.into(), &mut slots, meta))?;
         if *filled < BATCH_SIZE {
             // Nothing is left: saying so here spares the call that would find nothing. What arrives
             // from now on makes the socket ready again.
-            let empty = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+            let empty = |_: &UdpSocket| Err::<(), _>(io::ErrorKind::WouldBlock.into());
             let _ = from.socket.try_io(Interest::READABLE, empty);
         }
         Ok(())

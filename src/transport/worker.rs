@@ -2,26 +2,28 @@
 //! handler wants sent. Nothing here waits for another worker. It refuses to know messages.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use quinn_udp::UdpSocketState;
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
-use tokio::time::{MissedTickBehavior, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connections::Connections;
-use super::link::{self, Link};
+use super::deliver;
+use super::line::Line;
+use super::link::Link;
+use super::together::Together;
 use super::udp::{Batch, Datagrams, is_keep_alive};
-use super::{
-    Destination, Discard, Discards, Handler, Outbox, Settings, Side, Source, UpstreamTarget, tcp,
-};
+use super::{ConnectionId, Discard, Discards, Handler, Outbox, Settings, Side, tcp};
 use crate::clock::{Clock, Now};
 
 /// What all workers share.
@@ -47,11 +49,11 @@ impl Shared {
 
 /// The sockets of one worker, registered with its runtime.
 pub(super) struct Sockets {
-    udp: Vec<Datagrams>,
+    pub(super) udp: Vec<Datagrams>,
     tcp: Vec<TcpListener>,
-    bind_udp: Option<Datagrams>,
+    pub(super) bind_udp: Option<Datagrams>,
     bind_tcp: Option<TcpListener>,
-    own: Option<Datagrams>,
+    pub(super) own: Option<Datagrams>,
 }
 
 impl Sockets {
@@ -89,11 +91,22 @@ pub(super) struct Worker {
     pub(super) shutdown: CancellationToken,
     /// The tasks of its connections.
     pub(super) tasks: TaskTracker,
+    /// Its connections.
+    pub(super) lines: RefCell<HashMap<ConnectionId, Rc<Line>, foldhash::fast::RandomState>>,
     /// Its connection to the upstream.
     pub(super) link: RefCell<Link>,
-    sockets: Sockets,
-    io: UdpSocketState,
-    outbox: Cell<Option<Outbox>>,
+    pub(super) sockets: Sockets,
+    /// How datagrams to the upstream leave.
+    pub(super) together: Together,
+    pub(super) io: UdpSocketState,
+    /// How often the handler was called.
+    pub(super) calls: Cell<u64>,
+    /// What the handler wants sent and is not delivered yet.
+    pub(super) outbox: Cell<Option<Outbox>>,
+    /// Who delivers when everything that is ready has had its turn, while there is nothing to deliver.
+    pub(super) postman: Cell<Option<Waker>>,
+    /// What connections are read into, while none is.
+    rooms: RefCell<Vec<Vec<u8>>>,
 }
 
 /// Serves until the token is cancelled; the body of a worker's thread.
@@ -107,12 +120,18 @@ pub(super) fn run(
     let worker = Rc::new(Worker {
         index,
         shared,
-        shutdown,
+        // One of its own: connections look at it for every message.
+        shutdown: shutdown.child_token(),
         tasks: TaskTracker::new(),
+        lines: RefCell::default(),
         link: RefCell::new(Link::Idle),
+        together: Together::new(sockets.own.as_ref()),
         sockets,
         io: plain_io()?,
+        calls: Cell::new(0),
         outbox: Cell::new(None),
+        postman: Cell::new(None),
+        rooms: RefCell::default(),
     });
     LocalSet::new().block_on(runtime, serve(worker));
     Ok(())
@@ -122,18 +141,17 @@ async fn serve(worker: Rc<Worker>) {
     const PATIENCE: Duration = Duration::from_secs(2);
     let device = (0u16..).zip(&worker.sockets.tcp).map(|(index, _)| (Side::Device, index));
     let upstream = worker.sockets.bind_tcp.iter().map(|_| (Side::Upstream, 0));
-    let listeners: Vec<_> = device
+    let mut aside: Vec<_> = device
         .chain(upstream)
         .map(|(side, index)| tokio::task::spawn_local(tcp::accept(Rc::clone(&worker), side, index)))
         .collect();
+    aside.push(tokio::task::spawn_local(deliver::in_turn(Rc::clone(&worker))));
     tokio::select! {
         () = worker.serve_datagrams() => {}
         () = worker.tick() => {}
         () = worker.shutdown.cancelled() => {}
     }
-    for listener in listeners {
-        listener.abort();
-    }
+    aside.iter().for_each(tokio::task::JoinHandle::abort);
     worker.tasks.close();
     // Each connection gives its peer a moment of its own; this is for one that does not end.
     let _ = timeout(PATIENCE, worker.tasks.wait()).await;
@@ -184,7 +202,7 @@ impl Worker {
                     looks = 0;
                     match found {
                         Found::Datagrams => tokio::task::yield_now().await,
-                        Found::Error => tokio::time::sleep(PAUSE_AFTER_ERROR).await,
+                        Found::Error => sleep(PAUSE_AFTER_ERROR).await,
                         Found::Nothing => self.readable().await,
                     }
                 }
@@ -224,6 +242,7 @@ impl Worker {
     }
 
     fn receive(self: &Rc<Self>, socket: &Datagrams, batch: &mut Batch) -> Found {
+        const TURN: usize = 16;
         match batch.receive(socket, &self.io) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Found::Nothing,
@@ -231,82 +250,53 @@ impl Worker {
             Err(_) => return Found::Error,
         }
         let now = self.now();
-        for (bytes, source) in batch.iter(socket) {
+        for (index, (bytes, source)) in (1..).zip(batch.iter(socket)) {
             if is_keep_alive(bytes) {
                 self.shared.discards.count(Discard::KeepAlive);
             } else {
-                self.message(bytes, &source, now);
+                self.call(|handler, out| handler.message(bytes, &source, now, out));
+            }
+            // Together saves time, and waiting for one another costs it.
+            if index % TURN == 0 {
+                self.deliver();
             }
         }
+        self.deliver();
         Found::Datagrams
     }
 
-    /// Hands over one message and sends what comes of it.
-    pub(super) fn message(self: &Rc<Self>, bytes: &[u8], source: &Source, now: Now) {
-        self.call(now, |handler, out| handler.message(bytes, source, now, out));
+    /// What a connection is read into.
+    pub(super) fn room(&self) -> Vec<u8> {
+        const ROOM_BYTES: usize = 65_536;
+        self.rooms.borrow_mut().pop().unwrap_or_else(|| vec![0; ROOM_BYTES])
     }
 
-    /// Calls the handler and sends what it pushed.
-    pub(super) fn call(self: &Rc<Self>, now: Now, ask: impl FnOnce(&dyn Handler, &mut Outbox)) {
-        let mut out = self.outbox.take().unwrap_or_else(|| Outbox::new(self.index));
-        ask(&*self.shared.handler, &mut out);
-        for (to, bytes) in out.iter() {
-            self.send_or_report(bytes, to, now);
-        }
-        out.clear();
-        self.outbox.set(Some(out));
-    }
-
-    /// Sends one message; what can't be sent is counted and the handler told.
-    pub(super) fn send_or_report(self: &Rc<Self>, bytes: &[u8], to: &Destination, now: Now) {
-        if let Err(reason) = self.send(to, bytes) {
-            self.shared.discards.count(reason);
-            self.undelivered(bytes, to, now);
+    /// Keeps it for the next; a few, as a connection may wait for its turn with one in hand.
+    pub(super) fn give_back(&self, room: Vec<u8>) {
+        const KEPT: usize = 8;
+        let mut rooms = self.rooms.borrow_mut();
+        if rooms.len() < KEPT {
+            rooms.push(room);
         }
     }
 
-    /// Tells the handler, and sends what it wants instead; a second failure is only counted, or two
-    /// dead destinations would go round for ever.
-    pub(super) fn undelivered(self: &Rc<Self>, bytes: &[u8], to: &Destination, now: Now) {
-        let mut instead = Outbox::new(self.index);
-        self.shared.handler.undelivered(bytes, to, now, &mut instead);
-        for (to, bytes) in instead.iter() {
-            if let Err(reason) = self.send(to, bytes) {
-                self.shared.discards.count(reason);
-            }
-        }
-    }
-
-    fn send(self: &Rc<Self>, to: &Destination, bytes: &[u8]) -> Result<(), Discard> {
-        let sockets = &self.sockets;
-        let bound = || sockets.bind_udp.as_ref().ok_or(Discard::NoSocket);
-        let sent = match *to {
-            Destination::Datagram { socket, from, to } => {
-                let socket = sockets.udp.get(usize::from(socket)).ok_or(Discard::NoSocket)?;
-                socket.send(&self.io, bytes, to, from)
-            }
-            Destination::UpstreamDatagram { to } => bound()?.send(&self.io, bytes, to, None),
-            Destination::Upstream(UpstreamTarget::Udp) => {
-                sockets.own.as_ref().ok_or(Discard::NoSocket)?.send_connected(bytes)
-            }
-            Destination::Upstream(UpstreamTarget::UdpFromBind) => {
-                let upstream = self.shared.settings.upstream.as_ref().ok_or(Discard::NoSocket)?;
-                bound()?.send(&self.io, bytes, upstream.address, None)
-            }
-            Destination::Connection(id) => return self.shared.connections.send(id, *to, bytes),
-            Destination::Upstream(UpstreamTarget::Tcp) => return link::send(self, bytes),
-        };
-        sent.map_err(|_| Discard::SendFailed)
-    }
-
+    /// Lets time pass for the handler: at a walk once nothing came, and nothing was due, for a second.
     async fn tick(self: &Rc<Self>) {
-        let period = if self.index == 0 { 20 } else { 1000 };
-        let mut interval = tokio::time::interval(Duration::from_millis(period));
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        const QUIET_AFTER: u32 = 50;
+        let (mut quiet, mut calls) = (0u32, 0);
         loop {
-            interval.tick().await;
+            let came = self.calls.get() != calls;
             let now = self.now();
-            self.call(now, |handler, out| handler.tick(self.index, now, out));
+            self.call(|handler, out| handler.tick(self.index, now, out));
+            quiet = if came || self.has_mail() { 0 } else { quiet.saturating_add(1) };
+            self.deliver();
+            calls = self.calls.get();
+            let period = match self.index {
+                0 if quiet < QUIET_AFTER => 20,
+                0 => 100,
+                _ => 1000,
+            };
+            sleep(Duration::from_millis(period)).await;
         }
     }
 }

@@ -266,6 +266,24 @@ fn a_peer_that_reads_is_never_too_slow_however_much_it_sends_at_once() {
 }
 
 #[test]
+fn what_the_socket_does_not_take_at_once_follows_in_order() {
+    let limits =
+        Limits { queue_messages: 1000, queue_bytes: 64 * 1024 * 1024, ..Limits::default() };
+    let daemon = echoing(limits);
+    let mut device = tcp(daemon.addresses.tcp[0]);
+    let padding = "x".repeat(40_000);
+    let messages = (0..400).map(|n| message(&format!("{n} {padding}"))).collect::<Vec<_>>();
+
+    for message in &messages {
+        device.write_all(message).unwrap();
+    }
+    while !matches!(daemon.event(), Event::Message { bytes, .. } if bytes == messages[399]) {}
+
+    messages.iter().for_each(|message| expect(&mut device, message));
+    assert_eq!(daemon.discards.get(Discard::SlowReader), 0);
+}
+
+#[test]
 fn any_worker_writes_to_any_connection_through_its_owner() {
     let called = Mutex::new(None);
     let settings = Settings {

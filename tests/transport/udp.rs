@@ -121,6 +121,37 @@ fn answers_of_the_upstream_come_back_to_the_worker_that_asked() {
 }
 
 #[test]
+fn what_is_forwarded_together_arrives_datagram_by_datagram_in_order() {
+    for ip in ["127.0.0.1", "::1"] {
+        let registrar = udp(ip);
+        let settings = Settings {
+            listen_udp: on(ip),
+            upstream: upstream(registrar.local_addr().unwrap()),
+            ..Settings::default()
+        };
+        let daemon = Daemon::start(settings, |bytes, _, out| {
+            if bytes == b"first" {
+                // Meanwhile the others come.
+                std::thread::sleep(Duration::from_millis(300));
+            }
+            out.push(Destination::Upstream(UpstreamTarget::Udp), bytes);
+        });
+        let device = udp(ip);
+        let lengths = [900, 900, 900, 700, 900, 901, 901, 2000, 2000, 1300, 1300, 1, 1, 40_000];
+        let sent = lengths.iter().zip(b'a'..).map(|(length, byte)| vec![byte; *length]);
+        let sent: Vec<Vec<u8>> = std::iter::once(b"first".to_vec()).chain(sent).collect();
+
+        for datagram in &sent {
+            device.send_to(datagram, daemon.addresses.udp[0]).unwrap();
+        }
+
+        for datagram in &sent {
+            assert!(receive(&registrar).0 == *datagram);
+        }
+    }
+}
+
+#[test]
 fn requests_of_the_upstream_come_in_at_bind_and_are_answered_from_there() {
     let registrar = udp("127.0.0.1");
     let settings = Settings {
