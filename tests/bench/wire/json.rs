@@ -29,6 +29,9 @@ fn of(row: &Row, rows: &[Row]) -> Value {
             "offered_per_second": overload.offered,
             "completed_per_second": overload.completed,
             "share_of_peak": overload.share(),
+            "busy_at_peak": overload.busy_at_peak,
+            "busy": overload.busy,
+            "share_of_passed": overload.came_back(),
             "changed": overload.changed,
         })
     });

@@ -4,6 +4,7 @@
 //!     cargo bench --bench wire [-- --help]
 
 mod behind;
+mod beside;
 mod cost;
 mod endpoint;
 mod floor;

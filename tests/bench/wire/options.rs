@@ -81,6 +81,9 @@ Examples:
 Columns: CPU is that of all threads and processes of the server, over completed exchanges; 'above floor'
 is without the CPU of a program that only moves the same messages, measured in the same run; 'user' is
 sampled by the kernel. A latency is that of the whole exchange, so of a call from INVITE to the end of BYE.
+Of an overload: how busy the core of the server was at the peak and then (far below 100 %, the load had no
+more to give), what was offered, also as a share of twice the peak, what was completed in that time, and of
+what was passed on, what came back.
 Rates that divide 250 meet the kernel's clock ticks: take 1987 rather than 2000.";
 
 /// Who is measured.
@@ -131,7 +134,7 @@ impl Options {
         };
         let pace = match self.pace() {
             Pace::Closed(flight) => format!("{flight} at once"),
-            Pace::Open(rate) => format!("{rate} a second"),
+            Pace::Open(rate) | Pace::Push(rate) => format!("{rate} a second"),
         };
         format!("{devices}, {} numbers, {pace}", self.numbers)
     }

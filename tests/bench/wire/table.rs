@@ -34,7 +34,18 @@ pub fn print(setting: &str, rows: &[Row]) {
         rows.iter().filter_map(|row| Some((row, row.overload?))).collect();
     if !pushed.is_empty() {
         let mut table = Table::new();
-        table.set_header(["overload", "peak per s", "offered", "completed", "of peak", "changed"]);
+        table.set_header([
+            "overload",
+            "peak per s",
+            "busy",
+            "offered",
+            "of twice",
+            "completed",
+            "of peak",
+            "busy",
+            "of passed",
+            "changed",
+        ]);
         for (row, overload) in pushed {
             table.add_row(overload_line(row, overload));
         }
@@ -82,11 +93,19 @@ fn overload_line(row: &Row, overload: Overload) -> Vec<String> {
     vec![
         name(row.task, row.kind),
         format!("{:.0}", overload.peak),
+        percent(overload.busy_at_peak),
         format!("{:.0}", overload.offered),
+        percent(overload.offered / overload.peak / 2.0),
         format!("{:.0}", overload.completed),
-        format!("{:.0} %", overload.share() * 100.0),
+        percent(overload.share()),
+        percent(overload.busy),
+        overload.came_back().map_or("–".to_owned(), percent),
         overload.changed.to_string(),
     ]
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
 }
 
 fn name(task: Task, kind: Kind) -> String {
