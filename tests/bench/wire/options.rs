@@ -47,8 +47,17 @@ pub struct Options {
     /// Afterwards twice the rate that passed, for as long as a turn; then whether seats were kept
     #[arg(long, conflicts_with_all = ["rate", "connections"])]
     pub overload: bool,
+    /// Afterwards, of admitd, one more turn in which something happens to its licenses
+    #[arg(long, value_enum, requires = "rate", conflicts_with = "overload")]
+    pub meanwhile: Option<Event>,
+    /// So many further licenses end in the same second, each with a number that has a seat
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=900_000))]
+    pub ending: u32,
+    /// Revoked seats are de-registered upstream, too ([upstream] trusts_us)
+    #[arg(long)]
+    pub deregister: bool,
     /// Count instructions of admitd under callgrind instead (slow, repeatable)
-    #[arg(long, conflicts_with_all = ["rate", "overload", "servers"])]
+    #[arg(long, conflicts_with_all = ["rate", "overload", "meanwhile", "servers"])]
     pub instructions: bool,
     /// Write all turns to this file
     #[arg(long)]
@@ -75,6 +84,10 @@ Examples:
   --numbers 1000000 --only refresh,limit     a large site
   --rate 1987                                latency at a rate that all can take
   --only refresh --overload                  twice the rate that passes
+  --only refresh --servers admitd --rate 9871 --meanwhile swap
+                                             latency while licenses change, again and again
+  --only refresh --servers admitd --rate 9871 --meanwhile end
+                                             latency while 100,000 licenses end in one second
   --instructions --only refresh,expired      instructions of admitd
   --json speed.json --svg speed.svg          for a page
 
@@ -98,6 +111,15 @@ pub enum Kind {
     Tm,
 }
 
+/// What happens to licenses meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Event {
+    /// A grant every 200 ms, through the API
+    Swap,
+    /// Many licenses end in the same second
+    End,
+}
+
 /// What is asked of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Task {
@@ -118,6 +140,11 @@ pub enum Task {
 impl Options {
     pub fn pace(&self) -> Pace {
         self.rate.map_or(Pace::Closed(self.flight), Pace::Open)
+    }
+
+    /// How many further numbers there are whose licenses end.
+    pub fn ending(&self) -> u32 {
+        if self.meanwhile == Some(Event::End) { self.ending } else { 0 }
     }
 
     /// On both sides of a server.

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use comfy_table::Table;
 
+use super::meanwhile::Meanwhile;
 use super::options::{Kind, Task};
 use super::overload::Overload;
 use super::rounds::{Row, Turn};
@@ -30,6 +31,7 @@ pub fn print(setting: &str, rows: &[Row]) {
     }
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{setting}\n{table}");
+    beside(&mut out, rows);
     let pushed: Vec<(&Row, Overload)> =
         rows.iter().filter_map(|row| Some((row, row.overload?))).collect();
     if !pushed.is_empty() {
@@ -51,6 +53,42 @@ pub fn print(setting: &str, rows: &[Row]) {
         }
         let _ = writeln!(out, "{table}");
     }
+}
+
+/// Latency without and with what happened meanwhile, and what did.
+fn beside(out: &mut impl Write, rows: &[Row]) {
+    let happened: Vec<(&Row, &Meanwhile)> =
+        rows.iter().filter_map(|row| Some((row, row.meanwhile.as_ref()?))).collect();
+    if happened.is_empty() {
+        return;
+    }
+    let mut table = Table::new();
+    let latency = ["p50 µs", "then", "p99", "then", "ratio", "p99.9", "then"];
+    table.set_header(["meanwhile"].into_iter().chain(latency).chain(["lost", "wrong"]));
+    for (row, meanwhile) in &happened {
+        table.add_row(meanwhile_line(row, &meanwhile.turn));
+    }
+    let _ = writeln!(out, "{table}");
+    for (row, meanwhile) in &happened {
+        let _ = writeln!(out, "{}: {}", name(row.task, row.kind), meanwhile.what.told());
+    }
+}
+
+fn meanwhile_line(row: &Row, then: &Turn) -> Vec<String> {
+    let before = |of: fn(&Turn) -> f64| median(row.turns.iter().map(of).collect());
+    let micros = |value: f64| format!("{value:.0}");
+    vec![
+        name(row.task, row.kind),
+        micros(before(|turn| turn.p50)),
+        micros(then.p50),
+        micros(before(|turn| turn.p99)),
+        micros(then.p99),
+        format!("{:.2}", then.p99 / before(|turn| turn.p99)),
+        micros(before(|turn| turn.p999)),
+        micros(then.p999),
+        then.lost.to_string(),
+        then.unexpected.to_string(),
+    ]
 }
 
 /// Median CPU of a row, above that of the floor at the same task; `None` of a floor, and without one.
