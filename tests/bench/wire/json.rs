@@ -42,7 +42,7 @@ fn of(row: &Row, rows: &[Row]) -> Value {
         "server": row.kind.name(),
         "cpu_us_above_floor": table::above_floor(row, rows),
         "overload": overload,
-        "meanwhile": row.meanwhile.as_ref().map(meanwhile),
+        "meanwhile": row.meanwhile.iter().map(meanwhile).collect::<Vec<_>>(),
         "turns": row.turns.iter().map(turn).collect::<Vec<_>>(),
     })
 }

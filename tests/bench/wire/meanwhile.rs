@@ -1,5 +1,5 @@
-//! A further turn in which something happens to the licenses meanwhile, beside the turns in which
-//! nothing did.
+//! Further turns in which something happens to the licenses meanwhile, beside the turns in which nothing
+//! did; as many, for one of a few seconds tells little of the slowest hundredth.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::rounds::{Contender, Row, Turn};
 use super::site;
 use super::swap::{Changes, Swap};
 
-/// What the turn showed, and what happened in it.
+/// What a turn showed, and what happened in it.
 #[derive(Clone, Debug)]
 pub struct Meanwhile {
     pub turn: Turn,
@@ -26,17 +26,21 @@ pub enum Happened {
 }
 
 /// Of a server that had its turns; none where nothing of it can be changed, or where seats go anyway.
-pub fn after(options: &Options, contender: &mut Contender, row: &Row) -> Option<Meanwhile> {
-    let event = options.meanwhile?;
+pub fn after(options: &Options, contender: &mut Contender, row: &Row) -> Vec<Meanwhile> {
+    let Some(event) = options.meanwhile else { return Vec::new() };
     if row.kind != Kind::Admitd || row.task == Task::New {
-        return None;
+        return Vec::new();
     }
-    let meanwhile = match event {
-        Event::Swap => swap(options, contender, row.task),
-        Event::End => end(options, contender, row.task),
+    let turn = |_| {
+        let meanwhile = match event {
+            Event::Swap => swap(options, contender, row.task),
+            Event::End => end(options, contender, row.task),
+        };
+        let (p99, told) = (meanwhile.turn.p99, meanwhile.what.told());
+        eprintln!("{}, meanwhile: p99 {p99:.0} µs, {told}", row.task.name());
+        meanwhile
     };
-    eprintln!("{}, meanwhile: {}", row.task.name(), meanwhile.what.told());
-    Some(meanwhile)
+    (0..options.rounds).map(turn).collect()
 }
 
 fn swap(options: &Options, contender: &mut Contender, task: Task) -> Meanwhile {
@@ -78,14 +82,16 @@ impl Happened {
     pub fn told(&self) -> String {
         match self {
             Self::Changed(changes) => {
+                let first = changes.accepted.first();
                 let mut took = changes.accepted.clone();
                 took.sort_unstable();
                 let ms =
                     |took: Option<&Duration>| took.map_or(0.0, |took| took.as_secs_f64() * 1e3);
                 format!(
-                    "{} changes accepted, {} refused; answered after {:.1} ms (median), {:.1} ms (longest)",
+                    "{} changes accepted, {} refused; answered after {:.1} ms (first), {:.1} ms (median), {:.1} ms (longest)",
                     took.len(),
                     changes.refused,
+                    ms(first),
                     ms(took.get(took.len() / 2)),
                     ms(took.last()),
                 )

@@ -47,7 +47,7 @@ pub struct Options {
     /// Afterwards twice the rate that passed, for as long as a turn; then whether seats were kept
     #[arg(long, conflicts_with_all = ["rate", "connections"])]
     pub overload: bool,
-    /// Afterwards, of admitd, one more turn in which something happens to its licenses
+    /// Afterwards, of admitd, as many turns again in which something happens to its licenses
     #[arg(long, value_enum, requires = "rate", conflicts_with = "overload")]
     pub meanwhile: Option<Event>,
     /// So many further licenses end in the same second, each with a number that has a seat

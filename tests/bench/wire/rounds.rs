@@ -35,7 +35,7 @@ pub struct Row {
     pub kind: Kind,
     pub turns: Vec<Turn>,
     pub overload: Option<Overload>,
-    pub meanwhile: Option<Meanwhile>,
+    pub meanwhile: Vec<Meanwhile>,
 }
 
 /// A server and its load.
@@ -65,8 +65,8 @@ fn at_task(options: &Options, task: Task, tables: &Tables) -> Vec<Row> {
     let begin = |kind: &Kind| contender(options, task, *kind, tables, false);
     let mut contenders: Vec<Contender> = options.servers.iter().map(begin).collect();
     let row = |kind: &Kind| {
-        let (overload, meanwhile) = (None, None);
-        Row { task, kind: *kind, turns: Vec::new(), overload, meanwhile }
+        let (turns, meanwhile) = (Vec::new(), Vec::new());
+        Row { task, kind: *kind, turns, overload: None, meanwhile }
     };
     let mut rows: Vec<Row> = options.servers.iter().map(row).collect();
     for round in 1..=options.rounds {

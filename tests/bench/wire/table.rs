@@ -4,7 +4,6 @@ use std::io::Write;
 
 use comfy_table::Table;
 
-use super::meanwhile::Meanwhile;
 use super::options::{Kind, Task};
 use super::overload::Overload;
 use super::rounds::{Row, Turn};
@@ -57,37 +56,40 @@ pub fn print(setting: &str, rows: &[Row]) {
 
 /// Latency without and with what happened meanwhile, and what did.
 fn beside(out: &mut impl Write, rows: &[Row]) {
-    let happened: Vec<(&Row, &Meanwhile)> =
-        rows.iter().filter_map(|row| Some((row, row.meanwhile.as_ref()?))).collect();
-    if happened.is_empty() {
+    let disturbed: Vec<&Row> = rows.iter().filter(|row| !row.meanwhile.is_empty()).collect();
+    if disturbed.is_empty() {
         return;
     }
     let mut table = Table::new();
     let latency = ["p50 µs", "then", "p99", "then", "ratio", "p99.9", "then"];
     table.set_header(["meanwhile"].into_iter().chain(latency).chain(["lost", "wrong"]));
-    for (row, meanwhile) in &happened {
-        table.add_row(meanwhile_line(row, &meanwhile.turn));
+    for row in &disturbed {
+        table.add_row(meanwhile_line(row));
     }
     let _ = writeln!(out, "{table}");
-    for (row, meanwhile) in &happened {
-        let _ = writeln!(out, "{}: {}", name(row.task, row.kind), meanwhile.what.told());
+    for row in disturbed {
+        for meanwhile in &row.meanwhile {
+            let _ = writeln!(out, "{}: {}", name(row.task, row.kind), meanwhile.what.told());
+        }
     }
 }
 
-fn meanwhile_line(row: &Row, then: &Turn) -> Vec<String> {
+fn meanwhile_line(row: &Row) -> Vec<String> {
+    let then = || row.meanwhile.iter().map(|meanwhile| &meanwhile.turn);
     let before = |of: fn(&Turn) -> f64| median(row.turns.iter().map(of).collect());
+    let after = |of: fn(&Turn) -> f64| median(then().map(of).collect());
     let micros = |value: f64| format!("{value:.0}");
     vec![
         name(row.task, row.kind),
         micros(before(|turn| turn.p50)),
-        micros(then.p50),
+        micros(after(|turn| turn.p50)),
         micros(before(|turn| turn.p99)),
-        micros(then.p99),
-        format!("{:.2}", then.p99 / before(|turn| turn.p99)),
+        micros(after(|turn| turn.p99)),
+        format!("{:.2}", after(|turn| turn.p99) / before(|turn| turn.p99)),
         micros(before(|turn| turn.p999)),
-        micros(then.p999),
-        then.lost.to_string(),
-        then.unexpected.to_string(),
+        micros(after(|turn| turn.p999)),
+        then().map(|turn| turn.lost).sum::<u64>().to_string(),
+        then().map(|turn| turn.unexpected).sum::<u64>().to_string(),
     ]
 }
 
