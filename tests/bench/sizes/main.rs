@@ -2,16 +2,19 @@
 //! where `ADMITD_TEST_POSTGRES` names a server, on PostgreSQL. It prints; nothing here passes or fails.
 //!
 //!     cargo bench --bench sizes [-- GROUPS NUMBERS]
-//!     cargo bench --bench sizes -- seats [GROUPS NUMBERS]    only what needs no daemon
+//!     cargo bench --bench sizes -- seats [GROUPS NUMBERS]       only what needs no daemon
+//!     cargo bench --bench sizes -- bindings [GROUPS NUMBERS]    only memory of registered devices
 
 #[path = "../../base/mod.rs"]
 mod base;
+mod bindings;
 mod house;
 mod measure;
 #[path = "../../scene/mod.rs"]
 mod scene;
 mod seats;
 mod site;
+mod wire;
 
 use base::Base;
 use measure::Measure;
@@ -20,10 +23,15 @@ fn main() {
     let figures: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
     let groups = figures.first().copied().unwrap_or(100_000);
     let numbers = figures.get(1).copied().unwrap_or(1_000_000);
+    let only = |what: &str| std::env::args().any(|word| word == what);
+    if only("bindings") {
+        return bindings::all(numbers);
+    }
     seats::all(numbers);
-    if std::env::args().any(|word| word == "seats") {
+    if only("seats") {
         return;
     }
+    bindings::all(numbers);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let mut bases = vec![("SQLite", Base::sqlite())];

@@ -151,6 +151,7 @@ fn per(since: u64, count: usize) -> u128 {
     u128::from(resident_bytes().saturating_sub(since)) / count as u128
 }
 
-fn tell(numbers: usize, what: &str, figure: u128, unit: &str) {
+/// A figure of the report.
+pub fn tell(numbers: usize, what: &str, figure: u128, unit: &str) {
     say(&format!("  {numbers:>9} numbers: {what:<42}{figure:>10} {unit}"));
 }

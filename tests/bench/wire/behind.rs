@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memchr::memmem;
 
@@ -17,6 +17,17 @@ pub struct Behind {
     contact: String,
     request: Vec<u8>,
     reply: Vec<u8>,
+    pub taken: Taken,
+}
+
+/// What came to it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Taken {
+    /// Exchanges that devices began: a REGISTER or an INVITE of each.
+    pub begun: u64,
+    /// De-registrations, and when the last of them came.
+    pub leaves: u64,
+    pub last_leave: Option<Instant>,
 }
 
 const BURST: usize = 32;
@@ -33,7 +44,7 @@ impl Behind {
         let address = endpoint.address().expect("an address");
         let contact = format!("sip:80000000@{address};transport={name}");
         let (request, reply) = (Vec::with_capacity(65_536), Vec::with_capacity(65_536));
-        Self { endpoint, address, contact, request, reply }
+        Self { endpoint, address, contact, request, reply, taken: Taken::default() }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -48,6 +59,7 @@ impl Behind {
             && let Some(peer) = self.endpoint.next(&mut self.request)
         {
             count += 1;
+            self.taken.count(&self.request);
             let answers: &[(&str, Carries<'_>)] = match self.request.first() {
                 Some(b'R') if is_leave(&self.request) => &[("200 OK", Carries::Nothing)],
                 Some(b'R') => &[("200 OK", Carries::Binding)],
@@ -73,6 +85,19 @@ impl Behind {
             while self.answer() {}
         }
         self
+    }
+}
+
+impl Taken {
+    fn count(&mut self, request: &[u8]) {
+        match request.first() {
+            Some(b'R') if is_leave(request) => {
+                self.leaves += 1;
+                self.last_leave = Some(Instant::now());
+            }
+            Some(b'R' | b'I') => self.begun += 1,
+            _ => {}
+        }
     }
 }
 

@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 /// Counts and prints.
 pub fn count(options: &Options) {
-    let tables = Tables::write(options.numbers);
+    let tables = Tables::write(options.numbers, 0);
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{}", options.setting());
     for task in &options.only {

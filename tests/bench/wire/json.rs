@@ -1,9 +1,11 @@
 //! All turns, for programs.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::meanwhile::{Happened, Meanwhile};
 use super::options::Options;
 use super::rounds::{Row, Turn};
 use super::table;
@@ -29,6 +31,9 @@ fn of(row: &Row, rows: &[Row]) -> Value {
             "offered_per_second": overload.offered,
             "completed_per_second": overload.completed,
             "share_of_peak": overload.share(),
+            "busy_at_peak": overload.busy_at_peak,
+            "busy": overload.busy,
+            "share_of_passed": overload.came_back(),
             "changed": overload.changed,
         })
     });
@@ -37,8 +42,28 @@ fn of(row: &Row, rows: &[Row]) -> Value {
         "server": row.kind.name(),
         "cpu_us_above_floor": table::above_floor(row, rows),
         "overload": overload,
+        "meanwhile": row.meanwhile.iter().map(meanwhile).collect::<Vec<_>>(),
         "turns": row.turns.iter().map(turn).collect::<Vec<_>>(),
     })
+}
+
+fn meanwhile(meanwhile: &Meanwhile) -> Value {
+    let ms = |took: Duration| took.as_secs_f64() * 1e3;
+    let what = match &meanwhile.what {
+        Happened::Changed(changes) => json!({
+            "accepted_ms": changes.accepted.iter().copied().map(ms).collect::<Vec<_>>(),
+            "refused": changes.refused,
+        }),
+        Happened::Ended(ended) => json!({
+            "licenses": ended.licenses,
+            "seats": ended.held,
+            "revoked_ms": ended.revoked.map(ms),
+            "left": ended.left,
+            "deregistered": ended.leaves,
+            "last_deregistered_ms": ended.last_leave.map(ms),
+        }),
+    };
+    json!({"turn": turn(&meanwhile.turn), "what": what})
 }
 
 fn turn(turn: &Turn) -> Value {

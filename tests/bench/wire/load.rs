@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::behind::Behind;
+use super::beside::{Beside, Nobody};
 use super::endpoint::{Endpoint, Peer};
 use super::message::{self, Mark, Step, Template};
 use super::work::{Exchange, Numbers, Order, Outcome, Pace, Work};
@@ -18,10 +19,20 @@ struct Slot {
     busy: bool,
 }
 
+/// What is asked from when on.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    pace: Pace,
+    work: &'a Work,
+    began: Instant,
+    time: Duration,
+    limit: u64,
+}
+
 /// The devices' side, and who is behind the server.
 pub struct Load {
     devices: Endpoint,
-    behind: Behind,
+    pub behind: Behind,
     connections: usize,
     via: String,
     register: Template,
@@ -77,10 +88,22 @@ impl Load {
 
     /// Asks for so long, or until every number has asked.
     pub fn run(&mut self, pace: Pace, work: &Work, time: Duration) -> Outcome {
+        self.run_beside(pace, work, time, &mut Nobody)
+    }
+
+    /// The same while somebody else does something, too.
+    pub fn run_beside(
+        &mut self,
+        pace: Pace,
+        work: &Work,
+        time: Duration,
+        beside: &mut impl Beside,
+    ) -> Outcome {
         let began = Instant::now();
         let mut outcome = Outcome::none();
         let mut begun = 0u64;
         let (limit, grace) = (limit(pace, work, time), grace(pace));
+        let run = Run { pace, work, began, time, limit };
         let mut looked = began;
         loop {
             let now = Instant::now();
@@ -89,12 +112,13 @@ impl Load {
                 break;
             }
             if !over {
-                begun += self.begin(pace, work, begun, limit, began);
+                begun += self.begin(&run, begun);
             }
             self.devices.flush();
             self.behind.answer();
             self.devices.look();
-            self.collect(work, began, &mut outcome);
+            self.collect(&run, &mut outcome);
+            beside.step(now);
             if now - looked > Duration::from_millis(20) {
                 looked = now;
                 outcome.lost += self.give_up(now);
@@ -108,7 +132,8 @@ impl Load {
     }
 
     /// Begins what is due; gives how many.
-    fn begin(&mut self, pace: Pace, work: &Work, begun: u64, limit: u64, began: Instant) -> u64 {
+    fn begin(&mut self, run: &Run<'_>, begun: u64) -> u64 {
+        let Run { pace, work, began, limit, .. } = *run;
         let mut count = 0;
         // What came is looked at in between, however much is due.
         while begun + count < limit && count < BURST as u64 {
@@ -117,6 +142,8 @@ impl Load {
                 Pace::Closed(most) if SLOTS - self.free.len() < most => now,
                 Pace::Closed(_) => break,
                 Pace::Open(rate) => began + at_rate(begun + count, rate),
+                Pace::Push(rate) if began + at_rate(begun + count, rate) <= now => now,
+                Pace::Push(_) => break,
             };
             if due > now {
                 break;
@@ -155,7 +182,7 @@ impl Load {
         }
     }
 
-    fn collect(&mut self, work: &Work, began: Instant, outcome: &mut Outcome) {
+    fn collect(&mut self, run: &Run<'_>, outcome: &mut Outcome) {
         for _ in 0..BURST {
             if self.devices.next(&mut self.buffer).is_none() {
                 break;
@@ -173,9 +200,10 @@ impl Load {
             self.free.push(mark.slot);
             outcome.completed += 1;
             // A floor gives the request back.
-            outcome.unexpected += u64::from(status != 0 && status != work.expected);
+            outcome.unexpected += u64::from(status != 0 && status != run.work.expected);
             let now = Instant::now();
-            outcome.took = now - began;
+            outcome.took = now - run.began;
+            outcome.in_time += u64::from(outcome.took <= run.time);
             let nanos = (now - slot.due).as_nanos();
             outcome.latency.saturating_record(u64::try_from(nanos).unwrap_or(u64::MAX));
         }
@@ -225,14 +253,16 @@ fn limit(pace: Pace, work: &Work, time: Duration) -> u64 {
     };
     match pace {
         Pace::Closed(_) => wanted,
-        Pace::Open(rate) => wanted.min((time.as_secs_f64() * f64::from(rate)) as u64),
+        Pace::Open(rate) | Pace::Push(rate) => {
+            wanted.min((time.as_secs_f64() * f64::from(rate)) as u64)
+        }
     }
 }
 
 /// What was due at the last moment may still begin.
 fn grace(pace: Pace) -> Duration {
     match pace {
-        Pace::Closed(_) => Duration::ZERO,
+        Pace::Closed(_) | Pace::Push(_) => Duration::ZERO,
         Pace::Open(_) => Duration::from_millis(20),
     }
 }

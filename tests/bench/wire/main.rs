@@ -4,19 +4,24 @@
 //!     cargo bench --bench wire [-- --help]
 
 mod behind;
+mod beside;
 mod cost;
+mod ending;
 mod endpoint;
 mod floor;
 mod instructions;
 mod json;
 mod load;
+mod meanwhile;
 mod message;
+mod office;
 mod options;
 mod overload;
 mod picture;
 mod rounds;
 mod server;
 mod site;
+mod swap;
 mod table;
 mod tables;
 mod work;

@@ -47,8 +47,17 @@ pub struct Options {
     /// Afterwards twice the rate that passed, for as long as a turn; then whether seats were kept
     #[arg(long, conflicts_with_all = ["rate", "connections"])]
     pub overload: bool,
+    /// Afterwards, of admitd, as many turns again in which something happens to its licenses
+    #[arg(long, value_enum, requires = "rate", conflicts_with = "overload")]
+    pub meanwhile: Option<Event>,
+    /// So many further licenses end in the same second, each with a number that has a seat
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=900_000))]
+    pub ending: u32,
+    /// Revoked seats are de-registered upstream, too ([upstream] trusts_us)
+    #[arg(long)]
+    pub deregister: bool,
     /// Count instructions of admitd under callgrind instead (slow, repeatable)
-    #[arg(long, conflicts_with_all = ["rate", "overload", "servers"])]
+    #[arg(long, conflicts_with_all = ["rate", "overload", "meanwhile", "servers"])]
     pub instructions: bool,
     /// Write all turns to this file
     #[arg(long)]
@@ -75,12 +84,19 @@ Examples:
   --numbers 1000000 --only refresh,limit     a large site
   --rate 1987                                latency at a rate that all can take
   --only refresh --overload                  twice the rate that passes
+  --only refresh --servers admitd --rate 9871 --meanwhile swap
+                                             latency while licenses change, again and again
+  --only refresh --servers admitd --rate 9871 --meanwhile end
+                                             latency while 100,000 licenses end in one second
   --instructions --only refresh,expired      instructions of admitd
   --json speed.json --svg speed.svg          for a page
 
 Columns: CPU is that of all threads and processes of the server, over completed exchanges; 'above floor'
 is without the CPU of a program that only moves the same messages, measured in the same run; 'user' is
 sampled by the kernel. A latency is that of the whole exchange, so of a call from INVITE to the end of BYE.
+Of an overload: how busy the core of the server was at the peak and then (far below 100 %, the load had no
+more to give), what was offered, also as a share of twice the peak, what was completed in that time, and of
+what was passed on, what came back.
 Rates that divide 250 meet the kernel's clock ticks: take 1987 rather than 2000.";
 
 /// Who is measured.
@@ -93,6 +109,15 @@ pub enum Kind {
     Forward,
     /// Kamailio, with transactions
     Tm,
+}
+
+/// What happens to licenses meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Event {
+    /// A grant every 200 ms, through the API
+    Swap,
+    /// Many licenses end in the same second
+    End,
 }
 
 /// What is asked of it.
@@ -117,6 +142,11 @@ impl Options {
         self.rate.map_or(Pace::Closed(self.flight), Pace::Open)
     }
 
+    /// How many further numbers there are whose licenses end.
+    pub fn ending(&self) -> u32 {
+        if self.meanwhile == Some(Event::End) { self.ending } else { 0 }
+    }
+
     /// On both sides of a server.
     pub fn transport(&self) -> Transport {
         if self.connections == 0 { Transport::Udp } else { Transport::Tcp }
@@ -131,7 +161,7 @@ impl Options {
         };
         let pace = match self.pace() {
             Pace::Closed(flight) => format!("{flight} at once"),
-            Pace::Open(rate) => format!("{rate} a second"),
+            Pace::Open(rate) | Pace::Push(rate) => format!("{rate} a second"),
         };
         format!("{devices}, {} numbers, {pace}", self.numbers)
     }

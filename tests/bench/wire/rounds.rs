@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::behind::Behind;
 use super::cost::{self, Used};
 use super::load::Load;
+use super::meanwhile::{self, Meanwhile};
 use super::options::{Kind, Options, Task};
 use super::overload::{self, Overload};
 use super::server::{Place, Server};
@@ -34,6 +35,7 @@ pub struct Row {
     pub kind: Kind,
     pub turns: Vec<Turn>,
     pub overload: Option<Overload>,
+    pub meanwhile: Vec<Meanwhile>,
 }
 
 /// A server and its load.
@@ -48,21 +50,24 @@ pub struct Contender {
 /// Of what is not measured.
 pub const BEFOREHAND: Pace = Pace::Closed(64);
 /// A million newcomers, on a machine that others use.
-const WARM_UP: Duration = Duration::from_secs(900);
+pub const WARM_UP: Duration = Duration::from_secs(900);
 
 /// All tasks; says on stderr how far it is.
 pub fn measure(options: &Options) -> Vec<Row> {
     keep_to_one_core();
     open_many_files(options);
     eprintln!("{} numbers are written", options.numbers);
-    let tables = Tables::write(options.numbers);
+    let tables = Tables::write(options.numbers, options.ending());
     options.only.iter().flat_map(|task| at_task(options, *task, &tables)).collect()
 }
 
 fn at_task(options: &Options, task: Task, tables: &Tables) -> Vec<Row> {
     let begin = |kind: &Kind| contender(options, task, *kind, tables, false);
     let mut contenders: Vec<Contender> = options.servers.iter().map(begin).collect();
-    let row = |kind: &Kind| Row { task, kind: *kind, turns: Vec::new(), overload: None };
+    let row = |kind: &Kind| {
+        let (turns, meanwhile) = (Vec::new(), Vec::new());
+        Row { task, kind: *kind, turns, overload: None, meanwhile }
+    };
     let mut rows: Vec<Row> = options.servers.iter().map(row).collect();
     for round in 1..=options.rounds {
         for (contender, row) in contenders.iter_mut().zip(&mut rows) {
@@ -80,10 +85,11 @@ fn at_task(options: &Options, task: Task, tables: &Tables) -> Vec<Row> {
             row.turns.push(turn);
         }
     }
-    if options.overload {
-        for (contender, row) in contenders.iter_mut().zip(&mut rows) {
+    for (contender, row) in contenders.iter_mut().zip(&mut rows) {
+        if options.overload {
             row.overload = Some(overload::after(options, contender, row));
         }
+        row.meanwhile = meanwhile::after(options, contender, row);
     }
     rows
 }
@@ -105,6 +111,8 @@ pub fn contender(
         numbers: options.numbers,
         tables,
         counted,
+        administered: options.meanwhile.is_some(),
+        deregisters: options.deregister,
     };
     eprintln!("{}: {} starts", task.name(), kind.name());
     // A floor passes the question whether it is there on to who is behind it.
@@ -116,9 +124,9 @@ pub fn contender(
         (server, answers.join().expect("who is behind"))
     });
     let mut load = Load::new(server.address, behind, options.connections);
-    if kind != Kind::Floor
-        && let Some(work) = site::before(task, options.numbers)
-    {
+    let ending = (kind == Kind::Admitd && options.ending() > 0).then_some(options.ending());
+    let before = site::before(task, options.numbers).filter(|_| kind != Kind::Floor);
+    for work in before.into_iter().chain(ending.map(site::ending)) {
         let outcome = load.run(BEFOREHAND, &work, WARM_UP);
         let Outcome { completed, lost, unexpected, took, .. } = outcome;
         eprintln!(
@@ -128,6 +136,26 @@ pub fn contender(
         cost::until_idle(server.pid());
     }
     Contender { kind, server, load, newcomer: 0 }
+}
+
+impl Turn {
+    /// What came of it, and what the server used.
+    pub fn of(used: &Used, outcome: &Outcome, server: u32) -> Self {
+        let completed = outcome.completed.max(1) as f64;
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / completed;
+        let quantile = |share: f64| outcome.latency.value_at_quantile(share) as f64 / 1e3;
+        Self {
+            cpu: each(used.cpu),
+            user: each(used.user),
+            rate: completed / outcome.took.as_secs_f64(),
+            p50: quantile(0.5),
+            p99: quantile(0.99),
+            p999: quantile(0.999),
+            memory: cost::memory(server),
+            lost: outcome.lost,
+            unexpected: outcome.unexpected,
+        }
+    }
 }
 
 impl Contender {
@@ -141,20 +169,7 @@ impl Contender {
         // Caches and clock speed as they will be.
         measured(self, pace, &work, time / 10);
         let (used, outcome) = measured(self, pace, &work, time);
-        let completed = outcome.completed.max(1) as f64;
-        let each = |time: Duration| time.as_secs_f64() * 1e6 / completed;
-        let quantile = |share: f64| outcome.latency.value_at_quantile(share) as f64 / 1e3;
-        Turn {
-            cpu: each(used.cpu),
-            user: each(used.user),
-            rate: completed / outcome.took.as_secs_f64(),
-            p50: quantile(0.5),
-            p99: quantile(0.99),
-            p999: quantile(0.999),
-            memory: cost::memory(self.server.pid()),
-            lost: outcome.lost,
-            unexpected: outcome.unexpected,
-        }
+        Turn::of(&used, &outcome, self.server.pid())
     }
 
     fn steady(&mut self, pace: Pace, work: &Work, time: Duration) -> (Used, Outcome) {

@@ -18,6 +18,8 @@ pub struct Server {
     pub address: SocketAddr,
     child: Child,
     folder: tempfile::TempDir,
+    /// With which an administrator asks its API.
+    token: Option<String>,
 }
 
 /// A start with a million numbers.
@@ -35,6 +37,10 @@ pub struct Place<'a> {
     pub tables: &'a Tables,
     /// Its instructions are counted.
     pub counted: bool,
+    /// Somebody asks its API.
+    pub administered: bool,
+    /// It takes revoked seats from who is behind it.
+    pub deregisters: bool,
 }
 
 impl Server {
@@ -47,6 +53,8 @@ impl Server {
             Kind::Admitd => admitd(place, address, folder.path()),
             Kind::Forward | Kind::Tm => kamailio(place, address, folder.path()),
         };
+        let administered = place.kind == Kind::Admitd && place.administered;
+        let token = administered.then(|| new_token(folder.path()));
         let log = folder.path().join("log");
         let file = File::create(&log).expect("a log");
         let child = command
@@ -55,13 +63,25 @@ impl Server {
             .stderr(file)
             .spawn()
             .expect("setpriv starts");
-        let mut server = Self { address, child, folder };
+        let mut server = Self { address, child, folder, token };
         server.wait(place.transport, &log);
         server
     }
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// With which an administrator asks its API, where one does.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Where its API listens, by its log.
+    pub fn admin(&self) -> SocketAddr {
+        let log = fs::read_to_string(self.folder().join("log")).expect("its log");
+        let said = log.split_once(" admin=").and_then(|(_, rest)| rest.split_whitespace().next());
+        said.and_then(|address| address.parse().ok()).expect("it says where its API is")
     }
 
     /// Where it keeps its files.
@@ -145,11 +165,12 @@ fn admitd(place: &Place<'_>, address: SocketAddr, folder: &Path) -> Command {
     let text = format!(
         "database = \"sqlite:{}\"\n[domains]\n\"example.com\" = [\"127.0.0.1\"]\n\
          [listen]\nudp = [\"{address}\"]\ntcp = [\"{address}\"]\n\
-         [upstream]\nuri = \"sip:{};transport={}\"\nbind = \"127.0.0.1:0\"\nchallenges = false\n\
+         [upstream]\nuri = \"sip:{};transport={}\"\nbind = \"127.0.0.1:0\"\nchallenges = false\ntrusts_us = {}\n\
          [admin]\nlisten = \"127.0.0.1:0\"\n[metrics]\nlisten = \"127.0.0.1:0\"\n",
         place.tables.admitd(folder).display(),
         place.upstream,
         name(place.transport),
+        place.deregisters,
     );
     fs::write(&config, text).expect("the config is written");
     let program = env!("CARGO_BIN_EXE_admitd");
@@ -164,6 +185,17 @@ fn admitd(place: &Place<'_>, address: SocketAddr, folder: &Path) -> Command {
     command.env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
     command.args(["run", "--config"]).arg(config);
     command
+}
+
+/// Of an administrator of a server that doesn't run yet.
+fn new_token(folder: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_admitd"));
+    command.args(["token", "add", "wire", "--role", "server_administrator", "--json"]);
+    let made = command.arg("--config").arg(folder.join("admitd.toml")).output();
+    let made = made.expect("admitd starts");
+    let said: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap_or_default();
+    let why = || String::from_utf8_lossy(&made.stderr).into_owned();
+    said["token"].as_str().unwrap_or_else(|| panic!("a token: {}", why())).to_owned()
 }
 
 /// Where callgrind writes what it counted.

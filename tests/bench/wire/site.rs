@@ -12,10 +12,13 @@ const ADMITTED: u32 = 20_000_000;
 const TOO_MANY: u32 = 30_000_000;
 const HOLDERS: u32 = 31_000_000;
 const EXPIRED: u32 = 32_000_000;
+const ENDING: u32 = 33_000_000;
 const FIRST_GROUP: u32 = 2;
+const SERVER: u32 = 1;
 
 /// Groups that are alike.
 pub struct Range {
+    pub parent: u32,
     first_group: u32,
     groups: u32,
     pub seats: u32,
@@ -51,6 +54,43 @@ pub fn before(task: Task, count: u32) -> Option<Work> {
     Some(Work { exchange: Exchange::Register, numbers, expected: 200 })
 }
 
+/// What is asked of the numbers whose licenses end: each takes a seat, or keeps it.
+pub fn ending(count: u32) -> Work {
+    let order = Order::Once { from: 0, many: u64::from(count) };
+    let numbers = Numbers { first: ENDING, count, order };
+    Work { exchange: Exchange::Register, numbers, expected: 200 }
+}
+
+/// One of them.
+pub fn first_ending() -> u32 {
+    ENDING
+}
+
+/// The groups of the admitted numbers.
+pub fn admitted_groups(count: u32) -> Vec<u32> {
+    let [admitted, ..] = ranges(count);
+    admitted.groups().collect()
+}
+
+/// The group above those whose licenses end: it comes after all of [`ranges`].
+pub fn above_ending(count: u32) -> u32 {
+    let [.., late] = ranges(count);
+    late.first_group + late.groups
+}
+
+/// One number to a group, for so many numbers whose licenses end.
+pub fn ending_range(count: u32, ending: u32) -> Range {
+    let parent = above_ending(count);
+    Range {
+        parent,
+        first_group: parent + 1,
+        groups: ending,
+        seats: 1,
+        ended: false,
+        numbers: vec![(ENDING, 1)],
+    }
+}
+
 /// Of groups that are alike, for `count` admitted numbers.
 pub fn ranges(count: u32) -> [Range; 3] {
     let (groups, refused) = (count.div_ceil(PER_GROUP), REFUSED / PER_GROUP);
@@ -59,6 +99,7 @@ pub fn ranges(count: u32) -> [Range; 3] {
     let crowd = vec![(TOO_MANY, PER_GROUP), (HOLDERS, FULL)];
     let late = vec![(EXPIRED, PER_GROUP)];
     let range = |first_group, groups, seats, ended, numbers| Range {
+        parent: SERVER,
         first_group,
         groups,
         seats,

@@ -30,16 +30,67 @@ pub fn print(setting: &str, rows: &[Row]) {
     }
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{setting}\n{table}");
+    beside(&mut out, rows);
     let pushed: Vec<(&Row, Overload)> =
         rows.iter().filter_map(|row| Some((row, row.overload?))).collect();
     if !pushed.is_empty() {
         let mut table = Table::new();
-        table.set_header(["overload", "peak per s", "offered", "completed", "of peak", "changed"]);
+        table.set_header([
+            "overload",
+            "peak per s",
+            "busy",
+            "offered",
+            "of twice",
+            "completed",
+            "of peak",
+            "busy",
+            "of passed",
+            "changed",
+        ]);
         for (row, overload) in pushed {
             table.add_row(overload_line(row, overload));
         }
         let _ = writeln!(out, "{table}");
     }
+}
+
+/// Latency without and with what happened meanwhile, and what did.
+fn beside(out: &mut impl Write, rows: &[Row]) {
+    let disturbed: Vec<&Row> = rows.iter().filter(|row| !row.meanwhile.is_empty()).collect();
+    if disturbed.is_empty() {
+        return;
+    }
+    let mut table = Table::new();
+    let latency = ["p50 µs", "then", "p99", "then", "ratio", "p99.9", "then"];
+    table.set_header(["meanwhile"].into_iter().chain(latency).chain(["lost", "wrong"]));
+    for row in &disturbed {
+        table.add_row(meanwhile_line(row));
+    }
+    let _ = writeln!(out, "{table}");
+    for row in disturbed {
+        for meanwhile in &row.meanwhile {
+            let _ = writeln!(out, "{}: {}", name(row.task, row.kind), meanwhile.what.told());
+        }
+    }
+}
+
+fn meanwhile_line(row: &Row) -> Vec<String> {
+    let then = || row.meanwhile.iter().map(|meanwhile| &meanwhile.turn);
+    let before = |of: fn(&Turn) -> f64| median(row.turns.iter().map(of).collect());
+    let after = |of: fn(&Turn) -> f64| median(then().map(of).collect());
+    let micros = |value: f64| format!("{value:.0}");
+    vec![
+        name(row.task, row.kind),
+        micros(before(|turn| turn.p50)),
+        micros(after(|turn| turn.p50)),
+        micros(before(|turn| turn.p99)),
+        micros(after(|turn| turn.p99)),
+        format!("{:.2}", after(|turn| turn.p99) / before(|turn| turn.p99)),
+        micros(before(|turn| turn.p999)),
+        micros(after(|turn| turn.p999)),
+        then().map(|turn| turn.lost).sum::<u64>().to_string(),
+        then().map(|turn| turn.unexpected).sum::<u64>().to_string(),
+    ]
 }
 
 /// Median CPU of a row, above that of the floor at the same task; `None` of a floor, and without one.
@@ -82,11 +133,19 @@ fn overload_line(row: &Row, overload: Overload) -> Vec<String> {
     vec![
         name(row.task, row.kind),
         format!("{:.0}", overload.peak),
+        percent(overload.busy_at_peak),
         format!("{:.0}", overload.offered),
+        percent(overload.offered / overload.peak / 2.0),
         format!("{:.0}", overload.completed),
-        format!("{:.0} %", overload.share() * 100.0),
+        percent(overload.share()),
+        percent(overload.busy),
+        overload.came_back().map_or("–".to_owned(), percent),
         overload.changed.to_string(),
     ]
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
 }
 
 fn name(task: Task, kind: Kind) -> String {

@@ -7,10 +7,16 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
+use super::options::Options;
 use super::site::{self, Range};
 
 /// Rows of one statement.
 const ROWS: usize = 5_000;
+/// The name of the group above those whose licenses end.
+pub const ABOVE_ENDING: &str = "Ending";
+
+const GROUPS: &str = "groups (id, parent_id, name, kind, restricted)";
+const LICENSES: &str = "licenses (group_id, sip_numbers, valid_from, valid_until)";
 
 /// A folder with both.
 pub struct Tables {
@@ -18,12 +24,12 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// For so many admitted numbers.
-    pub fn write(count: u32) -> Self {
+    /// For so many admitted numbers, and further ones whose licenses end.
+    pub fn write(count: u32, ending: u32) -> Self {
         let tables = Self { folder: tempfile::tempdir().expect("a folder") };
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {
-            admitd(&tables.folder.path().join("admitd.db"), count).await;
+            admitd(&tables.folder.path().join("admitd.db"), count, ending).await;
             kamailio(&tables.kamailio(), count).await;
         });
         tables
@@ -42,26 +48,55 @@ impl Tables {
     }
 }
 
-async fn admitd(file: &Path, count: u32) {
+async fn admitd(file: &Path, count: u32, ending: u32) {
     // The schema first.
     let url = format!("sqlite:{}", file.display());
     let folder = file.parent().expect("a folder");
     admitd::store::Store::open(&url, folder).await.expect("a database").close().await;
     let mut db = open(file).await;
     for range in site::ranges(count) {
-        let groups = range.groups().map(|id| format!("({id}, 1, 'G{id}', 'building', true)"));
-        insert(&mut db, "groups (id, parent_id, name, kind, restricted)", groups).await;
-        let (seats, until) = (range.seats, if range.ended { "2" } else { "null" });
-        let licenses = range.groups().map(|id| format!("({id}, {seats}, 1, {until})"));
-        insert(&mut db, "licenses (group_id, sip_numbers, valid_from, valid_until)", licenses)
-            .await;
-        let numbers = range
-            .numbers()
-            .map(|(number, group)| format!("('sip:{number}@example.com', {group}, 'phone')"));
-        insert(&mut db, "numbers (aor, group_id, kind)", numbers).await;
+        grant(&mut db, &range).await;
+    }
+    if ending > 0 {
+        let above = site::above_ending(count);
+        let group = format!("({above}, 1, '{ABOVE_ENDING}', 'dealer', true)");
+        insert(&mut db, GROUPS, std::iter::once(group)).await;
+        let license = format!("({above}, {ending}, 1, null)");
+        insert(&mut db, LICENSES, std::iter::once(license)).await;
+        grant(&mut db, &site::ending_range(count, ending)).await;
     }
     // What was written ahead is in the file then.
     db.close().await.expect("the database is whole");
+}
+
+/// The groups, their licenses and their numbers.
+async fn grant(db: &mut SqliteConnection, range: &Range) {
+    let parent = range.parent;
+    let groups = range.groups().map(|id| format!("({id}, {parent}, 'G{id}', 'building', true)"));
+    insert(db, GROUPS, groups).await;
+    let (seats, until) = (range.seats, if range.ended { "2" } else { "null" });
+    let licenses = range.groups().map(|id| format!("({id}, {seats}, 1, {until})"));
+    insert(db, LICENSES, licenses).await;
+    let numbers = range
+        .numbers()
+        .map(|(number, group)| format!("('sip:{number}@example.com', {group}, 'phone')"));
+    insert(db, "numbers (aor, group_id, kind)", numbers).await;
+}
+
+/// Writes into the database of a server that runs when the licenses end.
+pub fn end(folder: &Path, options: &Options, until: u64) {
+    let range = site::ending_range(options.numbers, options.ending);
+    let groups: Vec<u32> = range.groups().collect();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let mut db = open(&folder.join("admitd.db")).await;
+        for groups in groups.chunks(ROWS) {
+            let (first, last) = (groups[0], groups[groups.len() - 1]);
+            let set = format!("update licenses set valid_until = {until}");
+            run(&mut db, &format!("{set} where group_id between {first} and {last}")).await;
+        }
+        db.close().await.expect("the database is whole");
+    });
 }
 
 async fn kamailio(file: &Path, count: u32) {

@@ -9,8 +9,11 @@ use hdrhistogram::Histogram;
 pub enum Pace {
     /// So many under way, each followed by the next.
     Closed(usize),
-    /// So many a second, whatever comes back.
+    /// So many a second, whatever comes back; times count from when each was due.
     Open(u32),
+    /// As many of so many a second as the load itself is able to; times count from when each left, so
+    /// that what the load is late with is not counted as the server's.
+    Push(u32),
 }
 
 /// What a device does, to the answer that ends it.
@@ -51,6 +54,8 @@ pub struct Work {
 pub struct Outcome {
     pub begun: u64,
     pub completed: u64,
+    /// Of these, within the time in which requests were begun.
+    pub in_time: u64,
     /// Never answered, or of an open loop never begun for want of a free slot.
     pub lost: u64,
     /// Answers with another status than was expected.
@@ -66,6 +71,7 @@ impl Outcome {
         Self {
             begun: 0,
             completed: 0,
+            in_time: 0,
             lost: 0,
             unexpected: 0,
             took: Duration::ZERO,
@@ -76,6 +82,7 @@ impl Outcome {
     pub fn add(&mut self, other: &Self) {
         self.begun += other.begun;
         self.completed += other.completed;
+        self.in_time += other.in_time;
         self.lost += other.lost;
         self.unexpected += other.unexpected;
         self.took += other.took;
