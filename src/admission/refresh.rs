@@ -1,15 +1,19 @@
 //! A REGISTER that only renews: by far the most of what devices send. It is told from the seat in place,
 //! with nothing of it copied; whatever is not plain is read in full.
 
+use std::sync::Arc;
+
 use super::Admission;
 use super::identity::{agent_of, contact_name, is_app_showing};
 use crate::license::FeatureSet;
-use crate::quota::{Device, Names, Owned};
+use crate::quota::{Device, Entry, Names, Path};
 use crate::sip::Message;
 
 /// What a REGISTER renews.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Refresh {
+    /// What its number stands on.
+    pub path: Arc<Path>,
     /// The device and its Contact URI, by name.
     pub device: u32,
     pub contact: u32,
@@ -24,15 +28,14 @@ impl Admission {
         &self,
         message: &Message<'_>,
         aor: &str,
-        owned: &Owned,
         now: crate::clock::Now,
     ) -> Option<Refresh> {
         let contact = message.only_contact()?;
         let uri = contact.addr()?.uri.raw;
         let agent = agent_of(message);
         // What settings say matters to phones that show nothing else.
-        let app = || is_app_showing(owned.kind, false, agent, &self.settings.load());
-        let seated = self.quota.look(aor, |entry| {
+        let app = |entry: &Entry| is_app_showing(entry.kind(), false, agent, &self.settings.load());
+        let seated = self.quota.look_standing(aor, |entry| {
             let instance = contact.instance();
             let is_it = |device: &Device| {
                 let same = match &instance {
@@ -42,13 +45,13 @@ impl Admission {
                             && device.ids.contacts().any(|known| known == uri)
                     }
                 };
-                same && device.counts() && (device.app || !app())
+                same && device.counts() && (device.app || !app(entry))
             };
-            let seated = entry.stands_on(owned) && entry.devices().iter().any(is_it);
-            seated.then_some(instance)
+            let path = || Arc::clone(entry.held().path());
+            entry.devices().iter().any(is_it).then(|| (instance, path()))
         });
-        let instance = seated.flatten()?;
-        if owned.path.invalid(now.moment(), FeatureSet::NONE).is_some() {
+        let (instance, path) = seated.flatten()?;
+        if path.invalid(now.moment(), FeatureSet::NONE).is_some() {
             return None;
         }
         let expires_secs = message.expires_of(contact);
@@ -56,6 +59,6 @@ impl Admission {
             return None;
         }
         let device = contact_name(instance.as_deref().unwrap_or(uri));
-        Some(Refresh { device, contact: contact_name(uri), expires_secs })
+        Some(Refresh { path, device, contact: contact_name(uri), expires_secs })
     }
 }

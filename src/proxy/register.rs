@@ -17,7 +17,7 @@ use crate::admission::{
 };
 use crate::clock::Now;
 use crate::license::{Cause, FeatureSet};
-use crate::quota::{Decision, Device, Owned, Refusal, Standing};
+use crate::quota::{Decision, Device, Owned, Path, Refusal, Standing};
 use crate::sip::{Message, Patch};
 use crate::transport::{ConnectionId, Outbox, Protocol, Side};
 use smallvec::SmallVec;
@@ -42,10 +42,8 @@ impl Proxy {
                 self.register_here(built_in, arrival, &address, registration, out);
             }
             Registry::Upstream(upstream) => {
-                let owned = self.admission.quota().owned(&address.aor);
-                let owned = owned.as_ref();
-                if !self.refresh_upstream(upstream, arrival, routed, &address, owned, out) {
-                    self.register_upstream(upstream, arrival, routed, &address, owned, out);
+                if !self.refresh_upstream(upstream, arrival, routed, &address, out) {
+                    self.register_upstream(upstream, arrival, routed, &address, out);
                 }
             }
         }
@@ -58,21 +56,19 @@ impl Proxy {
         arrival: &Arrival<'_>,
         routed: &Routed,
         address: &Address,
-        owned: Option<&Owned>,
         out: &mut Outbox,
     ) -> bool {
         let now = arrival.now;
-        let Some(owned) = owned.filter(|_| !upstream.rewrites_contact) else {
-            return false;
-        };
-        let Some(refresh) = self.admission.refresh(&arrival.message, &address.aor, owned, now)
-        else {
-            return false;
-        };
-        let most = self.most_secs(now, owned, upstream);
-        if refused_within_a_second(now, owned).is_some() {
+        if upstream.rewrites_contact {
             return false;
         }
+        let Some(refresh) = self.admission.refresh(&arrival.message, &address.aor, now) else {
+            return false;
+        };
+        if refused_within_a_second(now, &refresh.path).is_some() {
+            return false;
+        }
+        let most = self.most_secs(now, &refresh.path, upstream);
         let asked = refresh.expires_secs.min(most);
         let onward = Onward {
             device: refresh.device,
@@ -94,9 +90,10 @@ impl Proxy {
         arrival: &Arrival<'_>,
         routed: &Routed,
         address: &Address,
-        owned: Option<&Owned>,
         out: &mut Outbox,
     ) {
+        let owned = self.admission.quota().owned(&address.aor);
+        let owned = owned.as_ref();
         let branch = arrival.branch;
         let waits = self.pending.contains(branch);
         if !waits && let Some(refused) = self.refuse_newcomer(arrival, address, owned) {
@@ -152,7 +149,7 @@ impl Proxy {
         if self.is_bare(message) {
             return None;
         }
-        let owned = owned.filter(|owned| refused_within_a_second(now, owned).is_none())?;
+        let owned = owned.filter(|owned| refused_within_a_second(now, &owned.path).is_none())?;
         self.admission.refuse_newcomer(message, &address.aor, owned, now)
     }
 
@@ -198,7 +195,7 @@ impl Proxy {
         registration: &Registration,
         standing: Standing,
     ) -> Decision {
-        if let Some(refused) = refused_within_a_second(arrival.now, owned) {
+        if let Some(refused) = refused_within_a_second(arrival.now, &owned.path) {
             return Decision::Refuse(refused);
         }
         let dead = |device: &Device| self.is_dead(device);
@@ -223,7 +220,7 @@ impl Proxy {
         registration: &Registration,
         upstream: &Upstream,
     ) -> SmallVec<[u32; 1]> {
-        let most = owned.map_or(u32::MAX, |owned| self.most_secs(now, owned, upstream));
+        let most = owned.map_or(u32::MAX, |owned| self.most_secs(now, &owned.path, upstream));
         let asked = |shown: &Shown| match shown.push {
             true => shown.expires_secs,
             false => shown.expires_secs.min(most),
@@ -232,9 +229,9 @@ impl Proxy {
     }
 
     /// As long as the license lasts, but no less than the registrar grants.
-    fn most_secs(&self, now: Now, owned: &Owned, upstream: &Upstream) -> u32 {
+    fn most_secs(&self, now: Now, path: &Path, upstream: &Upstream) -> u32 {
         let least = upstream.min_expires_secs.max(self.learned_min_expires.load(Ordering::Relaxed));
-        let clamp = owned.path.clamp(now.moment(), FeatureSet::NONE);
+        let clamp = path.clamp(now.moment(), FeatureSet::NONE);
         clamp.map_or(u32::MAX, |at| remaining_secs(now, at.0)).max(least)
     }
 
@@ -329,10 +326,10 @@ pub(super) fn remaining_secs(now: Now, at_secs: i64) -> u32 {
 
 /// Where the license lasts less than a second more, no whole second can be told any more: it is
 /// decided as of that instant.
-pub(super) fn refused_within_a_second(now: Now, owned: &Owned) -> Option<Refusal> {
-    let at = owned.path.clamp(now.moment(), FeatureSet::NONE)?;
+pub(super) fn refused_within_a_second(now: Now, path: &Path) -> Option<Refusal> {
+    let at = path.clamp(now.moment(), FeatureSet::NONE)?;
     match remaining_secs(now, at.0) {
-        0 => owned.path.invalid_as_of(at, FeatureSet::NONE),
+        0 => path.invalid_as_of(at, FeatureSet::NONE),
         _ => None,
     }
 }

@@ -78,7 +78,7 @@ impl Proxy {
             // The number is nobody's any more; what leaves may leave.
             return refuse((!own.is_empty()).then(Admission::unknown));
         };
-        let late = refused_within_a_second(now, &owned).filter(|_| !own.is_empty());
+        let late = refused_within_a_second(now, &owned.path).filter(|_| !own.is_empty());
         if late.is_some() {
             return refuse(late);
         }
@@ -114,10 +114,6 @@ impl Proxy {
         }
         let settings = self.admission.settings();
         let aor = address_of(&message.to()?.uri, &settings)?.aor;
-        let owned = self.admission.quota().owned(&aor)?;
-        if refused_within_a_second(now, &owned).is_some() {
-            return None;
-        }
         let renewal = Renewal {
             is_it: &|device| is_named(device, token.device),
             contact: uri,
@@ -127,9 +123,10 @@ impl Proxy {
             order: token.order,
             alone: self.lists_all(),
             unchallenged: token.bare && settings.challenges,
+            may: &|path| refused_within_a_second(now, path).is_none(),
         };
-        let until_mono_ms = self.admission.quota().renew(&aor, &owned, &renewal, now)?;
-        self.admission.flows().note(key_of_flow(&token.flow), &aor);
+        // By this flow it is known since it was bound there.
+        let until_mono_ms = self.admission.quota().renew(&aor, &renewal, now)?;
         Some(told_until(until_mono_ms, granted_secs, now))
     }
 

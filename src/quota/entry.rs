@@ -10,7 +10,7 @@ use super::device::{Call, Device, Ids, Spans, State};
 use super::known::Known;
 use super::measure::Units;
 use super::reservation::Reservation;
-use super::snapshot::Owned;
+use super::snapshot::{Owned, Snapshot};
 use crate::clock::Now;
 use crate::license::{Holder, NumberKind, RevokeClass, RevokeOrder, Text};
 
@@ -63,6 +63,8 @@ pub struct Entry {
     removed: ThinVec<Removed>,
     next_no: u32,
     next_ticket: u32,
+    /// The snapshot under which owner, kind and path were last known to be the right ones; 0: none.
+    stood_in: u32,
     /// The last reservation ended without a 2xx; forgotten at this time. 0: it did not.
     failed_until_mono_ms: u64,
     pub(super) unchallenged: bool,
@@ -95,6 +97,7 @@ impl Entry {
             removed: ThinVec::new(),
             next_no: 1,
             next_ticket: 1,
+            stood_in: 0,
             failed_until_mono_ms: 0,
             unchallenged: false,
             changed: false,
@@ -205,11 +208,26 @@ impl Entry {
 
     /// Counts at the gates of its owner as published now.
     pub(super) fn follow(&mut self, owned: &Owned) {
+        self.stood_in = 0;
         self.holder = owned.holder;
         self.kind = owned.kind;
         if !self.stands_on(owned) {
             self.held.move_to(&owned.path, !owned.created);
         }
+    }
+
+    /// Whether it is what a snapshot says: asks it once, and not again until there is another.
+    pub(super) fn stands_in(&mut self, snapshot: &Snapshot) -> bool {
+        if self.stood_in == snapshot.serial() {
+            return true;
+        }
+        let stands = snapshot.owned(self.aor()).is_some_and(|owned| {
+            self.stands_on(&owned) && (self.holder, self.kind) == (owned.holder, owned.kind)
+        });
+        if stands {
+            self.stood_in = snapshot.serial();
+        }
+        stands
     }
 
     /// Whether it counts where its owner stands.

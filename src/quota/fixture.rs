@@ -2,6 +2,8 @@
 
 #![cfg_attr(feature = "loom", allow(dead_code, reason = "the models use a part of it"))]
 
+use std::sync::Arc;
+
 use super::*;
 use crate::clock::Now;
 use crate::license::{
@@ -145,6 +147,20 @@ impl World {
             let used = Counts::in_use(view.sip, view.apps, view.claimed);
             assert_eq!(used, seats, "gate {:?}", view.holder);
         }
+        for seat in self.quota.list(&|_| true, at(0)) {
+            self.check_standing(&seat.aor);
+        }
+    }
+
+    /// Who asks a seat alone is told what the tree says.
+    fn check_standing(&self, number: &str) {
+        let told = self.quota.look_standing(number, |entry| {
+            (entry.holder(), entry.kind(), entry.created(), Arc::clone(entry.held().path()))
+        });
+        let Some((holder, kind, created, path)) = told else { return };
+        let owned = self.quota.owned(number).expect("an owner");
+        assert_eq!((holder, kind, created), (owned.holder, owned.kind, owned.created), "{number}");
+        assert!(path.is_same(&owned.path), "{number}");
     }
 
     pub fn phone<'a>(&'a self, user: u32, instance: &'a str) -> Phone<'a> {
@@ -206,7 +222,6 @@ impl<'a> Phone<'a> {
         secs: u64,
         now: Now,
     ) -> Option<u64> {
-        let owned = self.owned().expect("an owner");
         let matcher = same(self.instance);
         let granted = binding(now, secs);
         let mut renewal = Renewal {
@@ -218,9 +233,10 @@ impl<'a> Phone<'a> {
             order,
             alone: false,
             unchallenged: false,
+            may: &|_| true,
         };
         change(&mut renewal);
-        let until_mono_ms = self.world.quota.renew(&aor(self.user), &owned, &renewal, now);
+        let until_mono_ms = self.world.quota.renew(&aor(self.user), &renewal, now);
         self.world.check();
         until_mono_ms
     }

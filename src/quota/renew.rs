@@ -2,8 +2,9 @@
 //! is left to the whole settling.
 
 use super::device::{Device, Reach};
+use super::entry::Entry;
+use super::path::Path;
 use super::seats::Seats;
-use super::snapshot::Owned;
 use crate::clock::Now;
 
 /// What a 2xx grants to one device that is bound already.
@@ -21,31 +22,39 @@ pub struct Renewal<'a> {
     pub alone: bool,
     /// It was granted without a challenge.
     pub unchallenged: bool,
+    /// Whether what the number stands on lets it be renewed in place.
+    pub may: &'a dyn Fn(&Path) -> bool,
 }
 
 impl Seats {
     /// Renews the seat of a device that is seated, bound at this very place, and valid; gives when its
     /// seat ends, by the monotonic clock. `None`, and nothing done, where anything is otherwise.
-    pub fn renew(&self, aor: &str, owned: &Owned, renewal: &Renewal<'_>, now: Now) -> Option<u64> {
-        let hash = self.hash(aor);
-        let mut shard = self.shard(hash).lock();
-        let slot = shard.find(aor, hash)?;
-        let entry = shard.get_mut(slot)?;
+    pub fn renew(&self, aor: &str, renewal: &Renewal<'_>, now: Now) -> Option<u64> {
         // Where a publish has moved its owner, the sweep or the whole settling moves the seat.
-        let known = entry.stands_on(owned) && (entry.unchallenged || !renewal.unchallenged);
-        if !known || renewal.alone && entry.devices.len() > 1 || entry.failed(now) {
+        self.standing(aor, |shard, slot| {
+            let until_mono_ms = shard.get_mut(slot)?.renew(renewal, now)?;
+            shard.finish(slot, self.limits.late_margin_ms, now);
+            Some(until_mono_ms)
+        })
+    }
+}
+
+impl Entry {
+    fn renew(&mut self, renewal: &Renewal<'_>, now: Now) -> Option<u64> {
+        let known = self.unchallenged || !renewal.unchallenged;
+        if !known || renewal.alone && self.devices.len() > 1 || self.failed(now) {
             return None;
         }
-        let path = &owned.path;
-        let device = entry.devices.iter_mut().find(|device| (renewal.is_it)(device))?;
-        if !device.counts() || path.invalid(now.moment(), device.needs).is_some() {
+        let path = self.held.path();
+        let device = self.devices.iter_mut().find(|device| (renewal.is_it)(device))?;
+        let invalid = || path.invalid(now.moment(), device.needs).is_some();
+        if !device.counts() || !(renewal.may)(path) || invalid() {
             return None;
         }
         let clamp = path.clamp(now.moment(), device.needs);
         let clamp_mono_ms = clamp.map_or(u64::MAX, |at| now.mono_at(at.0.saturating_mul(1000)));
         let until_mono_ms = device.renew(renewal, clamp_mono_ms, now)?;
-        entry.changed |= device.outlives_record();
-        shard.finish(slot, self.limits.late_margin_ms, now);
+        self.changed |= device.outlives_record();
         Some(until_mono_ms)
     }
 }

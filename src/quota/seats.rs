@@ -165,6 +165,26 @@ impl Seats {
         shard.get(shard.find(aor, hash)?).map(f)
     }
 
+    /// Looks at the entry of a number that is what the tree in force says: then whose it is and what it
+    /// stands on need not be looked up. `f` as above.
+    pub fn look_standing<R>(&self, aor: &str, f: impl FnOnce(&Entry) -> R) -> Option<R> {
+        self.standing(aor, |shard, slot| shard.get(slot).map(f))
+    }
+
+    /// The same, to change it.
+    pub(super) fn standing<R>(
+        &self,
+        aor: &str,
+        f: impl FnOnce(&mut Shard, u32) -> Option<R>,
+    ) -> Option<R> {
+        let published = self.published.load();
+        let hash = self.hash(aor);
+        let mut shard = self.shard(hash).lock();
+        let slot = shard.find(aor, hash)?;
+        let stands = shard.get_mut(slot)?.stands_in(&published);
+        if stands { f(&mut shard, slot) } else { None }
+    }
+
     /// Changes a number's entry, if there is one, and sees to what follows from it.
     pub(super) fn alter<R>(
         &self,
@@ -304,13 +324,11 @@ impl Seats {
     /// Counts an entry where its owner stands now; a limit that this passes is seen to at the next
     /// tick, if no publish is under way that does.
     pub(super) fn follow(&self, entry: &mut Entry, owned: &Owned) {
-        if entry.stands_on(owned) {
-            entry.kind = owned.kind;
-            entry.holder = owned.holder;
-            return;
-        }
+        let stood = entry.stands_on(owned);
         entry.follow(owned);
-        self.note_over(entry);
+        if !stood {
+            self.note_over(entry);
+        }
     }
 
     /// After units were taken: above a limit only on monitor, or where monitor ended or a seat

@@ -33,6 +33,8 @@ pub struct Owned {
 /// The published facts.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
+    /// Another one for each; 0 for none.
+    serial: u32,
     pages: Arc<HashMap<PageKey, Arc<Page>>>,
     directory: Directory,
 }
@@ -40,7 +42,7 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// Nobody owns anything.
     pub fn new() -> Self {
-        Self { pages: Arc::default(), directory: Directory::new() }
+        Self { serial: 1, pages: Arc::default(), directory: Directory::new() }
     }
 
     /// Who owns a normalized number.
@@ -70,7 +72,14 @@ impl Snapshot {
         self.pages.get(&key)?.get(at)?.as_ref()
     }
 
+    /// What tells it from those before it.
+    pub fn serial(&self) -> u32 {
+        self.serial
+    }
+
+    /// The next one begins with another directory.
     pub fn set_directory(&mut self, directory: Directory) {
+        self.serial = self.serial.wrapping_add(1).max(1);
         self.directory = directory;
     }
 

@@ -1,6 +1,6 @@
 //! Renewals that are settled in place: the same as the whole settling, or nothing.
 
-use crate::license::{FeatureSet, Validity};
+use crate::license::{FeatureSet, Holder, NumberKind, Validity};
 use crate::quota::fixture::*;
 use crate::quota::*;
 
@@ -79,4 +79,23 @@ fn nothing_is_renewed_that_no_license_covers() {
 
     assert_eq!(cut, Some(secs(30).mono_ms), "it ends with the license");
     assert_eq!(late, None);
+}
+
+#[test]
+fn a_seat_whose_owner_moved_is_renewed_in_place_where_it_stands_then() {
+    let mut world = house(Validity::default());
+    let other = world.root();
+    world.license_for(other, 1, 0, Validity::default(), FeatureSet::NONE);
+    world.publish(at(0));
+    assert!(world.phone(1000, "a").register(60, at(1)).is_ok());
+    assert!(world.phone(1000, "a").renew(ORDER, |_| {}, 600, secs(2)).is_some());
+
+    world.number(1000, Holder::Group(other), NumberKind::Phone);
+    world.publish(secs(3));
+
+    assert_eq!(world.in_use(other).0, 1, "it counts where its number is now");
+    let holder = world.quota.look_standing(&aor(1000), Entry::holder);
+    assert_eq!(holder, Some(Holder::Group(other)));
+    let phone = world.phone(1000, "a");
+    assert!(phone.renew(ORDER + 1, |_| {}, 600, secs(4)).is_some());
 }

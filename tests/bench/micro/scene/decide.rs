@@ -1,5 +1,7 @@
 //! Decisions without a packet: refresh, new seat, refusal, each of a number that nobody asked for lately.
 
+use std::sync::Arc;
+
 use admitd::admission::Registration;
 use admitd::license::FeatureSet;
 use admitd::quota::{Decision, Device, Ids, Owned, Quota, Registering, Standing, Wanted};
@@ -12,15 +14,18 @@ use super::{Operation, site::Site};
 /// How many requests come in one batch.
 const RING: u32 = 32;
 
-/// Whose number it is, and whether its device may stay: `each` numbers one after the other.
+/// Whether the device of a number may stay, as a plain refresh asks: `each` numbers one after the other.
 pub fn refresh(numbers: u32, each: u64) -> Operation {
     let site = site(numbers);
     let mut picks = Picks::new(SEATED, site.seated);
-    let ids = Ids::default();
     Operation::batch(each, move || {
         for _ in 0..each {
-            let decision = ask(site.admission.quota(), picks.next(), &ids);
-            assert!(matches!(decision, Decision::Renew(_)));
+            let path = site.admission.quota().look_standing(picks.next(), |entry| {
+                let seated = entry.devices().iter().any(Device::counts);
+                seated.then(|| Arc::clone(entry.held().path()))
+            });
+            let path = path.flatten().expect("a seat");
+            assert!(path.invalid(NOW.moment(), FeatureSet::NONE).is_none());
         }
     })
 }
