@@ -10,8 +10,9 @@ use crate::transport::{Destination, Outbox};
 
 /// What waits for a worker; beyond it bindings end by their own expiry.
 const MAIL_MAX: usize = 100_000;
-/// How many leave at one tick of a worker.
-const MAIL_AT_ONCE: usize = 256;
+/// How many leave at one tick of a worker: half of what waits for a connection at most, so that there is
+/// room for what devices ask meanwhile.
+const MAIL_AT_ONCE: usize = 128;
 
 /// One message and where it goes.
 pub type Letter = (Destination, Vec<u8>);
@@ -26,12 +27,15 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// Puts one in; drops it where too many wait.
-    pub fn put(&self, to: Destination, bytes: Vec<u8>) {
+    /// Puts one in; `false` where too many wait.
+    #[must_use]
+    pub fn put(&self, to: Destination, bytes: Vec<u8>) -> bool {
         let mut waiting = self.waiting.lock();
-        if waiting.len() < MAIL_MAX {
+        let room = waiting.len() < MAIL_MAX;
+        if room {
             waiting.push_back((to, bytes));
         }
+        room
     }
 
     /// Hands some to a worker.

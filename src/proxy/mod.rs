@@ -114,7 +114,12 @@ impl Proxy {
     /// Sends a message by the next worker that ticks.
     pub fn post(&self, letter: Letter) {
         let (to, bytes) = letter;
-        self.mail.put(to, bytes);
+        // Who asked asks again; what ends a binding is made up for by its own expiry.
+        if !self.mail.put(to, bytes)
+            && let Some(cell) = self.cells.first()
+        {
+            cell.dropped("mail_full");
+        }
     }
 
     /// Sends an answer that promises a seat: at once, or when the seat is durable.

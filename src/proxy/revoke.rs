@@ -159,6 +159,6 @@ impl Proxy {
             Protocol::Tcp => UpstreamTarget::Tcp,
             Protocol::Udp => UpstreamTarget::Udp,
         };
-        self.mail.put(Destination::Upstream(target), bytes);
+        self.post((Destination::Upstream(target), bytes));
     }
 }

@@ -36,6 +36,8 @@ pub(super) fn apply(
         return Err(Failure::new(403, "Too Many Contacts"));
     }
     forget_the_oldest(&mut bindings, limits);
+    // Most numbers have one, and there are many numbers.
+    bindings.shrink_to_fit();
     Ok(bindings)
 }
 
