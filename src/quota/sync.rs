@@ -11,12 +11,6 @@ mod real {
 
     use arc_swap::ArcSwap;
 
-    /// Waits for as long as another thread needs for a few updates.
-    pub fn pause() {
-        const SPINS: u32 = 16;
-        (0..SPINS).for_each(|_| std::hint::spin_loop());
-    }
-
     /// Holds one published value; readers never wait for the writer.
     pub struct Slot<T>(ArcSwap<T>);
 
@@ -41,11 +35,6 @@ mod modelled {
 
     use std::ops::Deref;
     use std::sync::Arc;
-
-    /// Lets other threads go on.
-    pub fn pause() {
-        loom::thread::yield_now();
-    }
 
     /// A mutex that cannot be poisoned, as the real one.
     pub struct Mutex<T>(loom::sync::Mutex<T>);
