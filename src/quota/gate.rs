@@ -177,8 +177,7 @@ impl Gate {
         invalid(step.status).or(lacks.then_some(Cause::FeatureOff))
     }
 
-    /// Which of its limits, monitor or not, leaves no room for `ask`.
-    pub(super) fn full(&self, ask: Ask) -> Option<Cause> {
+    fn full(&self, ask: Ask) -> Option<Cause> {
         let (sip, apps) = unpack(self.left.load(Ordering::Acquire));
         let wants_sip = ask.units.sip > 0;
         let promised = ask.claimed

@@ -112,16 +112,9 @@ fn loom_a_limit_falls_while_one_takes() {
     });
 }
 
-/// A model of many steps: switched between at one place at most, or it takes hours.
-fn few_switches(run: impl Fn() + Sync + Send + 'static) {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(1);
-    model.check(run);
-}
-
 #[test]
 fn loom_from_the_boundary_on_nobody_is_admitted() {
-    few_switches(|| {
+    check(|| {
         let gate = gate(2, &[(0, 1), (10, 0)]);
         let path = path(&[&gate]);
         let takers = [9, 10].map(|second| {
