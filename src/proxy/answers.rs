@@ -7,6 +7,7 @@ use super::Proxy;
 use super::arrival::{Arrival, destination};
 use super::fork::Came;
 use super::forward::read_branch;
+use super::hold::written;
 use super::parts::{Registry, Upstream};
 use super::pending::Branch;
 use super::settle::{Asked, Listed};
@@ -413,13 +414,6 @@ fn sealed_in<'a>(via: &Via<'a>) -> Option<&'a [u8]> {
     let last = memchr::memrchr(b';', params).and_then(|at| params.get(at + 1..));
     let last = last.and_then(|param| param.strip_prefix(b"adm="));
     last.or_else(|| via.params.value("adm"))
-}
-
-/// What `write` appends.
-fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(2_048);
-    write(&mut bytes);
-    bytes
 }
 
 /// The session timer that an answer grants (RFC 4028 4), in seconds.

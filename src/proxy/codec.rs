@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn a_word_reads_back() {
         for value in [0, 1, u128::MAX, 0x1234_5678_9abc_def0_1122_3344_5566_7788] {
-            assert_eq!(read_base32(Word::<26>::of(value).as_str()), Some(value));
+            assert_eq!(read_base32(Word::<WORD>::of(value).as_str()), Some(value));
         }
         assert_eq!(read_base32("short"), None);
         assert_eq!(read_base32(&"!".repeat(26)), None);

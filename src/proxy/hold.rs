@@ -20,6 +20,13 @@ pub type Letter = (Destination, Vec<u8>);
 /// Where answers wait for the ledger; whoever receives them hands them back when they are durable.
 pub type Hold = mpsc::Sender<Letter>;
 
+/// What `write` appends, where a message has to be kept.
+pub(super) fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(2_048);
+    write(&mut bytes);
+    bytes
+}
+
 /// Messages on their way to a worker.
 #[derive(Default)]
 pub struct Mail {

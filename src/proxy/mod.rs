@@ -125,10 +125,8 @@ impl Proxy {
     /// Sends an answer that promises a seat: at once, or when the seat is durable.
     fn promise(&self, to: Destination, write: impl FnOnce(&mut Vec<u8>), out: &mut Outbox) {
         let Some(hold) = &self.hold else { return out.write(to, write) };
-        let mut bytes = Vec::with_capacity(1_024);
-        write(&mut bytes);
         // Full: the store is away. A device over UDP asks again; its seat is held meanwhile.
-        if hold.try_send((to, bytes)).is_err() {
+        if hold.try_send((to, hold::written(write))).is_err() {
             self.drop_counted("held_back", out);
         }
     }

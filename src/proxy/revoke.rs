@@ -2,7 +2,7 @@
 //! flow leads to nobody.
 
 use super::Proxy;
-use super::codec::Word;
+use super::codec::{WORD, Word};
 use super::dialog::flow_of;
 use super::marks::Mark;
 use super::names::{OwnAddress, via_transport};
@@ -109,7 +109,7 @@ impl Proxy {
         let Some((_, domain)) = aor.rsplit_once('@') else { return };
         let serial = now.wall_ms.to_be_bytes();
         let parts: [&[u8]; 3] = [aor.as_bytes(), contact, &serial];
-        let word = Word::<26>::of(self.marks.hash(Mark::Own, &parts));
+        let word = Word::<WORD>::of(self.marks.hash(Mark::Own, &parts));
         let branch = super::forward::branch_text(self.marks.hash(Mark::Branch, &parts), None);
         let token = ViaToken {
             flow: *flow,

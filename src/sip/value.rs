@@ -103,9 +103,10 @@ impl<'a> Pending<'a> {
         // Most lists have one element: a look for any comma is cheaper than reading quotes.
         let listed = list && memchr::memchr(b',', self.rest).is_some();
         let comma = if listed { grammar::find_comma(self.rest) } else { None };
-        let raw = comma.and_then(|comma| self.rest.get(..comma)).unwrap_or(self.rest);
-        let blank = raw.iter().take_while(|&&byte| grammar::is_lws(byte)).count();
-        let value = Value { text: grammar::trim(raw), at: self.at + blank, entry: self.entry };
+        let place = grammar::trim_range(self.rest, 0..comma.unwrap_or(self.rest.len()));
+        let at = self.at + place.start;
+        let text = self.rest.get(place).unwrap_or_default();
+        let value = Value { text, at, entry: self.entry };
         let used = comma.map_or(self.rest.len(), |comma| comma + 1);
         self.at += used;
         self.rest = self.rest.get(used..).unwrap_or_default();
