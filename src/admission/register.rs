@@ -136,11 +136,8 @@ fn matcher_of<'a>(
 mod tests {
     use super::*;
     use crate::admission::Pattern;
-    use crate::license::{
-        Directory, Group, GroupId, HandOut, Holder, License, LicenseId, Number, NumberId, SERVER,
-        Touched, Tree, Validity,
-    };
-    use crate::quota::Quota;
+    use crate::license::Holder;
+    use crate::quota::fixture::World;
     use crate::sip::{Index, Limits};
     use std::sync::Arc;
 
@@ -164,35 +161,13 @@ mod tests {
 
     /// A number of this kind in a group with so many seats.
     fn admission(kind: NumberKind, (sip_numbers, mobile_apps): (u32, u32)) -> Admission {
-        let (mut tree, mut directory) = (Tree::new(chrono_tz::UTC), Directory::new());
-        let owner = Holder::Group(GroupId(7));
-        tree.upsert_group(Group {
-            id: GroupId(7),
-            parent: Some(SERVER),
-            name: "g".into(),
-            kind: "building".into(),
-            restricted: true,
-            hand_out: HandOut::Split,
-            time_zone: None,
-            monitor: false,
-            admin_emails: Vec::new(),
-        });
-        tree.upsert_license(License {
-            id: LicenseId(1),
-            holder: owner,
-            license_type: "Basic".into(),
-            sip_numbers,
-            mobile_apps,
-            features: FeatureSet::NONE,
-            validity: Validity::default(),
-            suspended: false,
-        });
-        let id = NumberId(1);
-        directory.insert_number(&Number { id, aor: AOR.into(), owner, kind, password: None });
-        let quota = Quota::new(crate::quota::Limits::default());
-        quota.publish(&tree, directory, &Touched::Everything, NOW);
+        let mut world = World::new();
+        let group = world.root();
+        world.license(group, sip_numbers, mobile_apps);
+        world.number(101, Holder::Group(group), kind);
+        world.publish(NOW);
         let app_agents = vec![Pattern::new("app*")];
-        Admission::new(Arc::new(quota), Settings { app_agents, ..Settings::default() })
+        Admission::new(Arc::new(world.quota), Settings { app_agents, ..Settings::default() })
     }
 
     fn check(admission: &Admission, agent: &str, contact: &str) -> Option<Refusal> {

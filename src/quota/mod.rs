@@ -7,7 +7,7 @@ mod device;
 mod entry;
 mod expiry;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod gate;
 mod known;
 mod listing;
