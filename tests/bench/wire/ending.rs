@@ -13,15 +13,12 @@ use super::tables;
 
 /// How often it is asked how many seats are left.
 const EVERY: Duration = Duration::from_millis(20);
-/// How often an answer is looked for.
-const LOOK: Duration = Duration::from_micros(250);
 
 /// Asks, from the end on, how many seats there are until there are none.
 pub struct Ending {
     office: Office,
     end: Instant,
     due: Instant,
-    looks: Instant,
     held: Option<u64>,
     left: Option<u64>,
     revoked: Option<Duration>,
@@ -45,7 +42,7 @@ impl Ending {
     /// Of licenses that end then.
     pub fn new(mut office: Office, end: Instant) -> Self {
         let held = seats(&office.wait("GET", &explained(), "").body);
-        Self { office, end, due: end, looks: end, held, left: None, revoked: None }
+        Self { office, end, due: end, held, left: None, revoked: None }
     }
 
     /// How it went, of so many licenses; `before` came before the end.
@@ -65,11 +62,10 @@ impl Ending {
 
 impl Beside for Ending {
     fn step(&mut self, now: Instant) {
-        if now < self.looks || self.revoked.is_some() {
+        if self.revoked.is_some() {
             return;
         }
-        self.looks = now + LOOK;
-        if let Some(reply) = self.office.answer() {
+        if let Some(reply) = self.office.answer_at(now) {
             self.left = seats(&reply.body);
             self.revoked = (self.left == Some(0)).then(|| self.end.elapsed());
         } else if now >= self.due && !self.office.waits() {

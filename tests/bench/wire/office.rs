@@ -14,6 +14,8 @@ pub struct Office {
     token: String,
     /// When the question left whose answer is to come.
     asked: Option<Instant>,
+    /// When it is looked for next.
+    looks: Instant,
     received: Vec<u8>,
 }
 
@@ -33,7 +35,8 @@ impl Office {
         let stream = TcpStream::connect(address).expect("the API listens");
         stream.set_nodelay(true).expect("a socket option");
         stream.set_nonblocking(true).expect("a socket option");
-        Self { stream, token: token.to_owned(), asked: None, received: Vec::new() }
+        let looks = Instant::now();
+        Self { stream, token: token.to_owned(), asked: None, looks, received: Vec::new() }
     }
 
     /// Whether an answer is to come.
@@ -65,8 +68,18 @@ impl Office {
         }
     }
 
-    /// The answer, once all of it is there.
-    pub fn answer(&mut self) -> Option<Reply> {
+    /// The answer, once all of it is there; where nothing may wait for it, and so it is looked for every
+    /// quarter of a millisecond only.
+    pub fn answer_at(&mut self, now: Instant) -> Option<Reply> {
+        const EVERY: Duration = Duration::from_micros(250);
+        if now < self.looks {
+            return None;
+        }
+        self.looks = now + EVERY;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Option<Reply> {
         let asked = self.asked?;
         let mut piece = [0; 16_384];
         match self.stream.read(&mut piece) {

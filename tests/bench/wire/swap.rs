@@ -6,15 +6,12 @@ use super::beside::Beside;
 use super::office::Office;
 
 const EVERY: Duration = Duration::from_millis(200);
-/// How often an answer is looked for.
-const LOOK: Duration = Duration::from_micros(250);
 
 /// Grants a seat more to one group after the other.
 pub struct Swap {
     office: Office,
     groups: Vec<u32>,
     due: Instant,
-    looks: Instant,
     changes: Changes,
 }
 
@@ -29,8 +26,8 @@ pub struct Changes {
 impl Swap {
     /// From now on.
     pub fn new(office: Office, groups: Vec<u32>) -> Self {
-        let now = Instant::now();
-        Self { office, groups, due: now + EVERY, looks: now, changes: Changes::default() }
+        let due = Instant::now() + EVERY;
+        Self { office, groups, due, changes: Changes::default() }
     }
 
     /// What became of them; the last may still be under way.
@@ -50,11 +47,7 @@ impl Swap {
 
 impl Beside for Swap {
     fn step(&mut self, now: Instant) {
-        if now < self.looks {
-            return;
-        }
-        self.looks = now + LOOK;
-        if let Some(reply) = self.office.answer() {
+        if let Some(reply) = self.office.answer_at(now) {
             match reply.status {
                 201 => self.changes.accepted.push(reply.took),
                 status => {
