@@ -1,6 +1,7 @@
 //! Contact values (RFC 3261 20.10, RFC 5626, RFC 8599).
 
-use super::{NameAddr, Param, Params, Push, Value, parse_expires};
+use super::params::Pieces;
+use super::{NameAddr, Param, Push, Value, grammar, parse_expires};
 use std::borrow::Cow;
 
 /// What a Contact value names.
@@ -20,25 +21,39 @@ pub struct Contact<'a> {
 }
 
 /// The first parameter of each name that has a rule, found in one pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Known<'a> {
     expires: Option<Param<'a>>,
-    instance: Option<Param<'a>>,
-    reg_id: Option<Param<'a>>,
+    /// As it stands; empty without a value.
+    instance: Option<&'a [u8]>,
+    reg_id: Option<&'a [u8]>,
     two_expires: bool,
     /// A name of a push parameter may be among them.
     may_push: bool,
 }
 
 impl<'a> Contact<'a> {
-    /// Reads one value; `None` for what is none, a repeated `expires` included.
-    pub fn parse(value: Value<'a>) -> Option<Self> {
-        if value.text == b"*" {
-            return Some(Self { value, target: Target::Star, known: Known::default() });
+    /// None yet.
+    #[inline(always)]
+    pub(super) fn empty() -> Self {
+        Self {
+            value: Value { text: &[], at: 0, entry: 0 },
+            target: Target::Star,
+            known: Known::empty(),
         }
-        let addr = NameAddr::parse(value.text)?;
-        let known = Known::read(addr.params);
-        (!known.two_expires).then_some(Self { value, target: Target::Addr(addr), known })
+    }
+
+    /// Reads one value into an empty one; `None` for what is none, a repeated `expires` included.
+    pub(super) fn read(&mut self, value: Value<'a>) -> Option<()> {
+        self.value = value;
+        if value.text == b"*" {
+            return Some(());
+        }
+        self.target = Target::Addr(NameAddr::empty());
+        let Target::Addr(addr) = &mut self.target else { return None };
+        let pieces = addr.read(value.text)?;
+        self.known.read(pieces);
+        (!self.known.two_expires).then_some(())
     }
 
     /// Whether it is `*`.
@@ -72,13 +87,12 @@ impl<'a> Contact<'a> {
 
     /// `+sip.instance` without quotes (RFC 5626 4.1).
     pub fn instance(&self) -> Option<Cow<'a, [u8]>> {
-        Some(self.known.instance?.unquoted()).filter(|id| !id.is_empty())
+        Some(grammar::unquote(self.known.instance?)).filter(|id| !id.is_empty())
     }
 
     /// `reg-id` (RFC 5626 4.2).
     pub fn reg_id(&self) -> Option<u32> {
-        let value = self.known.reg_id?.value?;
-        super::grammar::number(value).and_then(|id| u32::try_from(id).ok())
+        grammar::number(self.known.reg_id?).and_then(|id| u32::try_from(id).ok())
     }
 
     /// Whether the URI asks for outbound treatment (RFC 5626 4.3).
@@ -95,22 +109,25 @@ impl<'a> Contact<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn read(params: Params<'a>) -> Self {
-        let mut known = Self::default();
-        for param in params.iter() {
-            known.may_push |= matches!(param.name, [b'p' | b'P' | b'a' | b'A', ..]);
-            let place = match param.name {
-                name if name.eq_ignore_ascii_case(b"expires") => {
-                    known.two_expires |= known.expires.is_some();
-                    &mut known.expires
-                }
-                name if name.eq_ignore_ascii_case(b"+sip.instance") => &mut known.instance,
-                name if name.eq_ignore_ascii_case(b"reg-id") => &mut known.reg_id,
-                _ => continue,
-            };
-            place.get_or_insert(param);
+    #[inline(always)]
+    fn empty() -> Self {
+        Self { expires: None, instance: None, reg_id: None, two_expires: false, may_push: false }
+    }
+
+    #[inline(always)]
+    fn read(&mut self, pieces: Pieces<'a>) {
+        for param in pieces {
+            self.may_push |= matches!(param.name, [b'p' | b'P' | b'a' | b'A', ..]);
+            let value = param.value.unwrap_or_default();
+            if grammar::is(param.name, b"expires") {
+                self.two_expires |= self.expires.is_some();
+                self.expires.get_or_insert(param);
+            } else if grammar::is(param.name, b"+sip.instance") {
+                self.instance.get_or_insert(value);
+            } else if grammar::is(param.name, b"reg-id") {
+                self.reg_id.get_or_insert(value);
+            }
         }
-        known
     }
 }
 
@@ -120,7 +137,7 @@ fn thousandths(text: &[u8]) -> Option<u16> {
         [b'0'] => Some(0),
         [b'0', b'.', digits @ ..] if digits.len() <= 3 => {
             let scale = 10u64.pow(u32::try_from(3 - digits.len()).ok()?);
-            let number = if digits.is_empty() { 0 } else { super::grammar::number(digits)? };
+            let number = if digits.is_empty() { 0 } else { grammar::number(digits)? };
             u16::try_from(number * scale).ok()
         }
         _ => None,
@@ -131,8 +148,13 @@ fn thousandths(text: &[u8]) -> Option<u16> {
 mod tests {
     use super::*;
 
+    fn read(value: Value<'_>) -> Option<Contact<'_>> {
+        let mut contact = Contact::empty();
+        contact.read(value).map(|()| contact)
+    }
+
     fn contact(text: &str) -> Contact<'_> {
-        Contact::parse(Value { text: text.as_bytes(), at: 0, entry: 0 }).unwrap()
+        read(Value { text: text.as_bytes(), at: 0, entry: 0 }).unwrap()
     }
 
     #[test]
@@ -169,6 +191,6 @@ mod tests {
     fn two_expiries_are_no_contact() {
         let value = Value { text: b"<sip:a@b>;expires=0;expires=60", at: 0, entry: 0 };
 
-        assert!(Contact::parse(value).is_none());
+        assert!(read(value).is_none());
     }
 }

@@ -136,15 +136,15 @@ impl Framer {
         loop {
             match reader.step()? {
                 Step::End(_) => break,
-                Step::Line(Name::ContentLength, line) => lengths.push(line),
-                Step::Line(..) | Step::Broken => {}
+                Step::Line(line) if line.name == Name::ContentLength => lengths.push(line),
+                Step::Line(_) | Step::Broken => {}
             }
             lines += 1;
             if lines > self.limits.max_headers {
                 return Err(Fault::TooManyHeaders);
             }
         }
-        content_length(head, lengths.into_iter())?.ok_or(Fault::NoContentLength)
+        content_length(head, lengths.iter())?.ok_or(Fault::NoContentLength)
     }
 }
 

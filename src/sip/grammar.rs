@@ -38,6 +38,15 @@ pub fn trim_start(mut text: &[u8]) -> &[u8] {
     text
 }
 
+/// The offset of the first byte of `text` from `at` on that is no white space.
+#[inline]
+pub fn skip_lws(text: &[u8], mut at: usize) -> usize {
+    while text.get(at).is_some_and(|byte| is_lws(*byte)) {
+        at += 1;
+    }
+    at
+}
+
 /// The range of what is left of a range of `text` without white space at both ends.
 #[inline]
 pub fn trim_range(text: &[u8], range: Range<usize>) -> Range<usize> {
@@ -57,6 +66,17 @@ impl Bytes {
         let mut byte = 0u8;
         while byte < 128 {
             table[byte as usize] |= byte.is_ascii_alphanumeric();
+            byte += 1;
+        }
+        Self(table)
+    }
+
+    /// Controls and `marks`.
+    pub const fn controls_and(marks: &[u8]) -> Self {
+        let mut table = Self::of(marks).0;
+        let mut byte = 0u8;
+        while byte < b' ' {
+            table[byte as usize] = true;
             byte += 1;
         }
         Self(table)
@@ -82,6 +102,11 @@ impl Bytes {
         text.iter().all(|&byte| self.has(byte))
     }
 
+    /// How many bytes stand before the first of `text` that is in it.
+    pub fn first(&self, text: &[u8]) -> usize {
+        text.iter().position(|&byte| self.has(byte)).unwrap_or(text.len())
+    }
+
     /// How many bytes at the start of `text` are in it.
     pub fn span(&self, text: &[u8]) -> usize {
         text.iter().position(|&byte| !self.has(byte)).unwrap_or(text.len())
@@ -101,15 +126,42 @@ pub fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && TOKEN.all(text)
 }
 
+/// Whether `text` is this word of up to sixteen small letters and marks, in any case.
+#[inline(always)]
+pub fn is<const N: usize>(text: &[u8], word: &[u8; N]) -> bool {
+    /// The bit that tells small letters from capitals.
+    const CASE: u8 = 0x20;
+    const { assert!(N <= 16) };
+    let whole = |text: &[u8; N]| {
+        let mut whole = [0; 16];
+        if let Some(start) = whole.first_chunk_mut() {
+            *start = *text;
+        }
+        u128::from_le_bytes(whole)
+    };
+    let letters = word.map(|byte| if byte.is_ascii_lowercase() { CASE } else { 0 });
+    let same = |text| whole(text) | whole(&letters) == whole(word);
+    text.try_into().is_ok_and(same)
+}
+
+/// Whether `text` begins with this word.
+#[inline(always)]
+pub fn begins<const N: usize>(text: &[u8], word: &[u8; N]) -> bool {
+    text.first_chunk::<N>().is_some_and(|start| is(start, word))
+}
+
 /// A decimal number of at most `u64`; `None` for anything but digits or for too many of them.
 pub fn number(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
-        return None;
+    /// So many nines fit.
+    const SHORT: usize = 19;
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    match text.len() {
+        0 => None,
+        1..=SHORT => text.iter().try_fold(0, |sum: u64, &byte| Some(sum * 10 + digit(byte)?)),
+        _ => {
+            text.iter().try_fold(0u64, |sum, &byte| sum.checked_mul(10)?.checked_add(digit(byte)?))
+        }
     }
-    text.iter().try_fold(0u64, |sum, &byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        sum.checked_mul(10)?.checked_add(digit)
-    })
 }
 
 /// Splits at the first `separator`; without one the second half is absent.
@@ -200,8 +252,19 @@ mod tests {
     }
 
     #[test]
+    fn words_are_the_same_in_any_case_only() {
+        assert!(is(b"+SIP.Instance", b"+sip.instance"));
+        assert!(is(b"reg-ID", b"reg-id"));
+        assert!(!is(b"reg\rid", b"reg-id"));
+        assert!(!is(b"reg-i", b"reg-id"));
+        assert!(!is(b"reg-idd", b"reg-id"));
+    }
+
+    #[test]
     fn numbers_that_do_not_fit_are_none() {
         assert_eq!(number(b"0068"), Some(68));
+        assert_eq!(number(b"9999999999999999999"), Some(9_999_999_999_999_999_999));
+        assert_eq!(number(b"00018446744073709551615"), Some(u64::MAX));
         assert_eq!(number(b"36893488147419103232"), None);
         assert_eq!(number(b"-1"), None);
         assert_eq!(number(b""), None);

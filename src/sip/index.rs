@@ -69,7 +69,7 @@ impl<'a> Index<'a> {
         if !self.parts.read_request_uri(&mut self.lines) {
             fault.get_or_insert(Fault::BadRequestUri);
         }
-        let body_at = self.lines.read(reader, limits, &mut fault)?;
+        let body_at = self.lines.read(&reader, limits, &mut fault)?;
         self.body = body_at..body_at;
         self.parts.read(&self.lines);
         if fault.is_none() {
@@ -111,21 +111,22 @@ impl<'a> Index<'a> {
         const ONCE: [Name; 6] =
             [Name::From, Name::To, Name::CallId, Name::CSeq, Name::MaxForwards, Name::Expires];
         const NEEDED: [Name; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
-        let (missing, repeated) =
-            self.lines.wrong(const { Names::of(&NEEDED) }, const { Names::of(&ONCE) });
-        if let Some(name) = repeated.first_of(&ONCE) {
+        if let Some(name) = self.lines.repeated(const { Names::of(&ONCE) }).first_of(&ONCE) {
             return Err(Fault::Duplicate(name));
         }
-        if let Some(name) = missing.first_of(&NEEDED) {
-            return Err(Fault::Missing(name));
+        if let Some(name) = NEEDED.iter().find(|name| self.lines.first_of(**name).is_none()) {
+            return Err(Fault::Missing(*name));
         }
         self.parts.check(&self.message())
     }
 
     /// The range of the body, by Content-Length where there is one.
     fn length(&mut self, body_at: usize, limits: &Limits) -> Result<Range<usize>, Fault> {
-        let lines = self.lines.of(Name::ContentLength).map(|entry| entry.line);
-        self.content_length = content_length(self.lines.bytes, lines)?;
+        let length = Name::ContentLength;
+        self.content_length = match self.lines.text(length) {
+            Some(text) if !self.lines.repeats(length) => Some(declared(text)?),
+            _ => content_length(self.lines.bytes, self.lines.of(length))?,
+        };
         let available = self.lines.bytes.len().saturating_sub(body_at);
         let length = self.content_length.unwrap_or(available);
         if length > available {
@@ -139,23 +140,24 @@ impl<'a> Index<'a> {
 }
 
 /// The one length that these Content-Length headers say; two that differ are a fault, and so is no number.
-pub(super) fn content_length(
+pub(super) fn content_length<'l>(
     bytes: &[u8],
-    lines: impl Iterator<Item = Line>,
+    lines: impl Iterator<Item = &'l Line>,
 ) -> Result<Option<usize>, Fault> {
     let mut found = None;
     for line in lines {
-        let length = bytes
-            .get(line.value())
-            .and_then(grammar::number)
-            .and_then(|length| usize::try_from(length).ok())
-            .ok_or(Fault::Malformed(Name::ContentLength))?;
+        let length = declared(line.value(bytes).1)?;
         if found.is_some_and(|other| other != length) {
             return Err(Fault::Duplicate(Name::ContentLength));
         }
         found = Some(length);
     }
     Ok(found)
+}
+
+fn declared(text: &[u8]) -> Result<usize, Fault> {
+    let length = grammar::number(text).and_then(|length| usize::try_from(length).ok());
+    length.ok_or(Fault::Malformed(Name::ContentLength))
 }
 
 /// Line ends before a start line are skipped (RFC 3261 7.5), zeros are not.

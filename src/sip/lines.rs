@@ -1,19 +1,12 @@
 //! The start line and the header lines of a message, found by name. It looks into no value.
 
+use super::block::Block;
 use super::head::{Line, Reader, Step};
 use super::name::Names;
 use super::start_line::StartLine;
 use super::value::{Value, Values};
 use super::{Fault, Limits, Name, scan};
-use smallvec::SmallVec;
 use std::ops::Range;
-
-/// A header that was found: its name and where it stands.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    pub name: Name,
-    pub line: Line,
-}
 
 /// Start line and headers.
 #[derive(Clone, Debug)]
@@ -21,15 +14,14 @@ pub struct Lines<'a> {
     pub bytes: &'a [u8],
     pub start: StartLine,
     pub start_at: Range<usize>,
-    pub entries: SmallVec<[Entry; 24]>,
-    /// By name: the place of its first entry, [`NOWHERE`] for none.
-    firsts: [u16; Name::COUNT],
-    /// Which names are there, and which more than once.
-    seen: Names,
+    pub block: Block,
+    /// By name: the place of its first line, [`NOWHERE`] for none.
+    firsts: [u32; Name::COUNT],
+    /// Which names are there more than once.
     repeated: Names,
 }
 
-const NOWHERE: u16 = u16::MAX;
+const NOWHERE: u32 = u32::MAX;
 
 impl<'a> Lines<'a> {
     /// None yet.
@@ -38,63 +30,78 @@ impl<'a> Lines<'a> {
             bytes,
             start: StartLine::Response { code: 0, reason: 0..0 },
             start_at: 0..0,
-            entries: SmallVec::new(),
+            block: Block::new(),
             firsts: [NOWHERE; Name::COUNT],
-            seen: Names::NONE,
             repeated: Names::NONE,
         }
     }
 
     /// Reads header lines up to the empty one; gives where the body begins.
+    #[inline(never)]
     pub fn read(
         &mut self,
-        mut reader: Reader<'a>,
+        reader: &Reader<'a>,
         limits: &Limits,
         fault: &mut Option<Fault>,
     ) -> Result<usize, Fault> {
-        let mut lines = 0;
+        // One of its own, which nobody else sees: it stays in registers.
+        let mut reader = reader.clone();
+        let mut most = limits.max_headers;
         loop {
             match reader.step()? {
+                Step::Line(line) => self.add(line),
+                Step::Broken => {
+                    fault.get_or_insert(Fault::BadHeader);
+                    most = most.checked_sub(1).ok_or(Fault::TooManyHeaders)?;
+                }
                 Step::End(body_at) if body_at - self.start_at.start > limits.max_head => {
                     return Err(Fault::TooLarge);
                 }
                 Step::End(_) if reader.has_stray_nul() => return Err(Fault::Nul),
                 Step::End(body_at) => return Ok(body_at),
-                Step::Broken => {
-                    fault.get_or_insert(Fault::BadHeader);
-                }
-                Step::Line(name, line) => self.add(Entry { name, line }),
             }
-            lines += 1;
-            if lines > limits.max_headers {
+            if self.block.count() > most {
                 return Err(Fault::TooManyHeaders);
             }
         }
     }
 
-    fn add(&mut self, entry: Entry) {
-        if self.seen.has(entry.name) {
-            self.repeated = self.repeated.with(entry.name);
-        } else if let Some(first) = self.firsts.get_mut(entry.name as usize) {
-            *first = u16::try_from(self.entries.len()).unwrap_or(NOWHERE);
-            self.seen = self.seen.with(entry.name);
+    #[inline(always)]
+    fn add(&mut self, line: Line) {
+        match self.firsts.get_mut(line.name as usize) {
+            Some(first) if *first == NOWHERE => *first = self.block.count() as u32,
+            _ => self.repeated = self.repeated.with(line.name),
         }
-        self.entries.push(entry);
+        self.block.push(line);
     }
 
-    /// Which of these names are not there, and which are there more than once.
-    pub fn wrong(&self, needed: Names, once: Names) -> (Names, Names) {
-        (needed.without(self.seen), once.both(self.repeated))
+    /// Those of these names that are there more than once.
+    pub fn repeated(&self, names: Names) -> Names {
+        names.both(self.repeated)
     }
 
     /// All values of a header, lists split, in order.
     pub fn all<'i>(&'i self, name: Name) -> Values<'i, 'a> {
-        Values::new(self.bytes, &self.entries, name, self.first_of(name))
+        Values::new(self.bytes, &self.block, name, self.first_of(name))
     }
 
     /// The first value of a header.
     pub fn first(&self, name: Name) -> Option<Value<'a>> {
         self.plain(name).or_else(|| self.all(name).next())
+    }
+
+    /// The text of the first value of a header.
+    #[inline(always)]
+    pub fn text(&self, name: Name) -> Option<&'a [u8]> {
+        match self.plain(name) {
+            Some(value) => Some(value.text),
+            None => self.first_of_all(name),
+        }
+    }
+
+    #[cold]
+    fn first_of_all(&self, name: Name) -> Option<&'a [u8]> {
+        self.all(name).next().map(|value| value.text)
     }
 
     /// The value of a header that has one only.
@@ -103,22 +110,25 @@ impl<'a> Lines<'a> {
     }
 
     /// The first line of a header, where it is one value and no list.
-    #[inline]
+    #[inline(always)]
     fn plain(&self, name: Name) -> Option<Value<'a>> {
         let entry = self.first_of(name)?;
-        let at = self.entries.get(entry)?.line.value();
-        let text = self.bytes.get(at.clone())?;
-        let plain = !text.is_empty() && (!name.is_list() || scan::byte(text, b',').is_none());
-        plain.then_some(Value { text, at: at.start, entry })
+        let (at, text) = self.block.get(entry)?.value(self.bytes);
+        let plain = !text.is_empty() && (!name.is_list() || !scan::has(text, *b","));
+        plain.then_some(Value { text, at, entry })
+    }
+
+    /// Whether a header has more than one line.
+    pub fn repeats(&self, name: Name) -> bool {
+        self.repeated.has(name)
     }
 
     /// The header lines of a name, in order.
-    pub fn of(&self, name: Name) -> impl Iterator<Item = &Entry> {
+    pub fn of(&self, name: Name) -> impl Iterator<Item = &Line> {
         let from = self.first_of(name).unwrap_or(usize::MAX);
-        let entries = self.entries.get(from..).unwrap_or_default();
         // A look through the rest only where there is another one.
-        let least = if self.repeated.has(name) { entries.len() } else { 1 };
-        entries.iter().take(least).filter(move |entry| entry.name == name)
+        let most = if self.repeated.has(name) { usize::MAX } else { 1 };
+        self.block.named(name, from).take(most).map(|(_, line)| line)
     }
 
     /// The Request-URI as received; `None` for a response.
@@ -129,8 +139,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The place of the first entry of a name.
+    /// The place of the first line of a name.
     pub fn first_of(&self, name: Name) -> Option<usize> {
-        self.firsts.get(name as usize).filter(|at| **at != NOWHERE).map(|at| usize::from(*at))
+        self.firsts.get(name as usize).filter(|at| **at != NOWHERE).map(|at| *at as usize)
     }
 }

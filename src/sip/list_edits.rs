@@ -36,17 +36,14 @@ impl Patch {
     ) {
         let index = message.index();
         let Some(first) = index.lines.first_of(name) else { return };
-        for (at, entry) in index.lines.entries.iter().enumerate().skip(first) {
-            if entry.name != name {
-                continue;
-            }
+        for (at, line) in index.lines.block.named(name, first) {
             let values: SmallVec<[(Value<'_>, bool); 4]> =
-                Values::of_entry(message.bytes(), &index.lines.entries, at)
+                Values::of_entry(message.bytes(), &index.lines.block, at)
                     .map(|value| (value, gone(&value)))
                     .collect();
             if values.iter().all(|(_, gone)| *gone) {
                 if !values.is_empty() {
-                    self.delete(entry.line.whole());
+                    self.delete(line.whole());
                 }
             } else {
                 self.cut_elements(&values);
@@ -151,8 +148,9 @@ impl Patch {
 /// The line of the first value of a header, where it has that one only.
 fn line_of_first(message: &Message<'_>, name: Name) -> Option<Range<usize>> {
     let value = message.first(name)?;
-    let line = message.index().lines.entries.get(value.entry)?.line;
-    (line.value() == value.range()).then(|| line.whole())
+    let line = message.index().lines.block.get(value.entry)?;
+    let (at, text) = line.value(message.bytes());
+    (value.range() == (at..at + text.len())).then(|| line.whole())
 }
 
 #[cfg(test)]

@@ -1,9 +1,15 @@
 //! A message: its bytes and their index together, read-only. Every slice that it gives out lies in
 //! the bytes, so a place can be told from a slice.
 
+use super::head::Line;
 use super::{CSeq, Contact, Index, Method, Name, NameAddr, StartLine, Uri, Value, Values, Via};
 use super::{DEFAULT_EXPIRES, grammar, parse_expires};
 use std::ops::Range;
+
+/// A number of hops left; `None` for what is none.
+pub(super) fn parse_hops(text: &[u8]) -> Option<u8> {
+    grammar::number(text).and_then(|hops| u8::try_from(hops).ok())
+}
 
 /// The view over a message; cheap to copy.
 #[derive(Clone, Copy, Debug)]
@@ -101,14 +107,15 @@ impl<'a> Message<'a> {
 
     /// The ranges of the whole lines of a header.
     pub fn lines(&self, name: Name) -> impl Iterator<Item = Range<usize>> + use<'a> {
-        self.index.lines.of(name).map(|entry| entry.line.whole())
+        self.index.lines.of(name).map(Line::whole)
     }
 
     /// All headers in order, each as name and value as received (value with its folds).
     pub fn headers(&self) -> impl Iterator<Item = (Name, &'a [u8], &'a [u8])> + use<'a> {
         let message = *self;
-        self.index.lines.entries.iter().map(move |entry| {
-            (entry.name, message.slice(entry.line.name()), message.slice(entry.line.value()))
+        self.index.lines.block.iter().map(move |line| {
+            let (_, value) = line.value(message.bytes());
+            (line.name, message.slice(line.name_at(message.bytes())), value)
         })
     }
 
@@ -184,8 +191,7 @@ impl<'a> Message<'a> {
 
     /// Max-Forwards; `None` where it is absent.
     pub fn max_forwards(&self) -> Option<u8> {
-        grammar::number(self.first(Name::MaxForwards)?.text)
-            .and_then(|hops| u8::try_from(hops).ok())
+        parse_hops(self.first(Name::MaxForwards)?.text)
     }
 
     /// Content-Length, where there is one.

@@ -3,6 +3,7 @@
 //! clock and no licence, and prints nothing that it did not write itself.
 
 mod aor;
+mod block;
 pub mod compose;
 mod contact;
 mod cseq;
@@ -31,6 +32,7 @@ mod uri;
 mod uri_eq;
 mod value;
 mod via;
+mod walk;
 
 pub use aor::{Rules, normalize};
 pub use contact::{Contact, Target};

@@ -46,31 +46,16 @@ pub enum Name {
     Other,
 }
 
+#[derive(Clone, Copy)]
 struct Row {
     name: Name,
     full: &'static str,
-    /// What `full` is compared by, and the case bits of its letters.
-    lower: Words,
-    letters: Words,
     compact: u8,
     list: bool,
 }
 
-impl Row {
-    fn name(&self) -> Name {
-        self.name
-    }
-}
-
 const fn row(name: Name, full: &'static str, compact: u8, list: bool) -> Row {
-    Row {
-        name,
-        full,
-        lower: lower(full.as_bytes()),
-        letters: letters(full.as_bytes()),
-        compact,
-        list,
-    }
+    Row { name, full, compact, list }
 }
 
 /// In the order of [`Name`]. The third column is the compact form (0: none), the fourth tells lists, which split at commas.
@@ -116,120 +101,109 @@ const TABLE: [Row; 38] = [
     row(Name::PPreferredIdentity, "P-Preferred-Identity", 0,    true),   // RFC 3325 9.2
 ];
 
-/// A name in words, filled up with zeros.
-type Words = [u64; 3];
-
 /// The bit that tells small letters from capitals.
 const CASE: u8 = 0x20;
 
-const fn lower(text: &[u8]) -> Words {
-    let mut words = [0; 3];
-    let mut at = 0;
-    while at < text.len() {
-        words[at / 8] |= (text[at].to_ascii_lowercase() as u64) << (at % 8 * 8);
-        at += 1;
-    }
-    words
+/// How many bytes a word has: enough for most names and their colons.
+pub(super) const WORD: usize = 16;
+
+/// A full or compact form of less than a word, as it is compared.
+#[derive(Clone, Copy)]
+struct Form {
+    /// In small letters, filled up with zeros.
+    lower: u128,
+    /// The case bits of its letters.
+    letters: u128,
+    length: usize,
+    name: Name,
 }
 
-const fn letters(text: &[u8]) -> Words {
-    let mut words = [0; 3];
-    let mut at = 0;
+const fn form(name: Name, text: &[u8]) -> Form {
+    let (mut lower, mut letters, mut at) = (0, 0, 0);
     while at < text.len() {
         let case = if text[at].is_ascii_alphabetic() { CASE } else { 0 };
-        words[at / 8] |= (case as u64) << (at % 8 * 8);
+        lower |= ((text[at] | case) as u128) << (at * 8);
+        letters |= (case as u128) << (at * 8);
         at += 1;
     }
-    words
+    Form { lower, letters, length: text.len(), name }
 }
 
-/// The first bytes of a header line: enough for every known name and its colon.
-pub(super) type Start = [u8; LENGTH];
+/// All of them.
+static FORMS: [Form; 44] = forms();
 
-/// No longer than the last line of most messages with what ends them, `Content-Length: 0`.
-const LENGTH: usize = 21;
-
-/// The name that `start` begins with, `length` bytes long, in any case, in full or compact form.
-#[inline(always)]
-pub(super) fn named(start: &Start, length: usize) -> Name {
-    if let (1, [letter, ..]) = (length, start) {
-        return Name::compact(*letter);
-    }
-    let (Some(kept), ([first, second], _), Some(last)) =
-        (KEPT.get(length), start.as_chunks(), start.last_chunk())
-    else {
-        return Name::Other;
-    };
-    // Of the last word, three bytes are those of the second.
-    let words = [
-        u64::from_le_bytes(*first) & kept[0],
-        u64::from_le_bytes(*second) & kept[1],
-        u64::from_le_bytes(*last) >> 24 & kept[2],
-    ];
-    let row = SLOTS.get(slot(words)).and_then(|row| TABLE.get(usize::from(*row)));
-    // By length too: what fills a name up may stand in a longer one.
-    let same = |row: &&Row| {
-        // Word by word: they were only just put together.
-        let known = row.lower.iter().zip(row.letters).zip(words);
-        let other =
-            known.fold(0, |other, ((lower, letters), here)| other | (lower ^ (here | letters)));
-        other == 0 && row.full.len() == length
-    };
-    row.filter(same).map_or(Name::Other, Row::name)
-}
-
-/// The bytes of a name, by its length.
-static KEPT: [Words; LENGTH + 1] = kept();
-
-const fn kept() -> [Words; LENGTH + 1] {
-    let mut rows = [[0; 3]; LENGTH + 1];
-    let mut length = 1;
-    while length < rows.len() {
-        rows[length] = rows[length - 1];
-        rows[length][(length - 1) / 8] |= 0xff << ((length - 1) % 8 * 8);
-        length += 1;
-    }
-    rows
-}
-
-/// Which row each letter stands for as a compact form.
-static COMPACT: [u8; 26] = compact();
-
-const fn compact() -> [u8; 26] {
-    let mut slots = [u8::MAX; 26];
-    let mut row = 0;
+const fn forms() -> [Form; 44] {
+    let mut forms = [form(Name::Other, b""); 44];
+    let (mut row, mut count) = (0, 0);
     while row < TABLE.len() {
-        if TABLE[row].compact != 0 {
-            slots[(TABLE[row].compact - b'a') as usize] = row as u8;
+        let Row { name, full, compact, .. } = TABLE[row];
+        if full.len() < WORD {
+            forms[count] = form(name, full.as_bytes());
+            count += 1;
+        }
+        if compact != 0 {
+            forms[count] = form(name, &[compact]);
+            count += 1;
         }
         row += 1;
     }
-    slots
+    assert!(count == forms.len());
+    forms
 }
 
-/// Which row each known name is found in: the slots of 128 that their words fall into differ.
+/// Which form each word can be: the slots of 128 that they fall into differ. The other slots tell any form,
+/// which a word in them is not.
 static SLOTS: [u8; 128] = slots();
 
 const fn slots() -> [u8; 128] {
-    let mut slots = [u8::MAX; 128];
-    let mut row = 0;
-    while row < TABLE.len() {
-        let slot = slot(TABLE[row].lower);
-        assert!(slots[slot] == u8::MAX, "two names in one slot: another factor is needed");
-        slots[slot] = row as u8;
-        row += 1;
+    let (mut slots, mut taken) = ([0; 128], [false; 128]);
+    let mut at = 0;
+    while at < FORMS.len() {
+        let slot = slot(FORMS[at].lower);
+        assert!(!taken[slot], "two forms in one slot: another factor is needed");
+        taken[slot] = true;
+        slots[slot] = at as u8;
+        at += 1;
     }
     slots
 }
 
 /// The same for either case.
-const fn slot(words: Words) -> usize {
+const fn slot(word: u128) -> usize {
     /// Found by trying.
-    const FACTOR: u64 = 0x0aba_c0d6_00df_7917;
+    const FACTOR: u64 = 0xf38c_5c85_59df_52f3;
     const CASES: u64 = u64::from_le_bytes([CASE; 8]);
-    let [first, second, third] = [words[0] | CASES, words[1] | CASES, words[2] | CASES];
-    let mixed = first ^ second.rotate_left(23) ^ third.rotate_left(47);
-    (mixed.wrapping_mul(FACTOR) >> 57) as usize
+    let (first, second) = (word as u64 | CASES, (word >> 64) as u64 | CASES);
+    ((first ^ second).wrapping_mul(FACTOR) >> 57) as usize
+}
+
+/// The bytes of a name in a word, by its length.
+static KEPT: [u128; WORD] = kept();
+
+const fn kept() -> [u128; WORD] {
+    let mut words = [0; WORD];
+    let mut length = 1;
+    while length < WORD {
+        words[length] = words[length - 1] << 8 | 0xff;
+        length += 1;
+    }
+    words
+}
+
+/// The known name that `start` begins with, `length` bytes long and less than a word, in any case, in full
+/// or compact form.
+#[inline(always)]
+pub(super) fn named(start: &[u8; WORD], length: usize) -> Option<Name> {
+    let word = u128::from_le_bytes(*start) & KEPT.get(length)?;
+    let form = FORMS.get(usize::from(*SLOTS.get(slot(word))?))?;
+    // By length too: what fills a name up may stand in a longer one.
+    let same = form.length == length && word | form.letters == form.lower;
+    same.then_some(form.name)
+}
+
+/// The rows of names that need more than a word; they stand at the end.
+fn long_rows() -> impl Iterator<Item = &'static Row> {
+    TABLE.iter().rev().take_while(|row| row.full.len() >= WORD)
 }
 
 impl Name {
@@ -238,18 +212,13 @@ impl Name {
 
     /// The name that `text`, a token, spells, in any case, in full or compact form.
     pub fn parse(text: &[u8]) -> Self {
-        let mut start = [0; LENGTH];
+        if text.len() >= WORD {
+            let row = long_rows().find(|row| text.eq_ignore_ascii_case(row.full.as_bytes()));
+            return row.map_or(Self::Other, |row| row.name);
+        }
+        let mut start = [0; WORD];
         start.iter_mut().zip(text).for_each(|(place, byte)| *place = *byte);
-        named(&start, text.len())
-    }
-
-    /// The name that one letter stands for.
-    fn compact(letter: u8) -> Self {
-        let slot = COMPACT.get(usize::from(letter.wrapping_sub(b'A') & !CASE));
-        let row = slot
-            .filter(|_| letter.is_ascii_alphabetic())
-            .and_then(|row| TABLE.get(usize::from(*row)));
-        row.map_or(Self::Other, Row::name)
+        named(&start, text.len()).unwrap_or(Self::Other)
     }
 
     /// The full spelling; `Other` has none of its own and gives `other`.
@@ -291,11 +260,6 @@ impl Names {
         Self(self.0 | 1 << (name as u8))
     }
 
-    /// Those that are not among `others`.
-    pub fn without(self, others: Self) -> Self {
-        Self(self.0 & !others.0)
-    }
-
     /// Those that are among `others` as well.
     pub fn both(self, others: Self) -> Self {
         Self(self.0 & others.0)
@@ -320,11 +284,6 @@ mod tests {
                 assert_eq!(Name::parse(&[row.compact.to_ascii_uppercase()]), row.name);
             }
         }
-    }
-
-    #[test]
-    fn every_name_fits_what_it_is_compared_by() {
-        assert!(TABLE.iter().all(|row| (2..LENGTH).contains(&row.full.len())));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `name-addr` and `addr-spec` with header parameters: From, To, Contact, Route, Record-Route,
 //! Path (RFC 3261 20.10, 25.1).
 
-use super::scan::{Any, Class};
+use super::params::Pieces;
+use super::walk::Walk;
 use super::{Params, Uri, grammar};
 use std::borrow::Cow;
 
@@ -17,22 +18,77 @@ pub struct NameAddr<'a> {
 }
 
 impl<'a> NameAddr<'a> {
+    /// None yet.
+    #[inline(always)]
+    pub(super) fn empty() -> Self {
+        Self { display: &[], uri: Uri::empty(), params: Params::empty(), bracketed: false }
+    }
+
     /// Reads one value; `None` for what is none.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let mut addr = Self::empty();
+        addr.read(text)?;
+        Some(addr)
+    }
+
+    /// Reads one value into an empty one; gives the pieces of the parameters, and `None` where there is no
+    /// address.
+    pub(super) fn read(&mut self, text: &'a [u8]) -> Option<Pieces<'a>> {
         let text = grammar::trim(text);
-        let (display, rest) = split_display(text)?;
-        let Some(open) = rest.strip_prefix(b"<") else {
-            // RFC 3261 20.10: a URI with a comma, question mark or semicolon must be in brackets.
-            let (uri, params) = grammar::split_once(rest, b';');
-            let uri = Uri::parse(grammar::trim(uri)).filter(|uri| uri.headers.is_none())?;
-            let params = Params::new(params.unwrap_or_default());
-            return Some(Self { display: &[], uri, params, bracketed: false });
-        };
-        let (uri, rest) = grammar::split_once(open, b'>');
-        let rest = grammar::trim(rest?);
-        let params = if rest.is_empty() { rest } else { rest.strip_prefix(b";")? };
-        let uri = Uri::parse(grammar::trim(uri))?;
-        Some(Self { display, uri, params: Params::new(params), bracketed: true })
+        let mut walk = Walk::from(text, 0);
+        let at = self.read_display(&mut walk)?;
+        if text.get(at) != Some(&b'<') {
+            return self.read_bare(text);
+        }
+        let uri_at = grammar::skip_lws(text, at + 1);
+        self.uri.read(&mut walk, uri_at)?;
+        let end = grammar::skip_lws(text, uri_at + self.uri.raw.len());
+        if text.get(end) != Some(&b'>') {
+            return None;
+        }
+        self.bracketed = true;
+        let at = grammar::skip_lws(text, end + 1);
+        match text.get(at..)? {
+            [] => Some(Pieces::none(walk)),
+            [b';', params @ ..] => {
+                self.params = Params::new(params);
+                Some(Pieces::from(walk, at + 1))
+            }
+            _ => None,
+        }
+    }
+
+    /// Display name; gives where the `<` stands that follows it, and the start where there is none.
+    #[inline(always)]
+    fn read_display(&mut self, walk: &mut Walk<'a>) -> Option<usize> {
+        let text = walk.text;
+        let mut plain = true;
+        while let Some((at, sign)) = walk.sign() {
+            match sign {
+                b'<' => {
+                    self.display = grammar::trim(text.get(..at)?);
+                    return plain.then_some(at);
+                }
+                b'"' if at == 0 => {
+                    let end = walk.close_quote()? + 1;
+                    let at = grammar::skip_lws(text, end);
+                    self.display = text.get(..end)?;
+                    return (text.get(at) == Some(&b'<')).then_some(at);
+                }
+                b'"' | b';' => break,
+                b',' | b':' | b'@' | b'>' => plain = false,
+                _ => {}
+            }
+        }
+        Some(0)
+    }
+
+    /// RFC 3261 20.10: a URI with a comma, question mark or semicolon must be in brackets.
+    fn read_bare(&mut self, text: &'a [u8]) -> Option<Pieces<'a>> {
+        let (uri, params) = grammar::split_once(text, b';');
+        self.uri = Uri::parse(grammar::trim(uri)).filter(|uri| uri.headers.is_none())?;
+        self.params = Params::new(params.unwrap_or_default());
+        Some(self.params.pieces())
     }
 
     /// The `tag` parameter.
@@ -43,24 +99,6 @@ impl<'a> NameAddr<'a> {
     /// The display name without quotes and escapes.
     pub fn display_name(&self) -> Cow<'a, [u8]> {
         grammar::unquote(self.display)
-    }
-}
-
-/// Display name, and what follows it: `<` or, without a display name, the URI itself.
-fn split_display(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    if let Some(length) = grammar::quoted_len(text) {
-        let (display, rest) = text.split_at_checked(length)?;
-        let rest = grammar::trim_start(rest);
-        return rest.starts_with(b"<").then_some((display, rest));
-    }
-    match Any(*b"<;\"").find(text) {
-        Some(at) if text.get(at) == Some(&b'<') => {
-            let (display, rest) = text.split_at_checked(at)?;
-            let display = grammar::trim(display);
-            let plain = !display.iter().any(|byte| b",:@>".contains(byte));
-            plain.then_some((display, rest))
-        }
-        _ => Some((&[], text)),
     }
 }
 

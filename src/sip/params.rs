@@ -2,7 +2,7 @@
 //! their quotes here.
 
 use super::grammar;
-use super::scan::{Marks, Piece};
+use super::walk::Walk;
 use std::borrow::Cow;
 
 /// One parameter, with the slice that it stands in.
@@ -29,6 +29,12 @@ pub struct Params<'a, const SEPARATOR: u8 = b';'> {
 }
 
 impl<'a> Params<'a> {
+    /// None.
+    #[inline(always)]
+    pub(super) fn empty() -> Self {
+        Self { raw: &[] }
+    }
+
     /// Parameters separated by semicolons.
     pub fn new(raw: &'a [u8]) -> Self {
         Self { raw }
@@ -78,34 +84,51 @@ impl<'a, const SEPARATOR: u8> Params<'a, SEPARATOR> {
 
     /// What stands between two separators, or one and an end, empty pieces too.
     pub(super) fn pieces(&self) -> Pieces<'a, SEPARATOR> {
-        Pieces { text: self.raw, at: Some(0), stops: Marks::new(self.raw, 0, Piece) }
+        Pieces { walk: Walk::from(self.raw, 0), at: 0 }
     }
 }
 
 /// The pieces of [`Params::pieces`].
-pub(super) struct Pieces<'a, const SEPARATOR: u8> {
-    text: &'a [u8],
-    /// Where the next one begins.
-    at: Option<usize>,
-    stops: Marks<'a, Piece<SEPARATOR>>,
+pub(super) struct Pieces<'a, const SEPARATOR: u8 = b';'> {
+    walk: Walk<'a>,
+    /// Where the next one begins; beyond the end: nowhere.
+    at: usize,
 }
 
 impl<'a, const SEPARATOR: u8> Pieces<'a, SEPARATOR> {
-    /// Where the next piece ends, and where its first `=` stands. A separator inside quotes or brackets is
-    /// text; what is never closed reaches to the end.
+    /// Those from `at` on, which lies behind what `walk` has told.
     #[inline(always)]
-    fn end(&mut self) -> (usize, Option<usize>) {
-        let mut equals = None;
-        while let Some(at) = self.stops.next() {
-            match self.text.get(at..) {
-                Some([b'=', ..]) => equals = equals.or(Some(at)),
-                Some(rest @ [b'"' | b'<', ..]) => {
-                    self.stops.skip_to(at + grammar::enclosed_len(rest).unwrap_or(rest.len()));
+    pub fn from(mut walk: Walk<'a>, at: usize) -> Self {
+        walk.skip_to(at);
+        Self { walk, at }
+    }
+
+    /// Not even an empty one.
+    pub fn none(walk: Walk<'a>) -> Self {
+        Self { walk, at: usize::MAX }
+    }
+
+    /// Where the next piece ends, where its first `=` stands (behind that: nowhere), and whether there is
+    /// white space in it. A separator inside quotes or brackets is text; what is never closed reaches to the
+    /// end.
+    #[inline(always)]
+    fn end(&mut self) -> (usize, usize, bool) {
+        let (mut equals, mut spaced) = (usize::MAX, false);
+        while let Some((at, sign)) = self.walk.sign() {
+            match sign {
+                b'=' => equals = equals.min(at),
+                b'"' => _ = self.walk.close_quote(),
+                b'<' => _ = self.walk.close_bracket(),
+                0..=b' ' => spaced = true,
+                _ if sign == SEPARATOR => {
+                    self.at = at + 1;
+                    return (at, equals, spaced);
                 }
-                _ => return (at, equals),
+                _ => {}
             }
         }
-        (self.text.len(), equals)
+        self.at = usize::MAX;
+        (self.walk.text.len(), equals, spaced)
     }
 }
 
@@ -114,18 +137,24 @@ impl<'a, const SEPARATOR: u8> Iterator for Pieces<'a, SEPARATOR> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Param<'a>> {
-        let start = self.at?;
-        let (end, equals) = self.end();
-        self.at = Some(end + 1).filter(|next| *next <= self.text.len());
-        let raw = grammar::trim(self.text.get(start..end)?);
-        let halves =
-            equals.and_then(|equals| self.text.get(start..end)?.split_at_checked(equals - start));
-        let Some((name, value)) = halves else {
+        let (start, text) = (self.at, self.walk.text);
+        if start > text.len() {
+            return None;
+        }
+        let (end, equals, spaced) = self.end();
+        let raw = trimmed(text.get(start..end)?, spaced);
+        if equals > end {
             return Some(Param { name: raw, value: None, raw });
-        };
-        let value = value.get(1..).map(grammar::trim);
-        Some(Param { name: grammar::trim(name), value, raw })
+        }
+        let name = trimmed(text.get(start..equals)?, spaced);
+        let value = trimmed(text.get(equals + 1..end)?, spaced);
+        Some(Param { name, value: Some(value), raw })
     }
+}
+
+#[inline(always)]
+fn trimmed(text: &[u8], spaced: bool) -> &[u8] {
+    if spaced { grammar::trim(text) } else { text }
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 //! what to do with it is for others.
 
 use super::lines::Lines;
-use super::scan::{Any, Class};
+use super::message::parse_hops;
 use super::{
     CSeq, Contact, Fault, Message, Method, Name, NameAddr, Params, StartLine, Uri, Value, Via,
+    grammar, scan,
 };
 
 /// From or To.
@@ -43,33 +44,64 @@ impl<'a> Contacts<'a> {
         self.first.iter().chain(&self.others)
     }
 
+    #[inline]
     fn add(&mut self, value: Value<'a>) {
-        match Contact::parse(value) {
+        if self.first.is_some() {
+            return self.add_other(value);
+        }
+        self.broken |= !in_place(&mut self.first, Contact::empty(), |first| first.read(value));
+    }
+
+    #[cold]
+    fn add_other(&mut self, value: Value<'a>) {
+        let mut contact = Contact::empty();
+        match contact.read(value) {
+            Some(()) => self.others.push(contact),
             None => self.broken = true,
-            found if self.first.is_none() => self.first = found,
-            Some(found) => self.others.push(found),
         }
     }
 }
 
+/// Reads what is large where it stays; what is none is taken away again.
+#[inline(always)]
+fn in_place<T>(place: &mut Option<T>, empty: T, read: impl FnOnce(&mut T) -> Option<()>) -> bool {
+    let found = read(place.insert(empty)).is_some();
+    if !found {
+        *place = None;
+    }
+    found
+}
+
 impl<'a> Party<'a> {
-    /// `twin` is the other party: who registers is mostly whom it is for, and then the address is read
-    /// already.
-    fn read(text: &'a [u8], twin: Option<&Self>) -> Option<Self> {
-        let read = twin.and_then(|twin| twin.again(text));
-        let addr = read.or_else(|| NameAddr::parse(text))?;
-        let mut party = Self { text, addr, tag: None, two_tags: false };
-        for param in addr.params.iter() {
-            if param.name.eq_ignore_ascii_case(b"tag") {
-                party.two_tags = party.tag.is_some();
-                party.tag.get_or_insert(param.value);
-            }
-        }
-        Some(party)
+    #[inline(always)]
+    fn empty() -> Self {
+        Self { text: &[], addr: NameAddr::empty(), tag: None, two_tags: false }
     }
 
-    /// What a text is that begins with the same address; `None` where only reading it tells.
-    fn again(&self, text: &'a [u8]) -> Option<NameAddr<'a>> {
+    /// Reads one into an empty one. `twin` is the other party: who registers is mostly whom it is for, and
+    /// then the address is read already.
+    fn read(&mut self, text: &'a [u8], twin: Option<&Self>) -> Option<()> {
+        self.text = text;
+        let pieces = match twin.and_then(|twin| twin.again(text)) {
+            Some((addr, params)) => {
+                self.addr = *addr;
+                self.addr.params = params;
+                params.pieces()
+            }
+            None => self.addr.read(text)?,
+        };
+        for param in pieces {
+            if grammar::is(param.name, b"tag") {
+                self.two_tags = self.tag.is_some();
+                self.tag.get_or_insert(param.value);
+            }
+        }
+        Some(())
+    }
+
+    /// Address and parameters of a text that begins with the same address; `None` where only reading it
+    /// tells.
+    fn again(&self, text: &'a [u8]) -> Option<(&NameAddr<'a>, Params<'a>)> {
         let own = match self.addr.params.raw().len() {
             0 => self.text,
             // And the semicolon.
@@ -80,7 +112,7 @@ impl<'a> Party<'a> {
             [b';', params @ ..] => params,
             _ => return None,
         };
-        Some(NameAddr { params: Params::new(params), ..self.addr })
+        Some((&self.addr, Params::new(params)))
     }
 
     /// The `tag` parameter.
@@ -98,7 +130,9 @@ impl<'a> Parts<'a> {
     /// Reads the Request-URI; says whether there is none where there should be one. What is none is
     /// forgotten, so that nobody takes it for one.
     pub fn read_request_uri(&mut self, lines: &mut Lines<'a>) -> bool {
-        self.request_uri = lines.request_uri_text().and_then(Uri::parse);
+        if let Some(text) = lines.request_uri_text() {
+            in_place(&mut self.request_uri, Uri::empty(), |uri| uri.read_whole(text));
+        }
         if let StartLine::Request { uri, .. } = &mut lines.start
             && self.request_uri.is_none()
         {
@@ -110,12 +144,20 @@ impl<'a> Parts<'a> {
 
     /// Reads the values of a message whose header lines are all found.
     pub fn read(&mut self, lines: &Lines<'a>) {
-        let text = |name| lines.first(name).map(|value| value.text);
-        self.top_via = text(Name::Via).and_then(Via::parse);
-        self.to = text(Name::To).and_then(|text| Party::read(text, None));
-        self.from = text(Name::From).and_then(|text| Party::read(text, self.to.as_ref()));
+        let text = |name| lines.text(name);
+        if let Some(text) = text(Name::Via) {
+            in_place(&mut self.top_via, Via::empty(), |via| via.read(text));
+        }
+        if let Some(text) = text(Name::To) {
+            in_place(&mut self.to, Party::empty(), |to| to.read(text, None));
+        }
+        if let Some(text) = text(Name::From) {
+            in_place(&mut self.from, Party::empty(), |from| from.read(text, self.to.as_ref()));
+        }
         self.call_id = text(Name::CallId).unwrap_or_default();
-        self.cseq = text(Name::CSeq).and_then(CSeq::parse);
+        if let Some(text) = text(Name::CSeq) {
+            self.cseq = CSeq::parse(text);
+        }
         match lines.lone(Name::Contact) {
             Some(value) => self.contacts.add(value),
             None => lines.all(Name::Contact).for_each(|value| self.contacts.add(value)),
@@ -126,17 +168,18 @@ impl<'a> Parts<'a> {
     pub fn check(&self, message: &Message<'_>) -> Result<(), Fault> {
         let sound =
             |name: Name, good: bool| if good { Ok(()) } else { Err(Fault::Malformed(name)) };
-        sound(Name::Via, self.top_via.is_some_and(|via| !via.has_two_branches()))?;
-        sound(Name::From, self.from.is_some_and(|from| from.is_sound()))?;
-        sound(Name::To, self.to.is_some_and(|to| to.is_sound()))?;
-        let spaced = Any(*b" \t\r\n").find(self.call_id).is_some();
+        let one_branch = |via: &Via<'_>| !via.has_two_branches();
+        sound(Name::Via, self.top_via.as_ref().is_some_and(one_branch))?;
+        sound(Name::From, self.from.as_ref().is_some_and(Party::is_sound))?;
+        sound(Name::To, self.to.as_ref().is_some_and(Party::is_sound))?;
+        let spaced = scan::has(self.call_id, *b" \t\r\n");
         sound(Name::CallId, !self.call_id.is_empty() && !spaced)?;
-        let cseq = self.cseq.ok_or(Fault::Malformed(Name::CSeq))?;
+        let cseq = self.cseq.as_ref().ok_or(Fault::Malformed(Name::CSeq))?;
         if message.is_request() && cseq.method_text != message.method_text() {
             return Err(Fault::CSeqMismatch);
         }
-        let hops = message.max_forwards().is_some() || message.first(Name::MaxForwards).is_none();
-        sound(Name::MaxForwards, hops)?;
+        let hops = message.index().lines.text(Name::MaxForwards);
+        sound(Name::MaxForwards, hops.is_none_or(|hops| parse_hops(hops).is_some()))?;
         let register = message.is_request() && message.method() == Method::Register;
         sound(Name::Contact, !register || !self.contacts.broken)
     }

@@ -1,20 +1,45 @@
 //! Searches through the bytes of a message, sixteen at a time. They are what most of reading is, and most
 //! texts are too short for a search that has to get going first.
 
-use wide::u8x16;
+use wide::{i8x16, u8x16};
 
 /// What one vector holds.
 const WIDTH: usize = 16;
 
 /// A set of bytes, told for a whole vector at once.
 pub trait Class: Copy {
-    /// Ones in the place of each byte that is in it.
-    fn hits(self, bytes: u8x16) -> u8x16;
+    /// A bit in the place of each byte that is in it.
+    fn hits(self, bytes: &[u8; WIDTH]) -> u64;
+
+    /// The hits in the block of `text` that begins at `from`. Not inlined: that is rare beside all that is
+    /// done with what it tells, which has the registers for itself then.
+    #[inline(never)]
+    fn look(self, text: &[u8], from: usize) -> u64 {
+        let rest = text.get(from..).unwrap_or_default();
+        let (vectors, short) = rest.as_chunks();
+        if let [one, two, three, four, ..] = vectors {
+            return told(self, [one, two, three, four], 0);
+        }
+        let last = tail(self, text, short);
+        match vectors {
+            [one, two, three] => told(self, [one, two, three], last),
+            [one, two] => told(self, [one, two], last),
+            [one] => told(self, [one], last),
+            _ => last,
+        }
+    }
 
     /// The first byte of `text` that is in it.
     #[inline(always)]
     fn find(self, text: &[u8]) -> Option<usize> {
-        Marks::<_, 1>::new(text, 0, self).next()
+        let (vectors, rest) = text.as_chunks();
+        for (at, vector) in vectors.iter().enumerate() {
+            if let Some(found) = first(self, vector) {
+                return Some(at * WIDTH + found);
+            }
+        }
+        let hits = tail(self, text, rest);
+        (hits != 0).then(|| text.len() - rest.len() + hits.trailing_zeros() as usize)
     }
 }
 
@@ -22,70 +47,67 @@ pub trait Class: Copy {
 #[derive(Clone, Copy, Debug)]
 pub struct Any<const N: usize>(pub [u8; N]);
 
-/// What can end a parameter or its name, or hide such an end.
+/// Controls up to CR: all that can end a line.
 #[derive(Clone, Copy, Debug)]
-pub struct Piece<const SEPARATOR: u8>;
+pub struct Control;
 
-/// What stands in no URI: controls, blanks, quotes, angle brackets.
-#[derive(Clone, Copy, Debug)]
-pub struct Stray;
-
-/// What stands in no URI, and the marks that split what stands before a host from it.
-#[derive(Clone, Copy, Debug)]
-pub struct Userinfo;
-
-/// What stands in no name of a host.
+/// What stands in no name of a host: so all that has a meaning in a header value.
 #[derive(Clone, Copy, Debug)]
 pub struct NoHost;
 
-/// Controls up to CR: all that can end a line.
-#[derive(Clone, Copy, Debug)]
-pub struct Controls;
-
 impl<const N: usize> Class for Any<N> {
     #[inline(always)]
-    fn hits(self, bytes: u8x16) -> u8x16 {
-        self.0.iter().fold(u8x16::ZERO, |hits, &byte| hits | bytes.simd_eq(u8x16::splat(byte)))
+    fn hits(self, bytes: &[u8; WIDTH]) -> u64 {
+        bits(equals(u8x16::new(*bytes), &self.0))
     }
 }
 
-impl<const SEPARATOR: u8> Class for Piece<SEPARATOR> {
+impl Class for Control {
     #[inline(always)]
-    fn hits(self, bytes: u8x16) -> u8x16 {
-        Any([SEPARATOR, b'=', b'"', b'<']).hits(bytes)
+    fn hits(self, bytes: &[u8; WIDTH]) -> u64 {
+        bits(is_at_most(u8x16::new(*bytes), b'\r'))
     }
-}
 
-impl Class for Stray {
+    /// Inlined: a head is gone through by one loop.
     #[inline(always)]
-    fn hits(self, bytes: u8x16) -> u8x16 {
-        is_at_most(bytes, b' ') | Any([0x7f, b'<', b'>', b'"']).hits(bytes)
-    }
-}
-
-impl Class for Userinfo {
-    #[inline(always)]
-    fn hits(self, bytes: u8x16) -> u8x16 {
-        Stray.hits(bytes) | Any(*b":@").hits(bytes)
+    fn look(self, text: &[u8], from: usize) -> u64 {
+        let rest = text.get(from..).unwrap_or_default();
+        match rest.as_chunks() {
+            ([one, two, three, four, ..], _) => told(self, [one, two, three, four], 0),
+            (vectors, short) => told_last(self, text, vectors, short),
+        }
     }
 }
 
 impl Class for NoHost {
     #[inline(always)]
-    fn hits(self, bytes: u8x16) -> u8x16 {
+    fn hits(self, bytes: &[u8; WIDTH]) -> u64 {
+        let bytes = i8x16::new(bytes.map(u8::cast_signed));
+        let is = |byte: u8| bytes.simd_eq(i8x16::splat(byte.cast_signed()));
         // The bit that tells small letters from capitals.
-        let small = bytes | u8x16::splat(0x20);
-        let letter = is_at_most(small - u8x16::splat(b'a'), b'z' - b'a');
-        let digit = is_at_most(bytes - u8x16::splat(b'0'), 9);
-        !(letter | digit | Any(*b"-._").hits(bytes))
+        let letter = is_among(bytes | i8x16::splat(0x20), b'a', b'z');
+        let other = is_among(bytes, b'-', b'9') & !is(b'/');
+        !u64::from((letter | other | is(b'_')).to_bitmask()) & ALL
     }
 }
 
-impl Class for Controls {
-    #[inline(always)]
-    fn hits(self, bytes: u8x16) -> u8x16 {
-        is_at_most(bytes, b'\r')
-    }
+const ALL: u64 = (1 << WIDTH) - 1;
+
+fn bits(hits: u8x16) -> u64 {
+    u64::from(hits.to_bitmask())
+}
+
+/// Moved so that `first` is the lowest number there is, one comparison tells.
+#[inline(always)]
+fn is_among(bytes: i8x16, first: u8, last: u8) -> i8x16 {
+    let lowest = i8x16::splat(i8::MIN.wrapping_sub(first.cast_signed()));
+    let behind = i8::MIN.wrapping_add((last - first + 1).cast_signed());
+    (bytes + lowest).simd_lt(i8x16::splat(behind))
+}
+
+#[inline(always)]
+fn equals<const N: usize>(bytes: u8x16, wanted: &[u8; N]) -> u8x16 {
+    wanted.iter().fold(u8x16::ZERO, |hits, &byte| hits | bytes.simd_eq(u8x16::splat(byte)))
 }
 
 #[inline(always)]
@@ -99,35 +121,70 @@ pub fn byte(text: &[u8], wanted: u8) -> Option<usize> {
     Any([wanted]).find(text)
 }
 
-/// The first `wanted` of up to two vectors' bytes: the vectors overlap.
+/// The first byte of a vector that is in `class`.
 #[inline(always)]
-pub fn byte_in<const N: usize>(text: &[u8; N], wanted: u8) -> Option<usize> {
-    let hits = |bytes: Option<&[u8; WIDTH]>| {
-        bytes.map_or(0, |bytes| Any([wanted]).hits(u8x16::new(*bytes)).to_bitmask())
-    };
-    let marks = hits(text.first_chunk()) | hits(text.last_chunk()) << (text.len() - WIDTH);
-    (marks != 0).then(|| marks.trailing_zeros() as usize)
+pub fn first(class: impl Class, bytes: &[u8; WIDTH]) -> Option<usize> {
+    let hits = class.hits(bytes);
+    (hits != 0).then(|| hits.trailing_zeros() as usize)
 }
 
-/// Where bytes of a class stand in a text, in order. It looks at so many vectors at once, four at most.
-#[derive(Clone, Debug)]
-pub struct Marks<'a, C, const VECTORS: usize = 1> {
-    text: &'a [u8],
+/// Whether there is any of these bytes.
+#[inline]
+pub fn has<const N: usize>(text: &[u8], wanted: [u8; N]) -> bool {
+    let Some(last) = text.last_chunk::<WIDTH>() else { return Any(wanted).find(text).is_some() };
+    let hits = |bytes: &[u8; WIDTH]| equals(u8x16::new(*bytes), &wanted);
+    text.as_chunks().0.iter().fold(hits(last), |any, vector| any | hits(vector)).any()
+}
+
+/// The hits in the last bytes of `text`, less than a vector.
+#[inline(always)]
+fn tail(class: impl Class, text: &[u8], rest: &[u8]) -> u64 {
+    match text.last_chunk() {
+        // The last vector of the text, without what stands before the rest.
+        Some(last) => class.hits(last) >> (WIDTH - rest.len()),
+        None => class.hits(&filled(rest).to_le_bytes()) & ((1 << rest.len()) - 1),
+    }
+}
+
+/// The hits in so many vectors, and behind them.
+#[inline(always)]
+fn told<'v>(
+    class: impl Class,
+    vectors: impl IntoIterator<Item = &'v [u8; WIDTH], IntoIter: DoubleEndedIterator>,
+    last: u64,
+) -> u64 {
+    vectors.into_iter().rev().fold(last, |marks, vector| marks << WIDTH | class.hits(vector))
+}
+
+/// The hits in the last of all blocks.
+#[inline(never)]
+fn told_last(class: impl Class, text: &[u8], vectors: &[[u8; WIDTH]], short: &[u8]) -> u64 {
+    told(class, vectors, tail(class, text, short))
+}
+
+/// Where bytes of a class stand in a text, in order.
+#[derive(Clone, Copy, Debug)]
+pub struct Marks<'a, C> {
+    pub text: &'a [u8],
     class: C,
     /// Where the block begins that was looked at last, and what is left to tell of it.
     block: usize,
     marks: u64,
 }
 
-impl<'a, C: Class, const VECTORS: usize> Marks<'a, C, VECTORS> {
-    const BLOCK: usize = VECTORS * WIDTH;
+impl<'a, C: Class> Marks<'a, C> {
+    const BLOCK: usize = 4 * WIDTH;
 
     /// Those from `from` on.
-    #[inline(always)]
+    #[inline]
     pub fn new(text: &'a [u8], from: usize, class: C) -> Self {
-        let mut marks = Self { text, class, block: from, marks: 0 };
-        marks.look();
-        marks
+        Self { text, class, block: from, marks: class.look(text, from) }
+    }
+
+    /// Leaves the next one out, where it stands in the same block.
+    #[inline(always)]
+    pub fn leave_out(&mut self) {
+        self.marks &= self.marks.wrapping_sub(1);
     }
 
     /// Goes on at `at`, which lies behind what was told.
@@ -135,30 +192,14 @@ impl<'a, C: Class, const VECTORS: usize> Marks<'a, C, VECTORS> {
     pub fn skip_to(&mut self, at: usize) {
         match at.checked_sub(self.block) {
             Some(inside) if inside < Self::BLOCK => self.marks &= u64::MAX << inside,
-            Some(_) => {
-                self.block = at;
-                self.look();
-            }
+            Some(_) => *self = Self::new(self.text, at, self.class),
             // All that was before `at` is told.
             None => {}
         }
     }
-
-    #[inline(always)]
-    fn look(&mut self) {
-        let hits = |bytes| u64::from(self.class.hits(u8x16::new(bytes)).to_bitmask());
-        let (vectors, tail) = self.text.get(self.block..).unwrap_or_default().as_chunks();
-        if let Some(block) = vectors.first_chunk::<VECTORS>() {
-            self.marks = block.iter().rev().fold(0, |marks, vector| marks << WIDTH | hits(*vector));
-        } else {
-            let last = hits(filled(tail).to_le_bytes()) & ((1 << tail.len()) - 1);
-            self.marks =
-                vectors.iter().rev().fold(last, |marks, vector| marks << WIDTH | hits(*vector));
-        }
-    }
 }
 
-impl<C: Class, const VECTORS: usize> Iterator for Marks<'_, C, VECTORS> {
+impl<C: Class> Iterator for Marks<'_, C> {
     type Item = usize;
 
     #[inline(always)]
@@ -168,7 +209,7 @@ impl<C: Class, const VECTORS: usize> Iterator for Marks<'_, C, VECTORS> {
             if self.block >= self.text.len() {
                 return None;
             }
-            self.look();
+            self.marks = self.class.look(self.text, self.block);
         }
         let at = self.block + self.marks.trailing_zeros() as usize;
         self.marks &= self.marks - 1;
@@ -196,20 +237,20 @@ mod tests {
 
     #[test]
     fn what_is_found_is_the_first_wherever_it_stands() {
-        for length in 0..70 {
+        for length in 0..150 {
             for at in 0..=length {
                 let mut text = vec![b'x'; length];
                 text[at..].fill(b':');
                 let found = Some(at).filter(|at| *at < length);
 
                 assert_eq!(byte(&text, b':'), found);
+                assert_eq!(has(&text, *b":"), found.is_some());
                 assert_eq!(Any(*b";:").find(&text), found);
-                assert_eq!(Userinfo.find(&text), found);
                 assert_eq!(NoHost.find(&text), found);
                 text[at..].fill(b'\n');
-                assert!(Marks::<_, 1>::new(&text, 0, Controls).eq(at..length));
-                assert!(Marks::<_, 4>::new(&text, at, Controls).eq(at..length));
-                let mut marks = Marks::<_, 4>::new(&text, 0, Controls);
+                assert!(Marks::new(&text, 0, Control).eq(at..length));
+                assert!(Marks::new(&text, at, Control).eq(at..length));
+                let mut marks = Marks::new(&text, 0, Control);
                 marks.next();
                 marks.skip_to(at + 3);
                 assert!(marks.eq(at + 3..length));
@@ -223,12 +264,9 @@ mod tests {
             let text = [one];
 
             assert_eq!(byte(&text, b':').is_some(), one == b':');
-            let is_stray = one <= b' ' || one == 0x7f || b"<>\"".contains(&one);
-            assert_eq!(Stray.find(&text).is_some(), is_stray, "{one}");
-            assert_eq!(Userinfo.find(&text).is_some(), is_stray || b"@:".contains(&one), "{one}");
             let in_host = one.is_ascii_alphanumeric() || b"-._".contains(&one);
             assert_eq!(NoHost.find(&text).is_none(), in_host, "{one}");
-            assert_eq!(Controls.find(&text).is_some(), one <= b'\r', "{one}");
+            assert_eq!(Control.find(&text).is_some(), one <= b'\r', "{one}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The start line (RFC 3261 7.1, 7.2): exactly one space between its parts, no control characters,
 //! nothing after them. What is lenient here lets somebody smuggle.
 
-use super::{Fault, Method, grammar};
+use super::{Fault, Method, grammar, scan};
 use std::ops::Range;
 
 /// The first line of a message, as ranges over it.
@@ -32,12 +32,10 @@ pub(super) fn start_line(
     if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
         return status_line(line, at);
     }
-    let method_len = grammar::TOKEN.span(line);
-    let method_text = line.get(..method_len).unwrap_or_default();
-    if method_len == 0 || line.get(method_len) != Some(&b' ') {
-        return Err(Fault::BadStartLine);
-    }
-    let rest = line.get(method_len + 1..).unwrap_or_default();
+    let (method_text, rest) = grammar::split_once(line, b' ');
+    let method = Method::parse(method_text);
+    let rest = rest.filter(|_| method != Method::Other || grammar::is_token(method_text));
+    let rest = rest.ok_or(Fault::BadStartLine)?;
     let uri_len = match request_line(rest) {
         Ok(uri_len) => uri_len,
         Err(found) => {
@@ -45,18 +43,18 @@ pub(super) fn start_line(
             0
         }
     };
-    let uri_at = at + method_len + 1;
-    let method = Method::parse(method_text);
-    Ok(StartLine::Request { method, method_at: at..at + method_len, uri: uri_at..uri_at + uri_len })
+    let method_end = at + method_text.len();
+    let uri_at = method_end + 1;
+    Ok(StartLine::Request { method, method_at: at..method_end, uri: uri_at..uri_at + uri_len })
 }
 
 /// `Request-URI SP SIP-Version` and nothing else; gives the length of what stands for the URI.
 fn request_line(rest: &[u8]) -> Result<usize, Fault> {
-    let (uri, version) = grammar::split_once(rest, b' ');
-    let version = version.ok_or(Fault::BadStartLine)?;
-    if version == b"SIP/2.0" {
+    if let Some(uri) = rest.strip_suffix(b" SIP/2.0").filter(|uri| !scan::has(uri, *b" ")) {
         return Ok(uri.len());
     }
+    let (uri, version) = grammar::split_once(rest, b' ');
+    let version = version.ok_or(Fault::BadStartLine)?;
     let is_version = version.get(..4).is_some_and(|text| text.eq_ignore_ascii_case(b"SIP/"))
         && version.iter().all(|byte| byte.is_ascii_graphic());
     if !is_version {

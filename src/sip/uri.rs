@@ -2,7 +2,8 @@
 
 use super::Params;
 use super::grammar::{self, Bytes};
-use super::scan::{self, Class, Marks, NoHost, Stray, Userinfo};
+use super::scan::{self, Class, NoHost};
+use super::walk::Walk;
 
 /// The scheme of a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,74 +34,137 @@ pub struct Uri<'a> {
 static SCHEME: Bytes = Bytes::alphanumeric_and(b"+-.");
 
 impl<'a> Uri<'a> {
-    /// Reads a URI that stands alone; `None` for what is none.
-    pub fn parse(raw: &'a [u8]) -> Option<Self> {
-        const CASE: u8 = 0x20;
-        match raw {
-            [s, i, p, b':', rest @ ..] if [s | CASE, i | CASE, p | CASE] == *b"sip" => {
-                Self::parse_sip(raw, Scheme::Sip, rest)
-            }
-            [s, i, p, end, b':', rest @ ..]
-                if [s | CASE, i | CASE, p | CASE, end | CASE] == *b"sips" =>
-            {
-                Self::parse_sip(raw, Scheme::Sips, rest)
-            }
-            _ => Self::parse_other(raw),
-        }
-    }
-
-    fn empty(raw: &'a [u8], scheme: Scheme) -> Self {
-        let params = Params::new(&[]);
+    /// None yet.
+    #[inline(always)]
+    pub(super) fn empty() -> Self {
         Self {
-            raw,
-            scheme,
+            raw: &[],
+            scheme: Scheme::Other,
             user: None,
             password: None,
             host: &[],
             port: None,
-            params,
+            params: Params::empty(),
             headers: None,
         }
     }
 
-    fn parse_sip(raw: &'a [u8], scheme: Scheme, rest: &'a [u8]) -> Option<Self> {
-        let (user, password, rest) = userinfo(rest)?;
-        let (host, rest) = host(rest)?;
-        let (port, rest) = match rest {
-            [b':', digits @ ..] => port(digits).map(|(port, rest)| (Some(port), rest))?,
-            rest => (None, rest),
-        };
-        let (params, headers) = match rest {
-            [] => (&[][..], None),
-            _ if Stray.find(rest).is_some() => return None,
-            [b'?', headers @ ..] => (&[][..], Some(headers)),
-            [b';', rest @ ..] => grammar::split_once(rest, b'?'),
-            _ => return None,
-        };
-        let params = Params::new(params);
-        Some(Self { raw, scheme, user, password, host, port, params, headers })
+    /// Reads a URI that stands alone; `None` for what is none.
+    pub fn parse(raw: &'a [u8]) -> Option<Self> {
+        let mut uri = Self::empty();
+        uri.read_whole(raw).map(|()| uri)
     }
 
-    fn parse_other(raw: &'a [u8]) -> Option<Self> {
+    /// Reads into an empty one a URI that stands alone; `None` for what is none.
+    pub(super) fn read_whole(&mut self, raw: &'a [u8]) -> Option<()> {
+        self.read(&mut Walk::from(raw, 0), 0)?;
+        (self.raw.len() == raw.len()).then_some(())
+    }
+
+    /// Reads into an empty one the URI that begins at `at`, of which `walk` has told nothing, and ends
+    /// before the first byte that no URI has; `None` where there is none.
+    #[inline(always)]
+    pub(super) fn read(&mut self, walk: &mut Walk<'a>, at: usize) -> Option<()> {
+        let text = walk.text.get(at..)?;
+        let (scheme, from) = if grammar::begins(text, b"sip:") {
+            (Scheme::Sip, at + 4)
+        } else if grammar::begins(text, b"sips:") {
+            (Scheme::Sips, at + 5)
+        } else {
+            return self.read_other(text.get(..STRAY.first(text))?);
+        };
+        self.scheme = scheme;
+        self.read_sip(walk, at, from)
+    }
+
+    /// What follows the scheme stands at `from`.
+    #[inline(always)]
+    fn read_sip(&mut self, walk: &mut Walk<'a>, at: usize, from: usize) -> Option<()> {
+        let text = walk.text;
+        walk.skip_to(from);
+        let start = *walk;
+        let mut host_at = from;
+        if let Some((colon, end)) = userinfo(walk) {
+            let user = text.get(from..colon).filter(|user| !user.is_empty())?;
+            self.user = Some(user);
+            self.password = text.get(colon + 1..end);
+            host_at = end + 1;
+        } else {
+            *walk = start;
+        }
+        let next = self.read_host(walk, host_at)?;
+        let next = self.read_port(walk, next)?;
+        self.read_tail(walk, at, next)
+    }
+
+    /// The host that stands at `at`; gives what follows it.
+    #[inline(always)]
+    fn read_host(&mut self, walk: &mut Walk<'a>, at: usize) -> Option<Mark> {
+        let next = mark(walk);
+        if next.at > at {
+            self.host = walk.text.get(at..next.at)?;
+            return Some(next);
+        }
+        (self.host, _) = host(walk.text.get(at..)?)?;
+        let end = at + self.host.len();
+        walk.skip_to(end);
+        Some(mark(walk)).filter(|next| next.at == end)
+    }
+
+    /// The port behind a colon; gives what follows it.
+    #[inline(always)]
+    fn read_port(&mut self, walk: &mut Walk<'a>, colon: Mark) -> Option<Mark> {
+        if colon.byte != Some(b':') {
+            return Some(colon);
+        }
+        let next = mark(walk);
+        let (port, []) = port(walk.text.get(colon.at + 1..next.at)?)? else { return None };
+        self.port = Some(port);
+        Some(next)
+    }
+
+    /// Parameters and headers, of which the first begin at `next`, and the whole.
+    #[inline(always)]
+    fn read_tail(&mut self, walk: &mut Walk<'a>, at: usize, mut next: Mark) -> Option<()> {
+        let text = walk.text;
+        let (params_at, mut question) = (next.at + 1, usize::MAX);
+        if !matches!(next.byte, None | Some(b';' | b'?')) {
+            return None;
+        }
+        while let Some(byte) = next.byte {
+            if byte == b'?' {
+                question = question.min(next.at);
+            }
+            next = mark(walk);
+        }
+        let question = question.min(next.at);
+        self.params = Params::new(text.get(params_at..question).unwrap_or_default());
+        self.headers = text.get(question + 1..next.at);
+        self.raw = text.get(at..next.at)?;
+        Some(())
+    }
+
+    #[cold]
+    fn read_other(&mut self, raw: &'a [u8]) -> Option<()> {
         let (scheme, rest) = grammar::split_once(raw, b':');
-        let rest = rest.filter(|rest| !rest.is_empty() && Stray.find(raw).is_none())?;
+        let rest = rest.filter(|rest| !rest.is_empty())?;
+        self.raw = raw;
         match scheme {
-            _ if scheme.eq_ignore_ascii_case(b"tel") => Self::parse_tel(raw, rest),
+            _ if scheme.eq_ignore_ascii_case(b"tel") => self.read_tel(rest),
             [first, others @ ..] if first.is_ascii_alphabetic() => {
-                SCHEME.all(others).then(|| Self { host: rest, ..Self::empty(raw, Scheme::Other) })
+                self.host = rest;
+                SCHEME.all(others).then_some(())
             }
             _ => None,
         }
     }
 
-    fn parse_tel(raw: &'a [u8], rest: &'a [u8]) -> Option<Self> {
+    fn read_tel(&mut self, rest: &'a [u8]) -> Option<()> {
         let (number, params) = grammar::split_once(rest, b';');
-        let user = Some(number).filter(|number| !number.is_empty()).map(Some)?;
-        Some(Self {
-            user,
-            params: Params::new(params.unwrap_or_default()),
-            ..Self::empty(raw, Scheme::Tel)
-        })
+        self.scheme = Scheme::Tel;
+        self.user = Some(number).filter(|number| !number.is_empty());
+        self.params = Params::new(params.unwrap_or_default());
+        self.user.map(|_| ())
     }
 
     /// Whether it is `sip:` or `sips:`.
@@ -122,23 +186,36 @@ impl<'a> Uri<'a> {
     }
 }
 
-/// User, password, and what follows the first `@`; without one both are absent and all of it follows. `None`
-/// for an empty user, or where a byte stands that no URI has.
-#[expect(clippy::type_complexity, reason = "three parts of one text")]
-fn userinfo(text: &[u8]) -> Option<(Option<&[u8]>, Option<&[u8]>, &[u8])> {
-    let mut colon = None;
-    let mut marks = Marks::<_, 1>::new(text, 0, Userinfo);
-    let at = loop {
-        let Some(at) = marks.next() else { return Some((None, None, text)) };
-        match text.get(at) {
-            Some(b'@') => break at,
-            Some(b':') => colon = colon.or(Some(at)),
-            _ => return None,
+static STRAY: Bytes = Bytes::controls_and(b" \x7f<>\"");
+
+/// A sign of a URI.
+#[derive(Clone, Copy)]
+struct Mark {
+    at: usize,
+    /// Absent where the URI ends.
+    byte: Option<u8>,
+}
+
+#[inline(always)]
+fn mark(walk: &mut Walk<'_>) -> Mark {
+    match walk.sign() {
+        Some((at, byte)) => Mark { at, byte: Some(byte).filter(|byte| !STRAY.has(*byte)) },
+        None => Mark { at: walk.text.len(), byte: None },
+    }
+}
+
+/// Where the first colon and the first `@` stand, both there without a colon; `None` without an `@`.
+#[inline(always)]
+fn userinfo(walk: &mut Walk<'_>) -> Option<(usize, usize)> {
+    let mut colon = usize::MAX;
+    loop {
+        let mark = mark(walk);
+        match mark.byte? {
+            b'@' => return Some((colon.min(mark.at), mark.at)),
+            b':' => colon = colon.min(mark.at),
+            _ => {}
         }
-    };
-    let user = text.get(..colon.unwrap_or(at)).filter(|user| !user.is_empty())?;
-    let password = colon.and_then(|colon| text.get(colon + 1..at));
-    Some((Some(user), password, text.get(at + 1..)?))
+    }
 }
 
 /// The host at the start of `text`, IPv6 in brackets, and what follows it; `None` for no host.
@@ -156,9 +233,15 @@ pub(super) fn host(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The port at the start of `text` and what follows it; `None` for no port.
 pub(super) fn port(text: &[u8]) -> Option<(u16, &[u8])> {
-    let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at_checked(length)?;
-    let port = grammar::number(digits).and_then(|port| u16::try_from(port).ok())?;
+    let (mut port, mut rest) = (0, text);
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        port = port * 10 + u32::from(digit - b'0');
+        if port > u32::from(u16::MAX) {
+            return None;
+        }
+        rest = behind;
+    }
+    let port = u16::try_from(port).ok().filter(|_| rest.len() < text.len())?;
     Some((port, rest))
 }
 

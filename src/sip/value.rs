@@ -1,7 +1,7 @@
 //! Header values: the elements of a list, split at the commas that are not inside quotes or
 //! angle brackets, each with the place where it stands.
 
-use super::lines::Entry;
+use super::block::Block;
 use super::{Name, grammar};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -44,7 +44,7 @@ impl<'a> Value<'a> {
 #[derive(Clone, Debug)]
 pub struct Values<'i, 'a> {
     bytes: &'a [u8],
-    entries: &'i [Entry],
+    block: &'i Block,
     name: Name,
     /// Where to look for the next line; beyond the end: nowhere.
     next_entry: usize,
@@ -61,33 +61,27 @@ struct Pending<'a> {
 
 impl<'i, 'a> Values<'i, 'a> {
     /// The values of the lines of `name`, of which the first stands at `first`.
-    pub(super) fn new(
-        bytes: &'a [u8],
-        entries: &'i [Entry],
-        name: Name,
-        first: Option<usize>,
-    ) -> Self {
-        Self { bytes, entries, name, next_entry: first.unwrap_or(usize::MAX), line: None }
+    pub(super) fn new(bytes: &'a [u8], block: &'i Block, name: Name, first: Option<usize>) -> Self {
+        Self { bytes, block, name, next_entry: first.unwrap_or(usize::MAX), line: None }
     }
 
     /// The values of one header line only.
-    pub(super) fn of_entry(bytes: &'a [u8], entries: &'i [Entry], entry: usize) -> Self {
-        let name = entries.get(entry).map_or(Name::Other, |entry| entry.name);
-        let mut values = Self::new(bytes, entries, name, None);
+    pub(super) fn of_entry(bytes: &'a [u8], block: &'i Block, entry: usize) -> Self {
+        let name = block.get(entry).map_or(Name::Other, |line| line.name);
+        let mut values = Self::new(bytes, block, name, None);
         values.open(entry);
         values
     }
 
     fn open(&mut self, entry: usize) {
-        self.line = self.entries.get(entry).map(|found| {
-            let value = found.line.value();
-            Pending { at: value.start, rest: self.bytes.get(value).unwrap_or_default(), entry }
+        self.line = self.block.get(entry).map(|found| {
+            let (at, rest) = found.value(self.bytes);
+            Pending { at, rest, entry }
         });
     }
 
     fn next_line(&mut self) -> Option<()> {
-        let entries = self.entries.get(self.next_entry..)?;
-        let entry = self.next_entry + entries.iter().position(|entry| entry.name == self.name)?;
+        let (entry, _) = self.block.named(self.name, self.next_entry).next()?;
         self.next_entry = entry + 1;
         self.open(entry);
         Some(())

@@ -1,5 +1,7 @@
 //! Via values (RFC 3261 20.42; `rport` RFC 3581).
 
+use super::params::Pieces;
+use super::walk::Walk;
 use super::{Param, Params, grammar, uri};
 
 /// One Via value.
@@ -15,38 +17,72 @@ pub struct Via<'a> {
 }
 
 /// The first parameter of each name that has a rule, found in one pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Known<'a> {
-    branch: Option<Param<'a>>,
+    /// Its value may be missing.
+    branch: Option<Option<&'a [u8]>>,
     received: Option<Param<'a>>,
     rport: Option<Param<'a>>,
     two_branches: bool,
 }
 
 impl<'a> Via<'a> {
-    /// Reads one value; `None` for what is none, empty parameters included.
-    pub fn parse(text: &'a [u8]) -> Option<Self> {
+    /// None yet.
+    #[inline(always)]
+    pub(super) fn empty() -> Self {
+        Self {
+            transport: &[],
+            host: &[],
+            port: None,
+            params: Params::empty(),
+            known: Known { branch: None, received: None, rport: None, two_branches: false },
+        }
+    }
+
+    /// Reads one value into an empty one; `None` for what is none, empty parameters included.
+    pub(super) fn read(&mut self, text: &'a [u8]) -> Option<()> {
         let rest = protocol(text)?;
-        let length = grammar::TOKEN.span(rest);
-        let (transport, rest) = rest.split_at_checked(length)?;
-        let spaced = rest.first().is_some_and(|&byte| grammar::is_lws(byte));
-        if transport.is_empty() || !spaced {
+        let at = text.len() - rest.len();
+        let end = at + grammar::TOKEN.span(rest);
+        let host_at = grammar::skip_lws(text, end);
+        if end == at || host_at == end {
             return None;
         }
-        let (host, port, rest) = sent_by(grammar::trim_start(rest))?;
-        let params = match rest {
-            [] => None,
-            [b';', params @ ..] => Some(Params::new(params)),
-            _ => return None,
+        self.transport = text.get(at..end)?;
+        let mut walk = Walk::from(text, host_at);
+        let at = self.read_sent_by(&mut walk, host_at)?;
+        match text.get(at..)? {
+            [] => Some(()),
+            [b';', params @ ..] => {
+                self.params = Params::new(params);
+                self.known.read(Pieces::from(walk, at + 1))
+            }
+            _ => None,
+        }
+    }
+
+    /// `host [":" port]`, with white space allowed between; gives where that ends.
+    #[inline(always)]
+    fn read_sent_by(&mut self, walk: &mut Walk<'a>, at: usize) -> Option<usize> {
+        let text = walk.text;
+        let end = match walk.sign() {
+            Some((end, _)) if end > at => end,
+            None => text.len(),
+            _ => at + uri::host(text.get(at..)?)?.0.len(),
         };
-        let known = params.map_or(Some(Known::default()), Known::read)?;
-        let params = params.unwrap_or(Params::new(&[]));
-        Some(Self { transport, host, port, params, known })
+        self.host = text.get(at..end).filter(|host| !host.is_empty())?;
+        let colon = grammar::skip_lws(text, end);
+        if text.get(colon) != Some(&b':') {
+            return Some(colon);
+        }
+        let (port, rest) = uri::port(text.get(grammar::skip_lws(text, colon + 1)..)?)?;
+        self.port = Some(port);
+        Some(grammar::skip_lws(text, text.len() - rest.len()))
     }
 
     /// The `branch` parameter.
     pub fn branch(&self) -> Option<&'a [u8]> {
-        self.known.branch?.value
+        self.known.branch?
     }
 
     /// Whether there is more than one branch.
@@ -88,38 +124,24 @@ fn protocol(text: &[u8]) -> Option<&[u8]> {
     rest.filter(|_| known).map(grammar::trim_start)
 }
 
-/// `host [":" port]`, with white space allowed between, and what follows it.
-fn sent_by(text: &[u8]) -> Option<(&[u8], Option<u16>, &[u8])> {
-    let (host, rest) = uri::host(text)?;
-    match grammar::trim_start(rest) {
-        [b':', digits @ ..] => {
-            let (port, rest) = uri::port(grammar::trim_start(digits))?;
-            Some((host, Some(port), grammar::trim_start(rest)))
-        }
-        rest => Some((host, None, rest)),
-    }
-}
-
 impl<'a> Known<'a> {
     /// `None` where a parameter is empty.
-    fn read(params: Params<'a>) -> Option<Self> {
-        let mut known = Self::default();
-        for param in params.pieces() {
+    #[inline(always)]
+    fn read(&mut self, pieces: Pieces<'a>) -> Option<()> {
+        for param in pieces {
             if param.raw.is_empty() {
                 return None;
             }
-            let place = match param.name {
-                name if name.eq_ignore_ascii_case(b"branch") => {
-                    known.two_branches |= known.branch.is_some();
-                    &mut known.branch
-                }
-                name if name.eq_ignore_ascii_case(b"received") => &mut known.received,
-                name if name.eq_ignore_ascii_case(b"rport") => &mut known.rport,
-                _ => continue,
-            };
-            place.get_or_insert(param);
+            if grammar::is(param.name, b"branch") {
+                self.two_branches |= self.branch.is_some();
+                self.branch.get_or_insert(param.value);
+            } else if grammar::is(param.name, b"received") {
+                self.received.get_or_insert(param);
+            } else if grammar::is(param.name, b"rport") {
+                self.rport.get_or_insert(param);
+            }
         }
-        Some(known)
+        Some(())
     }
 }
 
@@ -127,12 +149,16 @@ impl<'a> Known<'a> {
 mod tests {
     use super::*;
 
+    fn read(text: &[u8]) -> Option<Via<'_>> {
+        let mut via = Via::empty();
+        via.read(text).map(|()| via)
+    }
+
     #[test]
     fn white_space_and_folds_are_allowed_everywhere() {
-        let via = Via::parse(
-            b"SIP  /   2.0\r\n /UDP\r\n    192.0.2.2 : 5060 ; branch =\r\n z9hG4bK1;rport",
-        )
-        .unwrap();
+        let via =
+            read(b"SIP  /   2.0\r\n /UDP\r\n    192.0.2.2 : 5060 ; branch =\r\n z9hG4bK1;rport")
+                .unwrap();
 
         assert_eq!(
             (via.transport, via.host, via.port),
@@ -145,7 +171,7 @@ mod tests {
 
     #[test]
     fn ipv6_and_answers_of_servers_are_read() {
-        let via = Via::parse(b"SIP/2.0/TCP [::1]:5061;received=::2;rport=99;branch=x").unwrap();
+        let via = read(b"SIP/2.0/TCP [::1]:5061;received=::2;rport=99;branch=x").unwrap();
 
         assert_eq!((via.host, via.port, via.rport()), (&b"[::1]"[..], Some(5061), Some(99)));
         assert_eq!(via.received(), Some(&b"::2"[..]));
@@ -162,7 +188,7 @@ mod tests {
             "UDP a",
             "SIP/2.0/UDP a:x",
         ] {
-            assert!(Via::parse(text.as_bytes()).is_none(), "{text}");
+            assert!(read(text.as_bytes()).is_none(), "{text}");
         }
     }
 }
