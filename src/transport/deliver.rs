@@ -7,8 +7,10 @@ use std::task::Poll;
 
 use smallvec::SmallVec;
 
+use super::each::Datagram;
 use super::line::{Message, TOGETHER};
 use super::link::{self, Link};
+use super::udp::Datagrams;
 use super::worker::Worker;
 use super::{ConnectionId, Destination, Discard, Handler, Outbox, UpstreamTarget};
 
@@ -69,14 +71,20 @@ impl Worker {
     fn send_all(self: &Rc<Self>, out: &Outbox) {
         let mut by_line: SmallVec<[(ConnectionId, usize); TOGETHER]> = SmallVec::new();
         let mut upstream: SmallVec<[Message<'_>; TOGETHER]> = SmallVec::new();
+        let mut devices: SmallVec<[Message<'_>; TOGETHER]> = SmallVec::new();
         for (place, (to, bytes)) in out.iter().enumerate() {
             match (to, self.connection(to)) {
                 (_, Some(id)) => by_line.push((id, place)),
                 (Destination::Upstream(UpstreamTarget::Udp), None) => upstream.push((to, bytes)),
+                (Destination::Datagram { .. }, None) => devices.push((to, bytes)),
                 _ => self.send_or_report(bytes, to),
             }
         }
         self.send_upstream(&upstream);
+        for run in devices.chunk_by(|one, other| socket_of(one) == socket_of(other)) {
+            let socket = run.first().and_then(socket_of);
+            self.send_each(socket.and_then(|socket| self.sockets.udp.get(socket)), run);
+        }
         // By place, too: the order in which they were pushed.
         by_line.sort_unstable();
         for places in by_line.chunk_by(|one, other| one.0 == other.0) {
@@ -84,17 +92,33 @@ impl Worker {
         }
     }
 
-    /// Sends datagrams to the upstream, runs of equal length by one call.
+    /// Sends datagrams to the upstream, runs of equal length by one call, and those between them by one.
     fn send_upstream(self: &Rc<Self>, mut messages: &[Message<'_>]) {
+        let own = self.sockets.own.as_ref();
         while !messages.is_empty() {
-            let (run, rest) = messages.split_at(self.together.run(messages).min(messages.len()));
-            let is_sent = run.len() > 1
-                && self.sockets.own.as_ref().is_some_and(|own| self.together.send(own, run));
-            if !is_sent {
-                run.iter().for_each(|(to, bytes)| self.send_or_report(bytes, to));
+            let (run, rest) = self.together.split(messages);
+            let is_run = self.together.run(run) > 1;
+            if !(is_run && own.is_some_and(|own| self.together.send(own, run))) {
+                self.send_each(own, run);
             }
             messages = rest;
         }
+    }
+
+    /// Sends datagrams from one socket by as few calls as it takes.
+    fn send_each(self: &Rc<Self>, from: Option<&Datagrams>, mut messages: &[Message<'_>]) {
+        while let [_, _, ..] = messages
+            && let Some(socket) = from
+        {
+            let mut sent = socket.send_each(messages.iter().map(datagram));
+            // What is not taken is tried again, alone: then it is known why.
+            if let (0, Some((to, bytes))) = (sent, messages.first()) {
+                self.send_or_report(bytes, to);
+                sent = 1;
+            }
+            messages = messages.get(sent..).unwrap_or_default();
+        }
+        messages.iter().for_each(|(to, bytes)| self.send_or_report(bytes, to));
     }
 
     /// Which connection takes it, where it is open.
@@ -157,5 +181,21 @@ impl Worker {
             Destination::Upstream(UpstreamTarget::Tcp) => return link::send(self, bytes),
         };
         sent.map_err(|_| Discard::SendFailed)
+    }
+}
+
+/// Which of the devices' sockets it leaves from.
+fn socket_of((to, _): &Message<'_>) -> Option<usize> {
+    match to {
+        Destination::Datagram { socket, .. } => Some(usize::from(*socket)),
+        _ => None,
+    }
+}
+
+/// A message as a socket sends it: to the upstream it is connected.
+fn datagram<'a>((to, bytes): &Message<'a>) -> Datagram<'a> {
+    match to {
+        Destination::Datagram { to, .. } => (Some(*to), bytes),
+        _ => (None, bytes),
     }
 }

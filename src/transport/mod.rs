@@ -12,6 +12,7 @@ mod codec;
 mod connections;
 mod deliver;
 mod discard;
+mod each;
 mod line;
 mod link;
 mod outbox;

@@ -41,6 +41,19 @@ impl Together {
         (same + usize::from(shorter && same < room)).max(1)
     }
 
+    /// What leaves by the next call, and the rest: a run, or those before the next run.
+    pub(super) fn split<'m, 'a>(
+        &self,
+        messages: &'m [Message<'a>],
+    ) -> (&'m [Message<'a>], &'m [Message<'a>]) {
+        let run_at = |at: usize| messages.get(at..).map_or(1, |rest| self.run(rest));
+        let next = match run_at(0) {
+            1 => (1..messages.len()).find(|at| run_at(*at) > 1).unwrap_or(messages.len()),
+            run => run,
+        };
+        messages.split_at(next.min(messages.len()))
+    }
+
     /// Sends a run; where that fails, nothing of it has left. What the path does not allow is not tried
     /// again.
     pub(super) fn send(&self, own: &Datagrams, run: &[Message<'_>]) -> bool {
@@ -99,5 +112,20 @@ mod tests {
     fn a_run_fits_one_call() {
         assert_eq!(runs(65_507, &[600; 40]), [32, 8]);
         assert_eq!(runs(65_507, &[40_000, 40_000, 30_000, 30_000, 10]), [1, 1, 2, 1]);
+    }
+
+    #[test]
+    fn those_between_two_runs_leave_by_one_call_too() {
+        let together = Together { longest: Cell::new(1472) };
+        let to = Destination::Upstream(UpstreamTarget::Udp);
+        let bytes = [b'x'; 2000];
+        let messages = [1500, 700, 800, 900, 900, 2000].map(|length| (&to, &bytes[..length]));
+
+        let (apart, rest) = together.split(&messages);
+        let (run, rest) = together.split(rest);
+
+        assert_eq!((apart.len(), run.len(), rest.len()), (3, 2, 1));
+        assert_eq!(together.split(rest).0.len(), 1);
+        assert_eq!(together.split(&[]).0.len(), 0);
     }
 }

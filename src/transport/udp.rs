@@ -13,7 +13,7 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Protocol, Side, Source};
+use super::{Protocol, Side, Source, each};
 
 /// A datagram socket and what a [`Source`] says of it.
 pub(super) struct Datagrams {
@@ -83,6 +83,19 @@ impl Datagrams {
             result => result,
         }
         .map(drop)
+    }
+
+    /// Sends datagrams by one call, and gives how many have left, the first ones. None where each needs to
+    /// be told what to leave from: the call has no room for that.
+    pub(super) fn send_each<'a>(
+        &self,
+        datagrams: impl Iterator<Item = each::Datagram<'a>>,
+    ) -> usize {
+        if self.local.ip().is_unspecified() {
+            0
+        } else {
+            each::send(self.socket.get_ref(), datagrams)
+        }
     }
 
     /// Sends datagrams to the connected peer by one call, which cuts them: all of the length of the
