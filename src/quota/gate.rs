@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::measure::{Ask, GateView, Level, Overhang, Plan, Units};
-use super::sync::{AtomicI64, AtomicU64, Mutex, Ordering};
+use super::sync::{AtomicI64, AtomicU64, Mutex, Ordering, pause};
 use super::verdict::Epoch;
 pub(super) use super::word::Face;
 use super::word::{pack, unpack};
@@ -209,15 +209,29 @@ impl Gate {
             }
         }
         // One conditional update for both resources: never one without the other, never past.
-        let taken = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+        let taken = self.update_left(|word| {
             let (left_sip, left_apps) = unpack(word);
             let fits = (sip == 0 || left_sip >= sip) && (apps == 0 || left_apps >= apps);
             fits.then(|| word.wrapping_sub(pack(sip, apps)))
         });
-        if taken.is_err() && claims {
+        if !taken && claims {
             self.claimed_left.fetch_add(sip, Ordering::AcqRel);
         }
-        taken.is_ok()
+        taken
+    }
+
+    /// Changes what is left, unless `change` won't. Who comes too late waits a little: meanwhile the one
+    /// that was faster goes on with the word in its own cache, which is faster for both.
+    fn update_left(&self, change: impl Fn(u64) -> Option<u64>) -> bool {
+        loop {
+            let seen = self.left.load(Ordering::Acquire);
+            let Some(next) = change(seen) else { return false };
+            let put = self.left.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Relaxed);
+            if put.is_ok() {
+                return true;
+            }
+            pause();
+        }
     }
 
     /// Counts `units` whatever the limit says: seats that move with their owner, or are read back.

@@ -11,6 +11,12 @@ mod real {
 
     use arc_swap::ArcSwap;
 
+    /// Waits for as long as another thread needs for a few updates.
+    pub fn pause() {
+        const SPINS: u32 = 16;
+        (0..SPINS).for_each(|_| std::hint::spin_loop());
+    }
+
     /// Holds one published value; readers never wait for the writer.
     pub struct Slot<T>(ArcSwap<T>);
 
@@ -35,6 +41,9 @@ mod modelled {
 
     use std::ops::Deref;
     use std::sync::Arc;
+
+    /// Other threads go on between any two steps here: there is nothing to wait for.
+    pub fn pause() {}
 
     /// A mutex that cannot be poisoned, as the real one.
     pub struct Mutex<T>(loom::sync::Mutex<T>);
