@@ -1,7 +1,7 @@
 //! What a gate has at an instant, and when that changes.
 //! On the wire a suspended license counts as none; in distribution it counts as if enabled.
 
-use super::{FeatureSet, HandOut, Holder, License, Moment, Resource, Tree};
+use super::{FeatureSet, HandOut, Holder, Items, License, Moment, Resource, Tree};
 
 /// What the licenses of a gate give together at one instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,14 +121,9 @@ impl Tree {
     /// each instant at which anything changes.
     pub fn schedule(&self, gate: Holder, from: Moment) -> Vec<Step> {
         let items = self.items(gate);
-        let shared = self.hand_out(gate) == HandOut::Shared;
-        let promised_numbers = if shared { items.numbers_below } else { items.numbers };
-        let handed_down = if shared { &[][..] } else { &items.gates[..] };
         // Running sum of what is handed down: one pass over sorted edges, not a sum for each instant.
-        let mut edges: Vec<(Moment, i64)> = Vec::new();
-        for license in handed_down.iter().flat_map(|gate| self.licenses_of(*gate)) {
-            edges.extend(edges_of(license, from));
-        }
+        let mut edges: Vec<(Moment, i64)> =
+            self.handed_down(gate, &items).flat_map(|license| edges_of(license, from)).collect();
         edges.sort_unstable_by_key(|(at, _)| *at);
 
         let mut instants = vec![from];
@@ -142,7 +137,7 @@ impl Tree {
 
         let mut steps: Vec<Step> = Vec::new();
         let mut edges = edges.into_iter().peekable();
-        let mut promised = promised_numbers;
+        let mut promised = self.promised_numbers(gate, &items);
         for at in instants {
             while let Some((_, by)) = edges.next_if(|(edge, _)| *edge <= at) {
                 promised += by;
@@ -153,6 +148,38 @@ impl Tree {
             }
         }
         steps
+    }
+
+    /// The step of the schedule that covers one instant: it costs no look at any other.
+    pub fn step_at(&self, gate: Holder, at: Moment) -> Step {
+        let items = self.items(gate);
+        let promised: i64 = self
+            .handed_down(gate, &items)
+            .filter(|license| license.validity.contains(at))
+            .map(|license| i64::from(license.sip_numbers))
+            .sum();
+        self.step(gate, at, self.promised_numbers(gate, &items) + promised)
+    }
+
+    /// How many numbers the gate promises a seat to, see [`Tree::promises`].
+    fn promised_numbers(&self, gate: Holder, items: &Items) -> i64 {
+        match self.hand_out(gate) {
+            HandOut::Shared => items.numbers_below,
+            HandOut::Split => items.numbers,
+        }
+    }
+
+    /// The licenses that are cut from what the gate has.
+    fn handed_down<'t>(
+        &'t self,
+        gate: Holder,
+        items: &'t Items,
+    ) -> impl Iterator<Item = &'t License> {
+        let gates = match self.hand_out(gate) {
+            HandOut::Shared => &[][..],
+            HandOut::Split => &items.gates[..],
+        };
+        gates.iter().flat_map(|gate| self.licenses_of(*gate)).map(|license| &**license)
     }
 
     fn step(&self, gate: Holder, from: Moment, promised: i64) -> Step {

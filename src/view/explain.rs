@@ -125,8 +125,7 @@ fn claimed(
     if owned.is_created() || !tree.promises(group).contains(&gate) {
         return None;
     }
-    let step = tree.schedule(gate, at).into_iter().next()?;
-    Some((u64::from(step.claimed), usage.promised_seats(gate)))
+    Some((u64::from(tree.step_at(gate, at).claimed), usage.promised_seats(gate)))
 }
 
 fn gate_row(

@@ -33,8 +33,9 @@ pub fn valid_until(tree: &Tree, gate: Holder, at: Moment) -> Option<Moment> {
     if tree.gate_status(gate, at) != GateStatus::Valid {
         return None;
     }
-    let steps = tree.schedule(gate, at);
-    steps.iter().find(|step| step.status != GateStatus::Valid).map(|step| step.from)
+    // Only where a license ends can it cease to be.
+    let ends = tree.licenses_of(gate).iter().filter_map(|license| license.validity.until);
+    ends.filter(|end| *end > at && tree.gate_status(gate, *end) != GateStatus::Valid).min()
 }
 
 /// The group at a path, or the user behind `user:NAME`; an error names what is not there.

@@ -7,7 +7,7 @@ use super::slow::{self, Records};
 use super::{Change, check};
 use crate::license::{
     Feature, FeatureSet, Group, GroupId, HandOut, Holder, License, LicenseId, Moment, NoSeats,
-    Number, NumberId, NumberKind, Resource, SERVER, Tree, User, UserId, Validity, World,
+    Number, NumberId, NumberKind, Resource, SERVER, Step, Tree, User, UserId, Validity, World,
 };
 
 /// One random write, still to be fitted to the records at hand.
@@ -310,6 +310,7 @@ fn compare_schedule(
             handed + records.numbers(gate)
         };
         let left = (i64::from(wire.sip_numbers) - promised).max(0);
+        prop_assert_eq!(tree.step_at(gate, at), Step { from: at, ..step });
         prop_assert_eq!(i64::from(step.claimed), left);
         prop_assert_eq!((step.sip_numbers, step.features), (wire.sip_numbers, wire.features));
         prop_assert_eq!(step.status, tree.gate_status(gate, at));
