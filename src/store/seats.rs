@@ -68,7 +68,8 @@ impl SeatStore {
         Ok(Self { pool })
     }
 
-    /// Writes a batch in one transaction; when this returns it survives a power cut.
+    /// Writes a batch in one transaction; when this returns it survives a power cut. Rows go in the order
+    /// in which they are kept: so each page is looked at once.
     pub async fn write(&self, batch: &Batch) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         // Rows that stay are written over: half the work of removing them first.
@@ -76,7 +77,9 @@ impl SeatStore {
         let gone = batch.seats_of.iter().filter(|number| !stay.contains(&***number));
         forget(&mut tx, "delete from seats where number in ", gone).await?;
         forget(&mut tx, "delete from bindings where number in ", batch.bindings_of.iter()).await?;
-        for rows in batch.seats.chunks(ROWS_AT_ONCE) {
+        let mut seats: Vec<&SeatRow> = batch.seats.iter().collect();
+        seats.sort_unstable_by_key(|row| &row.number);
+        for rows in seats.chunks(ROWS_AT_ONCE) {
             let mut insert =
                 sql("insert into seats (number, since, until, node, version, details) ");
             insert.push_rows(rows.iter().map(|row| {
@@ -179,7 +182,8 @@ async fn forget(
     text: &'static str,
     numbers: impl Iterator<Item = &String>,
 ) -> Result<()> {
-    let numbers: Vec<&String> = numbers.collect();
+    let mut numbers: Vec<&String> = numbers.collect();
+    numbers.sort_unstable();
     for numbers in numbers.chunks(ROWS_AT_ONCE) {
         let mut delete = sql(text);
         delete.push_list(numbers.iter().map(|number| &***number));

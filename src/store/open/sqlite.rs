@@ -32,7 +32,7 @@ pub(in crate::store) struct File {
 impl File {
     /// Creates the file where there is none, brings its schema up to date and connects.
     pub(super) async fn open(path: PathBuf) -> Result<(Pool, Self)> {
-        let pool = connect(&path, &LICENSING, 4).await?;
+        let pool = connect(&path, options(&path), &LICENSING, 4).await?;
         let identity = identity(&path)?;
         Ok((Pool::Sqlite(pool), Self { path, identity }))
     }
@@ -54,7 +54,12 @@ impl File {
 
     /// Opens the file of seats.
     pub(in crate::store) async fn open_seats(&self) -> Result<Pool> {
-        Ok(Pool::Sqlite(connect(&self.seats_path(), &SEATS, 1).await?))
+        // Pages of 4 KiB that wait in the WAL: one that was written by several batches goes to its place
+        // once.
+        const PAGES_WAITING: &str = "8192";
+        let path = self.seats_path();
+        let options = options(&path).pragma("wal_autocheckpoint", PAGES_WAITING);
+        Ok(Pool::Sqlite(connect(&path, options, &SEATS, 1).await?))
     }
 }
 
@@ -74,9 +79,13 @@ async fn fresh(schema: &Migrator) -> Result<Conn> {
     Ok(Conn::Sqlite(Box::new(Box::new(conn))))
 }
 
-async fn connect(path: &Path, schema: &Migrator, connections: u32) -> Result<SqlitePool> {
+async fn connect(
+    path: &Path,
+    options: SqliteConnectOptions,
+    schema: &Migrator,
+    connections: u32,
+) -> Result<SqlitePool> {
     create(path)?;
-    let options = options(path);
     migrate(&options, schema).await?;
     Ok(SqlitePoolOptions::new().max_connections(connections).connect_with(options).await?)
 }
