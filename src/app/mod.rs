@@ -188,11 +188,16 @@ async fn serve(
     let attended = Arc::clone(&people).run(shared.access(), stop.clone().cancelled_owned());
     tasks.spawn(attended);
     let answers = parts::api(&config, &rooms, &desk, &people, courier);
-    let mut api = http::serve(api, answers, stop.clone().cancelled_owned())?;
+    let stopped = stop.clone().cancelled_owned();
+    // By a thread that gives way as well.
+    let serving = tokio::task::spawn_blocking(move || http::serve(api, answers, stopped));
+    let mut api = serving.await??;
     let _ = desk.api.set(api.address);
     invite(&people, api.address).await?;
 
     let threads = bound.run(proxy, clock, stop.clone())?;
+    // What this thread does and starts from here on is behind the wire.
+    give_way();
     announce(&addresses, (scrape_at, api.address), &desk);
     if let (Some(_), Some(udp)) = (stage, addresses.udp.first()) {
         tasks.spawn(demo::play(config.clone(), *udp, scrape_at, Arc::clone(&desk) as Arc<_>));
