@@ -60,7 +60,7 @@ pub fn agent_of<'a>(message: &Message<'a>) -> &'a [u8] {
 /// sort of phone at the same place; `None`: another device. `is_dead` tells flows that are gone.
 pub fn match_device(device: &Device, shown: &Ids, is_dead: &dyn Fn(&Device) -> bool) -> Option<u8> {
     let known = &device.ids;
-    if shown.instances.iter().any(|id| known.instances().any(|one| *one == **id)) {
+    if shown.instances.iter().any(|id| known.has_instance(id)) {
         return Some(0);
     }
     if shown.pushes.iter().any(|id| known.pushes().any(|one| *one == **id)) {
@@ -127,8 +127,11 @@ pub(super) fn is_app_showing(
 /// A short name for a device that our tokens carry: the hash of its strongest id. A device answers
 /// to the hash of any id it was seen with; 0 names none.
 pub fn device_name(ids: &impl Names) -> u32 {
-    let strongest = ids.instances().last().or_else(|| ids.pushes().last());
-    strongest.or_else(|| ids.contacts().last()).map_or(0, hash_of)
+    if let Some(instance) = ids.instances().last() {
+        return hash_of(&instance);
+    }
+    let strongest = ids.pushes().last().or_else(|| ids.contacts().last());
+    strongest.map_or(0, hash_of)
 }
 
 /// Whether a device goes by this name.
@@ -143,8 +146,9 @@ pub fn contact_name(uri: &[u8]) -> u32 {
 
 /// Whether `name` is that of any of these ids.
 pub fn has_name(ids: &impl Names, name: u32) -> bool {
-    let mut all = ids.instances().chain(ids.pushes()).chain(ids.contacts());
-    name != 0 && all.any(|id| hash_of(id) == name)
+    name != 0
+        && (ids.instances().any(|id| hash_of(&id) == name)
+            || ids.pushes().chain(ids.contacts()).any(|id| hash_of(id) == name))
 }
 
 /// Under the token's own MAC, so it need not be keyed; it must be the same after a restart.
@@ -155,10 +159,12 @@ fn hash_of(id: &[u8]) -> u32 {
 
 /// The name under which people see a device.
 pub fn display_name(ids: &impl Names) -> String {
-    let strongest = ids.instances().last().or_else(|| ids.contacts().last());
-    strongest
-        .or_else(|| ids.pushes().last())
-        .map_or_else(String::new, |id| String::from_utf8_lossy(id).into_owned())
+    let text = |id: &[u8]| String::from_utf8_lossy(id).into_owned();
+    if let Some(instance) = ids.instances().last() {
+        return text(&instance);
+    }
+    let strongest = ids.contacts().last().or_else(|| ids.pushes().last());
+    strongest.map_or_else(String::new, text)
 }
 
 #[cfg(test)]
@@ -191,7 +197,7 @@ mod tests {
             order: 0,
             dormant: false,
             over: false,
-            stored_until_mono_ms: 0,
+            stored_until_secs: 0,
         }
         .with(&ids, &[])
     }

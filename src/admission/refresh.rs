@@ -39,7 +39,7 @@ impl Admission {
             let instance = contact.instance();
             let is_it = |device: &Device| {
                 let same = match &instance {
-                    Some(id) => device.ids.instances().any(|known| *known == **id),
+                    Some(id) => device.ids.has_instance(id),
                     None => {
                         device.ids.instances().next().is_none()
                             && device.ids.contacts().any(|known| known == uri)

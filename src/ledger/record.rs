@@ -140,7 +140,7 @@ fn device(text: DeviceText, now: Now) -> Device {
         order: 0,
         dormant: text.dormant,
         over: text.over,
-        stored_until_mono_ms: 0,
+        stored_until_secs: 0,
     };
     device.with(&ids, &bindings)
 }
@@ -249,7 +249,7 @@ mod tests {
             order: 0,
             dormant: false,
             over: true,
-            stored_until_mono_ms: 0,
+            stored_until_secs: 0,
         };
         let device = device.with(&ids, std::slice::from_ref(&binding));
         let call = Call {

@@ -360,11 +360,7 @@ fn is_listed(device: &Device, listed: &[Listed]) -> bool {
             && (one.named.is_some_and(|name| is_named(device, name))
                 || device.bindings().any(|known| same_uri(known.contact, &one.contact))
                 || device.ids.contacts().any(|known| same_uri(known, &one.contact))
-                || one
-                    .ids
-                    .instances
-                    .iter()
-                    .any(|id| device.ids.instances().any(|known| *known == **id)))
+                || one.ids.instances.iter().any(|id| device.ids.has_instance(id)))
     })
 }
 

@@ -61,7 +61,7 @@ impl Seats {
         let found = shard.find(aor, hash);
         let entry = found.and_then(|slot| shard.get(slot));
         let rides = entry.is_some_and(|entry| {
-            entry.is_live(now) || entry.calls.iter().any(|call| *call.call_id == *call_id)
+            entry.is_live(now) || entry.calls().iter().any(|call| *call.call_id == *call_id)
         });
         let over = Refusal::without_gate(Cause::OverCapacity);
         let sip = u32::from(entry.is_none_or(|entry| entry.held.units().sip == 0));
@@ -76,8 +76,8 @@ impl Seats {
             return CallDecision::Rides;
         }
         if entry.is_some_and(|entry| {
-            entry.calls.len() >= self.limits.max_calls
-                || entry.unsettled.len() >= UNSETTLED_MAX + self.limits.max_calls
+            entry.calls().len() >= self.limits.max_calls
+                || entry.unsettled() >= UNSETTLED_MAX + self.limits.max_calls
         }) {
             return CallDecision::Refuse(over);
         }
@@ -127,8 +127,8 @@ impl Seats {
         now: Now,
     ) {
         let extend = |entry: &mut Entry| {
-            let call = entry.calls.iter_mut().find(|call| *call.call_id == *call_id);
-            if let Some(call) = call {
+            let calls = entry.rare().map(|rare| &mut *rare.calls).unwrap_or_default();
+            if let Some(call) = calls.iter_mut().find(|call| *call.call_id == *call_id) {
                 let last = now.mono_at(call.since_ms.saturating_add_unsigned(longest_ms));
                 call.until_mono_ms = until_mono_ms.min(last);
                 entry.changed = true;
@@ -139,7 +139,7 @@ impl Seats {
 
     /// Whether this call holds a seat of the number.
     pub fn has_call(&self, aor: &str, call_id: &[u8]) -> bool {
-        let has = |entry: &Entry| entry.calls.iter().any(|call| *call.call_id == *call_id);
+        let has = |entry: &Entry| entry.calls().iter().any(|call| *call.call_id == *call_id);
         self.look(aor, has).unwrap_or(false)
     }
 
@@ -147,8 +147,9 @@ impl Seats {
     /// is given back. A tag that is none of the call's changes nothing. Returns whether it did.
     pub fn end_call(&self, aor: &str, call_id: &[u8], tags: [u64; 2], now: Now) -> bool {
         let end = |entry: &mut Entry| {
-            let before = entry.calls.len();
-            entry.calls.retain_mut(|call| {
+            let Some(rare) = entry.rare() else { return false };
+            let before = rare.calls.len();
+            rare.calls.retain_mut(|call| {
                 if *call.call_id != *call_id {
                     return true;
                 }
@@ -157,8 +158,9 @@ impl Seats {
                 call.legs.retain(|leg| !tags.contains(leg));
                 known && (call.legs.len() == legs || !call.legs.is_empty())
             });
-            entry.changed |= entry.calls.len() != before;
-            entry.calls.len() != before
+            let ended = rare.calls.len() != before;
+            entry.changed |= ended;
+            ended
         };
         self.alter(aor, now, end).unwrap_or(false)
     }
@@ -173,14 +175,15 @@ impl Entry {
         now: Now,
     ) -> Result<(), Refusal> {
         ticket.and_then(|ticket| self.take_unsettled(ticket));
-        if let Some(known) = self.calls.iter_mut().find(|known| known.call_id == call.call_id) {
+        let calls = self.rare().map(|rare| &mut *rare.calls).unwrap_or_default();
+        if let Some(known) = calls.iter_mut().find(|known| known.call_id == call.call_id) {
             known.until_mono_ms = call.until_mono_ms;
             let fresh = call.legs.iter().filter(|leg| !known.legs.contains(leg)).copied();
             let fresh: Vec<u64> = fresh.take(LEGS_MAX.saturating_sub(known.legs.len())).collect();
             known.legs.extend(fresh);
             return Ok(());
         }
-        if self.calls.len() >= max_calls {
+        if calls.len() >= max_calls {
             return Err(Refusal::without_gate(Cause::OverCapacity));
         }
         let units = Units { sip: 1, apps: 0 }.beyond(self.held.units());
@@ -189,7 +192,7 @@ impl Entry {
         if units.sip > 0 {
             self.seated(now.wall_ms);
         }
-        self.calls.push(call);
+        self.rare_mut().calls.push(call);
         self.changed = true;
         Ok(())
     }

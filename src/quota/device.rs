@@ -2,10 +2,10 @@
 //! bytes.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
-use smallvec::SmallVec;
-
-use super::known::Known;
+use super::few::Few;
+use super::known::{Known, Place};
 use super::renew::Renewal;
 use crate::clock::Now;
 use crate::license::FeatureSet;
@@ -97,13 +97,12 @@ impl Binding {
         self.contact == other.contact && self.reach == other.reach
     }
 
+    fn place(&self) -> Place<'_> {
+        Place { reach: self.reach, reg_id: self.reg_id, contact: &self.contact }
+    }
+
     fn span(&self) -> Span {
-        Span {
-            reg_id: self.reg_id,
-            granted_ms: u32::try_from(self.granted_ms).unwrap_or(u32::MAX),
-            until_mono_ms: self.until_mono_ms,
-            upstream_until_mono_ms: self.upstream_until_mono_ms,
-        }
+        Span::new(self.until_mono_ms, self.upstream_until_mono_ms, self.granted_ms)
     }
 }
 
@@ -134,16 +133,44 @@ impl From<Bound<'_>> for Binding {
 /// The times of one binding: what a renewal changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
-    reg_id: Option<u32>,
-    /// At most 49 days: a tenth of it is all that is asked for.
-    granted_ms: u32,
     until_mono_ms: u64,
-    upstream_until_mono_ms: u64,
+    /// When the registrar forgets it, counted from the end of the seat: at most 24 days either way.
+    upstream_after_ms: i32,
+    /// From one millisecond to 49 days: a tenth of it is all that is asked for.
+    granted_ms: NonZeroU32,
+}
+
+impl Span {
+    fn new(until_mono_ms: u64, upstream_until_mono_ms: u64, granted_ms: u64) -> Self {
+        let mut span = Self {
+            until_mono_ms,
+            upstream_after_ms: 0,
+            granted_ms: u32::try_from(granted_ms)
+                .map_or(NonZeroU32::MAX, |ms| NonZeroU32::new(ms).unwrap_or(NonZeroU32::MIN)),
+        };
+        span.end(until_mono_ms, upstream_until_mono_ms);
+        span
+    }
+
+    fn end(&mut self, until_mono_ms: u64, upstream_until_mono_ms: u64) {
+        let after = upstream_until_mono_ms.wrapping_sub(until_mono_ms).cast_signed();
+        let longest = if after < 0 { i32::MIN } else { i32::MAX };
+        self.until_mono_ms = until_mono_ms;
+        self.upstream_after_ms = i32::try_from(after).unwrap_or(longest);
+    }
+
+    fn upstream_until_mono_ms(&self) -> u64 {
+        self.until_mono_ms.saturating_add_signed(self.upstream_after_ms.into())
+    }
+
+    fn tenth_ms(&self) -> u64 {
+        u64::from(self.granted_ms.get() / 10)
+    }
 }
 
 /// The times of a device's bindings, in the order of their places; most devices have one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Spans(SmallVec<[Span; 1]>);
+pub struct Spans(Few<Span>);
 
 /// Where a device's seat stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,8 +218,8 @@ pub struct Device {
     pub dormant: bool,
     /// Let in above the limit by a gate on monitor.
     pub over: bool,
-    /// The `until_mono_ms` that the ledger was last given.
-    pub stored_until_mono_ms: u64,
+    /// The end that the ledger was last given, by the monotonic clock, as a whole second.
+    pub stored_until_secs: u32,
 }
 
 impl Device {
@@ -203,7 +230,7 @@ impl Device {
 
     /// When the registrar forgets it.
     pub fn upstream_until_mono_ms(&self) -> u64 {
-        self.spans.0.iter().map(|span| span.upstream_until_mono_ms).max().unwrap_or(0)
+        self.spans.0.iter().map(Span::upstream_until_mono_ms).max().unwrap_or(0)
     }
 
     /// Where its seat stands at `now`.
@@ -227,13 +254,13 @@ impl Device {
 
     /// Its registered contacts.
     pub fn bindings(&self) -> impl Iterator<Item = Bound<'_>> {
-        self.spans.0.iter().zip(self.ids.places()).map(|(span, (reach, contact))| Bound {
-            reg_id: span.reg_id,
-            contact,
-            reach,
+        self.spans.0.iter().zip(self.ids.places()).map(|(span, place)| Bound {
+            reg_id: place.reg_id,
+            contact: place.contact,
+            reach: place.reach,
             until_mono_ms: span.until_mono_ms,
-            upstream_until_mono_ms: span.upstream_until_mono_ms,
-            granted_ms: span.granted_ms.into(),
+            upstream_until_mono_ms: span.upstream_until_mono_ms(),
+            granted_ms: span.granted_ms.get().into(),
         })
     }
 
@@ -247,13 +274,15 @@ impl Device {
     /// `clamp_mono_ms`. Returns whether more than times is new.
     pub fn note(&mut self, shown: &Ids, granted: &Binding, clamp_mono_ms: u64, now: Now) -> bool {
         let until_mono_ms = granted.until_mono_ms.min(clamp_mono_ms);
-        let old = self.spans.0.iter().position(|old| old.reg_id == granted.reg_id);
-        if let Some(at) = old
+        let same = |place: &(usize, Place<'_>)| place.1.reg_id == granted.reg_id;
+        let old = self.ids.places().enumerate().find(same);
+        if let Some((at, place)) = old
+            && place == granted.place()
             && self.ids.has_all(shown)
-            && self.ids.places().nth(at) == Some((granted.reach, &*granted.contact))
         {
             if let Some(span) = self.spans.0.get_mut(at) {
-                *span = Span { until_mono_ms, ..granted.span() };
+                *span =
+                    Span::new(until_mono_ms, granted.upstream_until_mono_ms, granted.granted_ms);
             }
             return false;
         }
@@ -273,46 +302,52 @@ impl Device {
         clamp_mono_ms: u64,
         now: Now,
     ) -> Option<u64> {
-        let [span] = self.spans.0.as_mut_slice() else { return None };
-        let here = self.ids.places().next() == Some((renewal.reach, renewal.contact))
-            && self.ids.source() == Some(renewal.reach.remote);
-        if !here || span.reg_id != renewal.reg_id || self.order > renewal.order {
+        let [span] = &mut *self.spans.0 else { return None };
+        let Renewal { reach, reg_id, contact, granted_ms, order, .. } = *renewal;
+        if !self.ids.stays_at(&Place { reach, reg_id, contact }) || self.order > order {
             return None;
         }
-        let upstream_until_mono_ms = now.mono_ms.saturating_add(renewal.granted_ms);
-        *span = Span {
-            reg_id: span.reg_id,
-            granted_ms: u32::try_from(renewal.granted_ms).unwrap_or(u32::MAX),
-            until_mono_ms: upstream_until_mono_ms.min(clamp_mono_ms),
-            upstream_until_mono_ms,
-        };
-        let until_mono_ms = span.until_mono_ms;
-        (self.order, self.heard_mono_ms) = (renewal.order, now.mono_ms);
+        let upstream_until_mono_ms = now.mono_ms.saturating_add(granted_ms);
+        let until_mono_ms = upstream_until_mono_ms.min(clamp_mono_ms);
+        *span = Span::new(until_mono_ms, upstream_until_mono_ms, granted_ms);
+        (self.order, self.heard_mono_ms) = (order, now.mono_ms);
         Some(until_mono_ms)
     }
 
     /// After a restart each seat lasts a tenth longer than its record says, but not beyond the clamp.
     pub(super) fn outlast_record(&mut self, clamp_mono_ms: u64) {
-        for span in &mut self.spans.0 {
-            let longer = span.until_mono_ms.saturating_add(u64::from(span.granted_ms / 10));
-            span.until_mono_ms = longer.min(clamp_mono_ms);
+        for span in &mut *self.spans.0 {
+            let longer = span.until_mono_ms.saturating_add(span.tenth_ms());
+            span.end(longer.min(clamp_mono_ms), span.upstream_until_mono_ms());
         }
     }
 
-    /// Whether its seat lasts longer than the ledger knows, by more than a tenth of what was granted.
+    /// The ledger is told the end as it is now.
+    pub(super) fn note_record(&mut self) {
+        self.stored_until_secs = secs(self.until_mono_ms());
+    }
+
+    /// Whether its seat lasts longer than the ledger knows, by more than a tenth of what was granted, or
+    /// ends in an earlier second.
     pub(super) fn outlives_record(&self) -> bool {
-        let granted_ms = self.spans.0.iter().map(|span| span.granted_ms).max().unwrap_or(0);
-        let granted_ms = u64::from(granted_ms);
-        self.until_mono_ms() > self.stored_until_mono_ms.saturating_add(granted_ms / 10)
-            || self.until_mono_ms() < self.stored_until_mono_ms
+        let tenth_ms = self.spans.0.iter().map(Span::tenth_ms).max().unwrap_or(0);
+        let until_mono_ms = self.until_mono_ms();
+        until_mono_ms > u64::from(self.stored_until_secs) * 1000 + tenth_ms
+            || secs(until_mono_ms) < self.stored_until_secs
     }
 
     /// Lets the seat last as long as the registrar's binding, but not beyond `clamp_mono_ms`.
     pub fn stretch(&mut self, clamp_mono_ms: u64) {
-        for span in &mut self.spans.0 {
-            span.until_mono_ms = span.upstream_until_mono_ms.min(clamp_mono_ms);
+        for span in &mut *self.spans.0 {
+            let upstream_until_mono_ms = span.upstream_until_mono_ms();
+            span.end(upstream_until_mono_ms.min(clamp_mono_ms), upstream_until_mono_ms);
         }
     }
+}
+
+/// Whole seconds: they do for 136 years.
+fn secs(mono_ms: u64) -> u32 {
+    u32::try_from(mono_ms / 1000).unwrap_or(u32::MAX)
 }
 
 /// Adds a binding, or replaces the one that it refreshes. Returns whether more than its times is new.

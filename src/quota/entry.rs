@@ -3,70 +3,34 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-use thin_vec::ThinVec;
-
 use super::device::{Call, Device, Ids, Spans, State};
+use super::few::Few;
 use super::known::Known;
 use super::measure::Units;
+use super::name::Name;
+use super::rare::{Rare, Unsettled};
 use super::reservation::Reservation;
 use super::snapshot::{Owned, Snapshot};
 use crate::clock::Now;
-use crate::license::{Holder, NumberKind, RevokeClass, RevokeOrder, Text};
-
-/// How long a device that a 2xx removed is remembered, so that an older 2xx does not bring it back.
-const REMOVED_MS: u64 = 40_000;
-/// How many removed devices are remembered.
-const REMOVED_MAX: usize = 4;
-/// How long a failed reservation marks its number.
-const FAILED_MS: u64 = 600_000;
+use crate::license::{GroupId, Holder, NumberKind, RevokeClass, RevokeOrder, UserId};
 
 /// How well a device matches what a request shows: `None` not at all; the lowest wins.
 pub type Matcher<'a> = &'a dyn Fn(&Device) -> Option<u8>;
 
-/// A reservation that waits for its answer.
-#[derive(Clone, Debug)]
-pub struct Unsettled {
-    pub(super) ticket: u32,
-    /// The devices that it would register; none for a call.
-    pub(super) devices: Vec<Device>,
-    /// How many app seats it holds.
-    pub(super) apps: u32,
-    pub(super) since_ms: i64,
-}
-
+/// One number. Of a million each has one: what is mostly absent is in `rare`. What a renewal reads and
+/// writes stands together.
 #[derive(Debug)]
-struct Removed {
-    device: Device,
-    order: u64,
-    until_mono_ms: u64,
-}
-
-/// One number.
-#[derive(Debug)]
+#[repr(C)]
 pub struct Entry {
-    pub(super) aor: Text,
     pub(super) hash: u64,
-    pub(super) holder: Holder,
-    pub(super) kind: NumberKind,
-    /// What it holds, and where.
-    pub(super) held: Reservation,
-    /// Wall time since which it has held its SIP seat.
-    pub(super) since_ms: i64,
-    /// Tells those apart that took theirs in one millisecond: newer ones have more.
-    pub(super) serial: u64,
-    /// Most numbers have one.
-    pub(super) devices: SmallVec<[Device; 1]>,
-    // The rest is mostly empty.
-    pub(super) calls: ThinVec<Call>,
-    pub(super) unsettled: ThinVec<Unsettled>,
-    removed: ThinVec<Removed>,
-    next_no: u32,
-    next_ticket: u32,
+    name: Name,
     /// The snapshot under which owner, kind and path were last known to be the right ones; 0: none.
     stood_in: u32,
-    /// The last reservation ended without a 2xx; forgotten at this time. 0: it did not.
-    failed_until_mono_ms: u64,
+    /// The second of the ring in which it is filed; `u32::MAX`: none.
+    pub(super) filed: u32,
+    /// What it holds, and where.
+    pub(super) held: Reservation,
+    rare: Option<Box<Rare>>,
     pub(super) unchallenged: bool,
     /// The ledger must hear of what was done since the entry was last finished.
     pub(super) changed: bool,
@@ -76,51 +40,59 @@ pub struct Entry {
     pub(super) dormant_listed: bool,
     /// The ledger has a record of it.
     pub(super) stored: bool,
-    /// The second of the ring in which it is filed; `u64::MAX`: none.
-    pub(super) filed: u64,
+    pub(super) kind: NumberKind,
+    of_user: bool,
+    pub(super) devices: Few<Device>,
+    owner: i64,
+    /// Wall time since which it has held its SIP seat.
+    pub(super) since_ms: i64,
+    /// Tells those apart that took theirs in one millisecond: newer ones have more.
+    pub(super) serial: u32,
+    next_no: u32,
 }
 
 impl Entry {
     /// An entry that holds nothing.
     pub(super) fn new(aor: &str, hash: u64, owned: &Owned) -> Self {
+        let (of_user, owner) = packed(owned.holder);
         Self {
-            aor: aor.into(),
             hash,
-            holder: owned.holder,
-            kind: owned.kind,
-            held: Reservation::empty(Arc::clone(&owned.path), !owned.created),
-            since_ms: 0,
-            serial: 0,
-            devices: SmallVec::new(),
-            calls: ThinVec::new(),
-            unsettled: ThinVec::new(),
-            removed: ThinVec::new(),
-            next_no: 1,
-            next_ticket: 1,
+            name: Name::new(aor),
             stood_in: 0,
-            failed_until_mono_ms: 0,
+            filed: u32::MAX,
+            held: Reservation::empty(Arc::clone(&owned.path), !owned.created),
+            rare: None,
             unchallenged: false,
             changed: false,
             dirty: false,
             dormant_listed: false,
             stored: false,
-            filed: u64::MAX,
+            kind: owned.kind,
+            of_user,
+            devices: Few::new(),
+            owner,
+            since_ms: 0,
+            serial: 0,
+            next_no: 1,
         }
     }
 
-    /// The number.
-    pub fn aor(&self) -> &str {
-        self.aor.as_str()
+    /// Whether it is that of this number.
+    pub(super) fn is(&self, aor: &str) -> bool {
+        self.name.is(aor)
     }
 
-    /// The same to hand out.
-    pub(super) fn name(&self) -> Arc<str> {
-        self.aor().into()
+    /// The number.
+    pub fn aor(&self) -> Arc<str> {
+        self.name.shared()
     }
 
     /// Who owns it.
     pub fn holder(&self) -> Holder {
-        self.holder
+        match self.of_user {
+            true => Holder::User(UserId(self.owner)),
+            false => Holder::Group(GroupId(self.owner)),
+        }
     }
 
     /// What it is used for.
@@ -145,17 +117,32 @@ impl Entry {
 
     /// Its calls without a device.
     pub fn calls(&self) -> &[Call] {
-        &self.calls
+        self.rare.as_deref().map_or(&[], |rare| &rare.calls)
     }
 
     /// How many reservations wait for an answer.
     pub fn unsettled(&self) -> usize {
-        self.unsettled.len()
+        self.reservations().len()
+    }
+
+    /// Those that wait for an answer.
+    pub(super) fn reservations(&self) -> &[Unsettled] {
+        self.rare.as_deref().map_or(&[], |rare| &rare.unsettled)
     }
 
     /// Whether the last reservation ended without a 2xx.
     pub fn failed(&self, now: Now) -> bool {
-        now.mono_ms < self.failed_until_mono_ms
+        self.rare.as_deref().is_some_and(|rare| rare.failed(now))
+    }
+
+    /// What few numbers have, where it has any of it.
+    pub(super) fn rare(&mut self) -> Option<&mut Rare> {
+        self.rare.as_deref_mut()
+    }
+
+    /// The same, to add to it.
+    pub(super) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// Whether the registrar once granted it unchallenged.
@@ -187,8 +174,9 @@ impl Entry {
     /// What its devices, calls and reservations must hold together.
     pub fn needed(&self) -> Units {
         let settled = self.settled();
-        let reserved: u32 = self.unsettled.iter().map(|one| one.apps).sum();
-        let seats = settled.sip > 0 || !self.unsettled.is_empty();
+        let reservations = self.reservations();
+        let reserved: u32 = reservations.iter().map(|one| one.apps).sum();
+        let seats = settled.sip > 0 || !reservations.is_empty();
         Units { sip: u32::from(seats), apps: settled.apps.saturating_add(reserved) }
     }
 
@@ -196,7 +184,7 @@ impl Entry {
     pub(super) fn settled(&self) -> Units {
         let counted = self.devices.iter().filter(|device| device.counts());
         let apps = counted.clone().filter(|device| device.app).count();
-        let seats = counted.count() + self.calls.len();
+        let seats = counted.count() + self.calls().len();
         Units { sip: u32::from(seats > 0), apps: u32::try_from(apps).unwrap_or(u32::MAX) }
     }
 
@@ -209,25 +197,31 @@ impl Entry {
     /// Counts at the gates of its owner as published now.
     pub(super) fn follow(&mut self, owned: &Owned) {
         self.stood_in = 0;
-        self.holder = owned.holder;
+        (self.of_user, self.owner) = packed(owned.holder);
         self.kind = owned.kind;
         if !self.stands_on(owned) {
             self.held.move_to(&owned.path, !owned.created);
         }
     }
 
-    /// Whether it is what a snapshot says: asks it once, and not again until there is another.
-    pub(super) fn stands_in(&mut self, snapshot: &Snapshot) -> bool {
+    /// Whether it, the entry of `aor`, is what a snapshot says: asks it once, and not again until there is
+    /// another.
+    pub(super) fn stands_in(&mut self, snapshot: &Snapshot, aor: &str) -> bool {
         if self.stood_in == snapshot.serial() {
             return true;
         }
-        let stands = snapshot.owned(self.aor()).is_some_and(|owned| {
-            self.stands_on(&owned) && (self.holder, self.kind) == (owned.holder, owned.kind)
+        let stands = snapshot.owned(aor).is_some_and(|owned| {
+            self.stands_on(&owned) && (self.holder(), self.kind) == (owned.holder, owned.kind)
         });
         if stands {
             self.stood_in = snapshot.serial();
         }
         stands
+    }
+
+    /// Whose it is by a snapshot.
+    pub(super) fn owned_in(&self, snapshot: &Snapshot) -> Option<Owned> {
+        self.name.with(|aor| snapshot.owned(aor))
     }
 
     /// Whether it counts where its owner stands.
@@ -246,19 +240,9 @@ impl Entry {
         self.next_no = self.next_no.max(no.wrapping_add(1)).max(1);
     }
 
-    pub(super) fn next_ticket(&mut self) -> u32 {
-        let ticket = self.next_ticket;
-        self.next_ticket = self.next_ticket.wrapping_add(1).max(1);
-        ticket
-    }
-
     pub(super) fn take_unsettled(&mut self, ticket: u32) -> Option<Unsettled> {
-        let index = self.unsettled.iter().position(|one| one.ticket == ticket)?;
-        let one = self.unsettled.swap_remove(index);
-        if self.unsettled.is_empty() {
-            self.unsettled = ThinVec::new();
-        }
-        Some(one)
+        let waiting = &mut self.rare()?.unsettled;
+        waiting.remove(waiting.iter().position(|one| one.ticket == ticket)?)
     }
 
     /// The counted app device that was silent longest, if for longer than `after_ms`; none of `kept`.
@@ -276,7 +260,7 @@ impl Entry {
     /// Takes a device out of whatever reservation holds it, with its app seat: that is free then for
     /// the device itself.
     pub(super) fn release_reserved(&mut self, matcher: Matcher) {
-        for one in &mut self.unsettled {
+        for one in self.rare().into_iter().flat_map(|rare| rare.unsettled.iter_mut()) {
             let held = one.devices.iter().position(|device| matcher(device).is_some());
             let Some(device) = held.map(|index| one.devices.swap_remove(index)) else { continue };
             one.apps = one.apps.saturating_sub(u32::from(device.app));
@@ -285,52 +269,45 @@ impl Entry {
 
     /// Whether a reservation of another request is for this device.
     pub(super) fn is_reserved(&self, matcher: Matcher) -> bool {
-        self.unsettled.iter().flat_map(|one| &one.devices).any(|device| matcher(device).is_some())
+        self.reservations()
+            .iter()
+            .flat_map(|one| &one.devices)
+            .any(|device| matcher(device).is_some())
     }
 
     /// Takes a device out, and remembers that it went by the request with this `order`.
     pub(super) fn remove(&mut self, no: u32, order: Option<u64>, now: Now) -> Option<Device> {
         let index = self.devices.iter().position(|device| device.no == no)?;
-        let device = self.devices.remove(index);
+        let device = self.devices.remove(index)?;
         self.changed = true;
         if let Some(order) = order {
-            self.removed.retain(|old| now.mono_ms < old.until_mono_ms);
-            self.removed.drain(..self.removed.len().saturating_sub(REMOVED_MAX - 1));
-            let until_mono_ms = now.mono_ms + REMOVED_MS;
-            self.removed.push(Removed { device: device.clone(), order, until_mono_ms });
+            self.rare_mut().remember(&device, order, now);
         }
         Some(device)
     }
 
     /// Whether a request forwarded after `order` removed this device.
     pub(super) fn was_removed_after(&self, order: u64, matcher: Matcher) -> bool {
-        self.removed.iter().any(|old| old.order > order && matcher(&old.device).is_some())
-    }
-
-    pub(super) fn mark_failed(&mut self, now_mono_ms: u64) {
-        self.failed_until_mono_ms = now_mono_ms + FAILED_MS;
+        self.rare.as_deref().is_some_and(|rare| rare.was_removed_after(order, matcher))
     }
 
     pub(super) fn clear_failed(&mut self) {
-        self.failed_until_mono_ms = 0;
+        self.rare().into_iter().for_each(|rare| rare.failed_until_mono_ms = 0);
     }
 
     /// Whether nothing would be lost with it.
     pub(super) fn is_empty(&self, now: Now) -> bool {
-        !self.has_seats()
-            && self.unsettled.is_empty()
-            && !self.failed(now)
-            && self.removed.iter().all(|old| old.until_mono_ms <= now.mono_ms)
+        !self.has_seats() && self.rare.as_deref().is_none_or(|rare| rare.is_past(now))
     }
 
     /// Whether the ledger has anything to keep of it.
     pub(super) fn has_seats(&self) -> bool {
-        !self.devices.is_empty() || !self.calls.is_empty()
+        !self.devices.is_empty() || !self.calls().is_empty()
     }
 
     /// It took its SIP seat at `since_ms`, after all others that did so until now.
     pub(super) fn seated(&mut self, since_ms: i64) {
-        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+        static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
         self.since_ms = since_ms;
         // Relaxed: only the numbers matter, not what was written before.
         self.serial = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -348,20 +325,28 @@ impl Entry {
             false if device.sleeps(now) => device.until_mono_ms(),
             false => device.until_mono_ms() + late_margin_ms,
         });
-        let calls = self.calls.iter().map(|call| call.until_mono_ms);
-        let removed = self.removed.iter().map(|old| old.until_mono_ms);
-        let failed = (self.failed_until_mono_ms > 0).then_some(self.failed_until_mono_ms);
-        devices.chain(calls).chain(removed).chain(failed).min()
+        let rare = self.rare.as_deref().and_then(Rare::due_mono_ms);
+        devices.chain(rare).min()
     }
 
     pub(super) fn forget_past(&mut self, now: Now) {
-        self.removed.retain(|old| now.mono_ms < old.until_mono_ms);
-        let calls = self.calls.len();
-        self.calls.retain(|call| now.mono_ms < call.until_mono_ms);
-        self.changed |= self.calls.len() != calls;
-        if !self.failed(now) {
-            self.failed_until_mono_ms = 0;
+        let calls = self.calls().len();
+        self.rare().into_iter().for_each(|rare| rare.forget_past(now));
+        self.changed |= self.calls().len() != calls;
+    }
+
+    /// Returns the memory of what there is none of any more.
+    pub(super) fn tidy(&mut self) {
+        if self.rare.as_deref().is_some_and(Rare::is_empty) {
+            self.rare = None;
         }
+    }
+}
+
+fn packed(holder: Holder) -> (bool, i64) {
+    match holder {
+        Holder::User(id) => (true, id.0),
+        Holder::Group(id) => (false, id.0),
     }
 }
 
@@ -379,6 +364,6 @@ pub(super) fn newcomer(ids: &Ids, app: bool, push: bool, now: Now) -> Device {
         order: 0,
         dormant: false,
         over: false,
-        stored_until_mono_ms: 0,
+        stored_until_secs: 0,
     }
 }

@@ -80,7 +80,7 @@ impl Seats {
             let mut shard = shard.lock();
             let Some(entry) = shard.get_mut(slot) else { continue };
             if entry.wake(no, self.limits.max_devices, now) {
-                woken.push(Woken { aor: entry.name(), no });
+                woken.push(Woken { aor: entry.aor(), no });
                 shard.finish(slot, self.limits.late_margin_ms, now);
             }
         }

@@ -2,47 +2,64 @@
 //! read in place at every packet, and written anew only when something of it changes.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::ops::Deref;
 
-use super::agents;
+use super::agents::{self, Agent};
 use super::device::{Binding, Ids, Reach};
+use super::packed::{Items, Sort, place_of, put, put_place, put_source, take_address};
+use super::urn::{self, Letters};
 
 /// Ids and places of a device.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Known {
-    /// One item after the other: its sort, its length, its bytes. Of one sort the oldest comes first.
     packed: Box<[u8]>,
     /// Most devices share theirs with many.
-    agent: Arc<[u8]>,
+    agent: Agent,
 }
-
-/// What an item of [`Known`] is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sort {
-    Instance = 0,
-    Push = 1,
-    Contact = 2,
-    Source = 3,
-    /// Where one binding leads.
-    Place = 4,
-    /// The Contact of the binding before it; absent where that is the device's last.
-    BoundContact = 5,
-}
-
-/// Lengths from this one on take four bytes more.
-const LONG: u8 = 255;
 
 /// The values by which a device may be recognised, oldest first.
 pub trait Names {
-    fn instances(&self) -> impl Iterator<Item = &[u8]>;
+    fn instances(&self) -> impl Iterator<Item = Id<'_>>;
     fn pushes(&self) -> impl Iterator<Item = &[u8]>;
     fn contacts(&self) -> impl Iterator<Item = &[u8]>;
+
+    /// Whether this is one of the instances.
+    fn has_instance(&self, instance: &[u8]) -> bool {
+        self.instances().any(|one| *one == *instance)
+    }
+}
+
+/// An instance as the device shows it.
+#[derive(Clone, Copy)]
+pub enum Id<'a> {
+    Text(&'a [u8]),
+    /// `<urn:uuid:…>`, kept in fewer bytes.
+    Urn([u8; urn::LEN]),
+}
+
+impl Deref for Id<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text,
+            Self::Urn(text) => text,
+        }
+    }
+}
+
+/// Where one binding leads, and as what it is known there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place<'a> {
+    pub reach: Reach,
+    pub reg_id: Option<u32>,
+    pub contact: &'a [u8],
 }
 
 impl Names for Ids {
-    fn instances(&self) -> impl Iterator<Item = &[u8]> {
-        self.instances.iter().map(|id| &**id)
+    fn instances(&self) -> impl Iterator<Item = Id<'_>> {
+        self.instances.iter().map(|id| Id::Text(id))
     }
 
     fn pushes(&self) -> impl Iterator<Item = &[u8]> {
@@ -55,8 +72,11 @@ impl Names for Ids {
 }
 
 impl Names for Known {
-    fn instances(&self) -> impl Iterator<Item = &[u8]> {
-        self.of(Sort::Instance)
+    fn instances(&self) -> impl Iterator<Item = Id<'_>> {
+        self.kept_instances().map(|one| match one {
+            Instance::Text(text) => Id::Text(text),
+            Instance::Urn(uuid, letters) => Id::Urn(urn::text(uuid, letters)),
+        })
     }
 
     fn pushes(&self) -> impl Iterator<Item = &[u8]> {
@@ -66,27 +86,45 @@ impl Names for Known {
     fn contacts(&self) -> impl Iterator<Item = &[u8]> {
         self.of(Sort::Contact)
     }
+
+    fn has_instance(&self, instance: &[u8]) -> bool {
+        self.kept_instances().any(|one| one.is(instance))
+    }
+}
+
+/// An instance as it is kept.
+enum Instance<'a> {
+    Text(&'a [u8]),
+    Urn(&'a [u8; 16], Letters),
+}
+
+impl Instance<'_> {
+    fn is(&self, shown: &[u8]) -> bool {
+        match self {
+            Self::Text(text) => *text == shown,
+            Self::Urn(uuid, letters) => urn::is(uuid, *letters, shown),
+        }
+    }
 }
 
 impl Known {
     /// Packs ids, and the place of each binding in order.
     pub(super) fn pack(ids: &Ids, bindings: &[Binding]) -> Self {
         let mut packed = Vec::new();
-        let sorts = [
-            (Sort::Instance, &ids.instances),
-            (Sort::Push, &ids.pushes),
-            (Sort::Contact, &ids.contacts),
-        ];
-        for (sort, values) in sorts {
-            values.iter().for_each(|value| put(&mut packed, sort, value));
+        for instance in &ids.instances {
+            match urn::pack(instance) {
+                Some((Letters::Lower, uuid)) => put(&mut packed, Sort::LowerUrn, &uuid),
+                Some((Letters::Upper, uuid)) => put(&mut packed, Sort::UpperUrn, &uuid),
+                None => put(&mut packed, Sort::Instance, instance),
+            }
         }
-        if let Some(source) = ids.source {
-            let mut bytes = Vec::new();
-            put_address(&mut bytes, source);
-            put(&mut packed, Sort::Source, &bytes);
+        ids.pushes.iter().for_each(|push| put(&mut packed, Sort::Push, push));
+        ids.contacts.iter().for_each(|contact| put(&mut packed, Sort::Contact, contact));
+        if ids.source != bindings.first().map(|first| first.reach.remote) {
+            put_source(&mut packed, ids.source);
         }
         for binding in bindings {
-            put(&mut packed, Sort::Place, &place_of(&binding.reach));
+            put_place(&mut packed, &binding.reach, binding.reg_id);
             if ids.contacts.last() != Some(&binding.contact) {
                 put(&mut packed, Sort::BoundContact, &binding.contact);
             }
@@ -97,7 +135,7 @@ impl Known {
     /// The ids as a request shows them.
     pub fn ids(&self) -> Ids {
         Ids {
-            instances: self.instances().map(Box::from).collect(),
+            instances: self.instances().map(|id| Box::from(&*id)).collect(),
             pushes: self.pushes().map(Box::from).collect(),
             contacts: self.contacts().map(Box::from).collect(),
             user_agent: self.user_agent().into(),
@@ -112,7 +150,10 @@ impl Known {
 
     /// Where it was last heard from.
     pub fn source(&self) -> Option<SocketAddr> {
-        self.of(Sort::Source).next().and_then(|mut bytes| take_address(&mut bytes))
+        match self.of(Sort::Source).next() {
+            Some(mut own) => take_address(&mut own),
+            None => self.places().next().map(|place| place.reach.remote),
+        }
     }
 
     /// Whether taking over what `newer` shows would change nothing.
@@ -123,26 +164,66 @@ impl Known {
             // Rare: who merges them finds out.
             _ => false,
         };
-        last(Sort::Instance, &newer.instances)
+        let last_instance = match &*newer.instances {
+            [] => true,
+            [value] => self.kept_instances().last().is_some_and(|last| last.is(value)),
+            _ => false,
+        };
+        last_instance
             && last(Sort::Push, &newer.pushes)
             && last(Sort::Contact, &newer.contacts)
             && (newer.user_agent.is_empty() || *newer.user_agent == *self.agent)
             && (newer.source.is_none() || newer.source == self.source())
     }
 
-    /// The place and the Contact of each binding, in order.
-    pub(super) fn places(&self) -> impl Iterator<Item = (Reach, &[u8])> {
+    /// The place of each binding, in order.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place<'_>> {
         let own = self.contacts().last().unwrap_or_default();
         let mut items = Items(&self.packed).peekable();
         std::iter::from_fn(move || {
-            let (_, place) = items.find(|(sort, _)| *sort == Sort::Place as u8)?;
-            let other = items.next_if(|(sort, _)| *sort == Sort::BoundContact as u8);
-            Some((reach_of(place)?, other.map_or(own, |(_, contact)| contact)))
+            let (reach, reg_id) = items.find_map(|(sort, value)| place_of(sort, value))?;
+            let other = items.next_if(|(sort, _)| *sort == Sort::BoundContact);
+            Some(Place { reach, reg_id, contact: other.map_or(own, |(_, contact)| contact) })
+        })
+    }
+
+    /// Whether its first binding is this one, and the device was last heard from there: in one go, for
+    /// this is asked at every renewal.
+    pub(super) fn stays_at(&self, place: &Place<'_>) -> bool {
+        let (mut contact, mut source, mut here) = (&[][..], None, false);
+        let mut items = Items(&self.packed);
+        for (sort, value) in &mut items {
+            match sort {
+                Sort::Contact => contact = value,
+                Sort::Source => source = Some(value),
+                Sort::Place | Sort::FarPlace => {
+                    here = place_of(sort, value) == Some((place.reach, place.reg_id));
+                    break;
+                }
+                _ => {}
+            }
+        }
+        if let Some((Sort::BoundContact, other)) = items.next() {
+            contact = other;
+        }
+        let source = source.map(|mut own| take_address(&mut own));
+        here && contact == place.contact && source.is_none_or(|own| own == Some(place.reach.remote))
+    }
+
+    fn kept_instances(&self) -> impl Iterator<Item = Instance<'_>> {
+        Items(&self.packed).filter_map(|(sort, value)| {
+            let urn = |letters| Some(Instance::Urn(value.try_into().ok()?, letters));
+            match sort {
+                Sort::LowerUrn => urn(Letters::Lower),
+                Sort::UpperUrn => urn(Letters::Upper),
+                Sort::Instance => Some(Instance::Text(value)),
+                _ => None,
+            }
         })
     }
 
     fn of(&self, sort: Sort) -> impl Iterator<Item = &[u8]> {
-        Items(&self.packed).filter(move |item| item.0 == sort as u8).map(|(_, value)| value)
+        Items(&self.packed).filter(move |item| item.0 == sort).map(|(_, value)| value)
     }
 }
 
@@ -152,120 +233,23 @@ impl Default for Known {
     }
 }
 
-impl PartialEq for Known {
-    fn eq(&self, other: &Self) -> bool {
-        self.packed == other.packed && self.agent == other.agent
-    }
-}
-
-impl Eq for Known {}
-
 impl fmt::Debug for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.ids().fmt(f)
     }
 }
 
-struct Items<'a>(&'a [u8]);
-
-impl<'a> Iterator for Items<'a> {
-    type Item = (u8, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (head, rest) = self.0.split_first_chunk::<2>()?;
-        let [sort, short] = *head;
-        let (len, rest) = match short {
-            LONG => {
-                let (len, rest) = rest.split_first_chunk::<4>()?;
-                (u32::from_le_bytes(*len) as usize, rest)
-            }
-            short => (usize::from(short), rest),
-        };
-        let (value, rest) = rest.split_at_checked(len)?;
-        self.0 = rest;
-        Some((sort, value))
-    }
-}
-
-fn put(packed: &mut Vec<u8>, sort: Sort, value: &[u8]) {
-    packed.push(sort as u8);
-    match u8::try_from(value.len()) {
-        Ok(short) if short < LONG => packed.push(short),
-        _ => {
-            packed.push(LONG);
-            // Messages are far shorter than this can tell.
-            packed.extend(u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
-        }
-    }
-    packed.extend_from_slice(value);
-}
-
-fn put_address(bytes: &mut Vec<u8>, address: SocketAddr) {
-    match address {
-        SocketAddr::V4(address) => {
-            bytes.push(4);
-            bytes.extend(address.ip().octets());
-        }
-        SocketAddr::V6(address) => {
-            bytes.push(6);
-            bytes.extend(address.ip().octets());
-            bytes.extend(address.flowinfo().to_le_bytes());
-            bytes.extend(address.scope_id().to_le_bytes());
-        }
-    }
-    bytes.extend(address.port().to_le_bytes());
-}
-
-fn take_address(bytes: &mut &[u8]) -> Option<SocketAddr> {
-    let [version] = take(bytes)?;
-    if version == 4 {
-        let ip: [u8; 4] = take(bytes)?;
-        return Some((IpAddr::from(ip), u16::from_le_bytes(take(bytes)?)).into());
-    }
-    let ip: [u8; 16] = take(bytes)?;
-    let flow = u32::from_le_bytes(take(bytes)?);
-    let scope = u32::from_le_bytes(take(bytes)?);
-    let port = u16::from_le_bytes(take(bytes)?);
-    Some(std::net::SocketAddrV6::new(ip.into(), port, flow, scope).into())
-}
-
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(*taken)
-}
-
-fn place_of(reach: &Reach) -> Vec<u8> {
-    let mut bytes = vec![reach.transport];
-    bytes.extend(reach.socket.to_le_bytes());
-    put_address(&mut bytes, reach.remote);
-    put_address(&mut bytes, reach.local);
-    if reach.connection != 0 {
-        bytes.extend(reach.connection.to_le_bytes());
-    }
-    bytes
-}
-
-fn reach_of(mut place: &[u8]) -> Option<Reach> {
-    let [transport] = take(&mut place)?;
-    let socket = u32::from_le_bytes(take(&mut place)?);
-    let remote = take_address(&mut place)?;
-    let local = take_address(&mut place)?;
-    let connection = take(&mut place).map_or(0, u64::from_le_bytes);
-    Some(Reach { transport, remote, local, socket, connection })
-}
-
 #[cfg(all(test, not(feature = "loom")))]
 mod tests {
     use super::*;
 
-    fn binding(contact: &[u8], remote: &str, connection: u64) -> Binding {
+    fn binding(contact: &[u8], remote: &str, reg_id: Option<u32>) -> Binding {
         let remote = remote.parse().unwrap();
         let local = "[fe80::1%7]:5060".parse().unwrap();
         Binding {
-            reg_id: None,
+            reg_id,
             contact: contact.into(),
-            reach: Reach { transport: 2, remote, local, socket: 70_000, connection },
+            reach: Reach { transport: 2, remote, local, socket: 70_000, connection: 0 },
             until_mono_ms: 0,
             upstream_until_mono_ms: 0,
             granted_ms: 0,
@@ -275,35 +259,42 @@ mod tests {
     #[test]
     fn all_of_it_comes_back() {
         let long = vec![b'x'; 300];
+        let urn = b"<urn:uuid:5d3f9a10-7c2e-11ee-b962-0123456789ab>".as_slice();
         let ids = Ids {
-            instances: vec![b"a".as_slice().into(), b"".as_slice().into()],
+            instances: vec![b"a".as_slice().into(), urn.into(), b"".as_slice().into()],
             pushes: vec![vec![7; 255].into(), vec![8; 254].into()],
             contacts: vec![b"sip:1@192.0.2.1".as_slice().into(), long.clone().into()],
             user_agent: b"agent".as_slice().into(),
             source: Some("192.0.2.7:1024".parse().unwrap()),
         };
         let bindings = [
-            binding(b"sip:other", "192.0.2.1:9", 0),
-            binding(&long, "[2001:db8::1]:5060", u64::MAX),
-            binding(b"", "127.0.0.1:0", 1),
+            binding(b"sip:other", "192.0.2.1:9", None),
+            binding(&long, "[2001:db8::1]:5060", Some(7)),
+            binding(b"", "127.0.0.1:0", Some(0)),
         ];
 
         let known = Known::pack(&ids, &bindings);
 
         assert_eq!(known.ids(), ids);
-        let expected: Vec<_> = bindings.iter().map(|one| (one.reach, &*one.contact)).collect();
-        assert_eq!(known.places().collect::<Vec<_>>(), expected);
+        let place = |one: &Binding| (one.reach, one.reg_id, one.contact.to_vec());
+        let kept = known.places().map(|one| (one.reach, one.reg_id, one.contact.to_vec()));
+        assert_eq!(kept.collect::<Vec<_>>(), bindings.iter().map(place).collect::<Vec<_>>());
+        assert!(ids.instances.iter().all(|id| known.has_instance(id)));
+        assert!(!known.has_instance(b"b"));
         assert!(known.has_all(&Ids { user_agent: ids.user_agent.clone(), ..Ids::default() }));
         let older = Ids { contacts: ids.contacts[..1].to_vec(), ..Ids::default() };
         assert!(!known.has_all(&older));
     }
 
     #[test]
-    fn one_user_agent_is_kept_once() {
-        let ids = |agent: &[u8]| Ids { user_agent: agent.into(), ..Ids::default() };
+    fn the_source_is_kept_beside_the_first_place_only_where_it_is_another() {
+        let bindings = [binding(b"sip:1", "192.0.2.1:9", None)];
+        for source in [None, Some("192.0.2.1:9"), Some("192.0.2.1:10")] {
+            let source = source.map(|source| source.parse().unwrap());
+            let ids = Ids { source, ..Ids::default() };
 
-        let [one, other] = [Known::pack(&ids(b"same"), &[]), Known::pack(&ids(b"same"), &[])];
-
-        assert!(Arc::ptr_eq(&one.agent, &other.agent));
+            assert_eq!(Known::pack(&ids, &bindings).source(), source);
+            assert_eq!(Known::pack(&ids, &[]).source(), source);
+        }
     }
 }

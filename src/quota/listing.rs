@@ -211,7 +211,7 @@ fn next_dirty(shard: &mut Shard) -> Option<Option<Dirty>> {
     let slot = shard.dirty.pop()?;
     let Some(entry) = shard.get_mut(slot).filter(|entry| entry.dirty) else { return Some(None) };
     entry.dirty = false;
-    let aor = entry.name();
+    let aor = entry.aor();
     if !entry.has_seats() {
         let was_stored = std::mem::take(&mut entry.stored);
         return Some(was_stored.then_some(Dirty { aor, record: None }));
@@ -237,8 +237,8 @@ fn orphan(record: Record) -> Revoked {
 impl Entry {
     fn list(&self, seats: &mut Vec<Seat>, now: Now) {
         let seat = |kind, since_ms, until: Option<u64>| Seat {
-            aor: self.name(),
-            owner: self.holder,
+            aor: self.aor(),
+            owner: self.holder(),
             number_kind: self.kind,
             created: self.created(),
             kind,
@@ -267,27 +267,27 @@ impl Entry {
             let kind = if device.app { SeatKind::App } else { SeatKind::Sip };
             of_device(kind, device)
         }));
-        let calls = self.calls.iter();
+        let calls = self.calls().iter();
         seats.extend(
             calls.map(|call| seat(SeatKind::Call, call.since_ms, Some(call.until_mono_ms))),
         );
         seats.extend(
-            self.unsettled
+            self.reservations()
                 .iter()
                 .map(|one| Seat { apps: one.apps, ..seat(SeatKind::Reserved, one.since_ms, None) }),
         );
     }
 
     fn record(&mut self) -> Record {
-        for device in &mut self.devices {
-            device.stored_until_mono_ms = device.until_mono_ms();
+        for device in &mut *self.devices {
+            device.note_record();
         }
         Record {
-            aor: self.name(),
+            aor: self.aor(),
             since_ms: self.since_ms,
             unchallenged: self.unchallenged,
             devices: self.devices.to_vec(),
-            calls: self.calls.to_vec(),
+            calls: self.calls().to_vec(),
         }
     }
 
@@ -295,8 +295,10 @@ impl Entry {
         self.seated(record.since_ms);
         self.unchallenged = record.unchallenged;
         self.stored = true;
-        self.calls = record.calls.into();
-        self.devices = record.devices.into();
+        if !record.calls.is_empty() {
+            self.rare_mut().calls = record.calls.into();
+        }
+        self.devices = record.devices.into_iter().collect();
         let path = Arc::clone(self.held.path());
         for at in 0..self.devices.len() {
             let Some(device) = self.devices.get_mut(at) else { break };
@@ -304,7 +306,7 @@ impl Entry {
             // Orders start over with the process: whatever comes now is later.
             device.order = 0;
             device.heard_mono_ms = device.heard_mono_ms.min(now.mono_ms);
-            device.stored_until_mono_ms = device.until_mono_ms();
+            device.note_record();
             let clamp = path.clamp(now.moment(), device.needs);
             let clamp = clamp.map(|at| now.mono_at(at.0.saturating_mul(1000)));
             device.outlast_record(clamp.unwrap_or(u64::MAX));

@@ -6,6 +6,7 @@ mod calls;
 mod device;
 mod entry;
 mod expiry;
+mod few;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod gate;
@@ -14,8 +15,12 @@ mod listing;
 #[cfg(all(test, feature = "loom"))]
 mod loom_;
 mod measure;
+mod name;
+mod numbered;
+mod packed;
 mod path;
 mod publish;
+mod rare;
 mod renew;
 mod reservation;
 mod revoke;
@@ -28,6 +33,7 @@ mod sync;
 #[cfg(all(test, not(feature = "loom")))]
 mod tests;
 mod ticket;
+mod urn;
 mod verdict;
 mod word;
 

@@ -318,10 +318,11 @@ impl Seats {
     /// Moves every seat to where its owner stands now; what is nobody's goes.
     fn sweep(&self, now: Now) -> Vec<Revoked> {
         let mut stray = Vec::new();
+        let published = self.published.load();
         self.each(|_, _, entry| {
-            let owned = self.owned(entry.aor());
+            let owned = entry.owned_in(&published);
             if owned.is_none_or(|owned| !entry.stands_on(&owned) || entry.kind() != owned.kind) {
-                stray.push(entry.name());
+                stray.push(entry.aor());
             }
         });
         stray.iter().filter_map(|aor| self.sweep_one(aor, now)).collect()

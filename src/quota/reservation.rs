@@ -14,14 +14,16 @@ const ATTEMPTS: usize = 4;
 #[derive(Debug)]
 pub struct Reservation {
     path: Arc<Path>,
+    apps: u32,
+    /// Of one number; so two bytes are plenty.
+    sip: u16,
     claimed: bool,
-    units: Units,
 }
 
 impl Reservation {
     /// Holds nothing yet, on `path`.
     pub fn empty(path: Arc<Path>, claimed: bool) -> Self {
-        Self { path, claimed, units: Units::NONE }
+        Self { path, apps: 0, sip: 0, claimed }
     }
 
     /// Where it was taken.
@@ -36,13 +38,32 @@ impl Reservation {
 
     /// What it holds.
     pub fn units(&self) -> Units {
-        self.units
+        Units { sip: self.sip.into(), apps: self.apps }
+    }
+
+    /// Whether it can hold as many more.
+    fn fits(&self, more: Units) -> bool {
+        let sip = u16::try_from(more.sip).ok().and_then(|more| self.sip.checked_add(more));
+        sip.is_some() && self.apps.checked_add(more.apps).is_some()
+    }
+
+    fn set(&mut self, Units { sip, apps }: Units) {
+        self.sip = u16::try_from(sip).unwrap_or(u16::MAX);
+        self.apps = apps;
+    }
+
+    fn add(&mut self, more: Units) {
+        let Units { sip, apps } = self.units();
+        self.set(Units { sip: sip + more.sip, apps: apps + more.apps });
     }
 
     /// Takes `ask.units` more at every gate, or none at any. All gates are read first, so a refusal
     /// names a gate that was full and keeps nothing from others meanwhile.
     pub fn take(&mut self, now: Moment, ask: Ask) -> Result<(), Refusal> {
         let ask = Ask { claimed: self.claimed, ..ask };
+        if !self.fits(ask.units) {
+            return Err(Refusal::without_gate(Cause::OverCapacity));
+        }
         let mut met = None;
         for _ in 0..ATTEMPTS {
             if let Some(refusal) = self.path.cause(now, ask) {
@@ -50,8 +71,7 @@ impl Reservation {
             }
             match self.take_all(ask.units) {
                 Ok(()) => {
-                    self.units.sip += ask.units.sip;
-                    self.units.apps += ask.units.apps;
+                    self.add(ask.units);
                     return Ok(());
                 }
                 Err(stop) => met = Some((stop.gate.holder(), stop.gate.next_change())),
@@ -80,24 +100,26 @@ impl Reservation {
 
     /// Holds `units` more whatever the limits say: seats read back, or moved.
     pub fn force(&mut self, units: Units) {
+        if !self.fits(units) {
+            return;
+        }
         for stop in self.path.stops() {
             stop.gate.force(units, self.claimed && stop.promises);
         }
-        self.units.sip += units.sip;
-        self.units.apps += units.apps;
+        self.add(units);
     }
 
     /// Gives back what it holds beyond `keep`.
     pub fn shrink(&mut self, keep: Units) {
-        let surplus = self.units.beyond(keep);
+        let held = self.units();
+        let surplus = held.beyond(keep);
         if surplus.is_none() {
             return;
         }
         for stop in self.path.stops() {
             stop.gate.give(surplus, self.claimed && stop.promises);
         }
-        self.units.sip -= surplus.sip;
-        self.units.apps -= surplus.apps;
+        self.set(Units { sip: held.sip - surplus.sip, apps: held.apps - surplus.apps });
     }
 
     /// Goes over to another path with all it holds, whatever the limits there say. At a gate that
@@ -105,18 +127,19 @@ impl Reservation {
     pub fn move_to(&mut self, path: &Arc<Path>, claimed: bool) {
         let old = std::mem::replace(&mut self.path, Arc::clone(path));
         let was_claimed = std::mem::replace(&mut self.claimed, claimed);
-        if self.units.is_none() {
+        let units = self.units();
+        if units.is_none() {
             return;
         }
         for stop in old.stops() {
             let binds = was_claimed && stop.promises;
             match path.stop(&stop.gate) {
-                None => stop.gate.give(self.units, binds),
-                Some(same) => stop.gate.rebind(self.units, binds, claimed && same.promises),
+                None => stop.gate.give(units, binds),
+                Some(same) => stop.gate.rebind(units, binds, claimed && same.promises),
             }
         }
         let new = path.stops().iter().filter(|stop| old.stop(&stop.gate).is_none());
-        new.for_each(|stop| stop.gate.force(self.units, claimed && stop.promises));
+        new.for_each(|stop| stop.gate.force(units, claimed && stop.promises));
     }
 
     /// Whether a gate of its path, on monitor or falling, stands above its limit.

@@ -39,7 +39,7 @@ struct Candidate {
     class: Class,
     order: RevokeOrder,
     /// Among those of one millisecond the newest first.
-    serial: Reverse<u64>,
+    serial: Reverse<u32>,
     shard: usize,
     slot: u32,
     hash: u64,
@@ -156,15 +156,15 @@ impl Entry {
     /// Since when each of its app seats is held, reservations included.
     fn app_seats(&self) -> impl Iterator<Item = i64> {
         let counted = self.devices.iter().filter(|device| device.counts() && device.app);
-        let reserved = self.unsettled.iter().filter(|one| one.apps > 0);
+        let reserved = self.reservations().iter().filter(|one| one.apps > 0);
         counted.map(|device| device.since_ms).chain(reserved.map(|one| one.since_ms))
     }
 
     fn lost(&self, stop: &Stop, limit: Cause) -> Revoked {
         let view = stop.gate.view();
         Revoked {
-            aor: self.name(),
-            owner: self.holder,
+            aor: self.aor(),
+            owner: self.holder(),
             created: self.created(),
             cause: Cause::of_status(view.status).unwrap_or(limit),
             gate: Some(view.holder),
@@ -177,9 +177,7 @@ impl Entry {
     /// The SIP seat goes, and with it every device, call and reservation.
     fn evict_all(&mut self, stop: &Stop, limit: Cause, now: Now) -> Revoked {
         let mut revoked = self.lost(stop, limit);
-        revoked.calls = self.calls.len();
-        self.calls.clear();
-        self.unsettled.clear();
+        revoked.calls = self.end_calls();
         let counted = self.devices.iter().filter(|device| device.counts());
         let nos: Vec<u32> = counted.map(|device| device.no).collect();
         revoked.devices.extend(nos.into_iter().filter_map(|no| self.put_off(no, now)));
@@ -190,27 +188,34 @@ impl Entry {
     /// Everything goes, dormant devices too.
     pub(super) fn dissolve(&mut self, cause: Cause) -> Revoked {
         let revoked = Revoked {
-            aor: self.name(),
-            owner: self.holder,
+            aor: self.aor(),
+            owner: self.holder(),
             created: self.created(),
             cause,
             gate: None,
-            devices: std::mem::take(&mut self.devices).into_vec(),
+            devices: self.devices.take().into_iter().collect(),
             number: true,
-            calls: self.calls.len(),
+            calls: self.end_calls(),
         };
-        self.calls.clear();
-        self.unsettled.clear();
         self.changed = true;
         revoked
+    }
+
+    /// Ends its calls and reservations; gives how many calls there were.
+    fn end_calls(&mut self) -> usize {
+        let Some(rare) = self.rare() else { return 0 };
+        let calls = rare.calls.len();
+        rare.calls.clear();
+        rare.unsettled.take();
+        calls
     }
 
     /// One device goes, dormant or not; with the last one goes the number's SIP seat.
     pub(super) fn free_device(&mut self, no: u32, now: Now) -> Option<Revoked> {
         let device = self.remove(no, None, now)?;
         Some(Revoked {
-            aor: self.name(),
-            owner: self.holder,
+            aor: self.aor(),
+            owner: self.holder(),
             created: self.created(),
             cause: Cause::NotRegistered,
             gate: None,
@@ -222,9 +227,9 @@ impl Entry {
 
     fn evict_newest_app(&mut self, stop: &Stop, now: Now) -> Revoked {
         let mut revoked = self.lost(stop, Cause::AppLimit);
-        let reserved = self.unsettled.iter().position(|one| one.apps > 0);
-        if let Some(index) = reserved {
-            self.unsettled.swap_remove(index);
+        let reserved = self.reservations().iter().position(|one| one.apps > 0);
+        if let (Some(index), Some(rare)) = (reserved, self.rare()) {
+            rare.unsettled.remove(index);
             return revoked;
         }
         let apps = self.devices.iter().filter(|device| device.counts() && device.app);

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use foldhash::quality::RandomState;
 use smallvec::SmallVec;
 
-use super::entry::{Entry, Matcher, Unsettled, newcomer};
+use super::entry::{Entry, Matcher, newcomer};
 use super::measure::{Ask, Units};
 use super::path::Refusal;
+use super::rare::Unsettled;
 use super::shard::Shard;
 use super::snapshot::{Owned, Snapshot};
 use super::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Slot};
@@ -181,7 +182,7 @@ impl Seats {
         let hash = self.hash(aor);
         let mut shard = self.shard(hash).lock();
         let slot = shard.find(aor, hash)?;
-        let stands = shard.get_mut(slot)?.stands_in(&published);
+        let stands = shard.get_mut(slot)?.stands_in(&published, aor);
         if stands { f(&mut shard, slot) } else { None }
     }
 
@@ -292,6 +293,7 @@ impl Seats {
         now: Now,
     ) -> Result<Ticket, Refusal> {
         let slot = found.unwrap_or_else(|| shard.insert(Entry::new(aor, hash, owned)));
+        let ticket = shard.next_ticket();
         let Some(entry) = shard.get_mut(slot) else {
             return Err(Refusal::without_gate(Cause::OverCapacity));
         };
@@ -305,9 +307,8 @@ impl Seats {
             entry.seated(now.wall_ms);
         }
         self.note_over(entry);
-        let ticket = entry.next_ticket();
-        let since_ms = now.wall_ms;
-        entry.unsettled.push(Unsettled { ticket, devices, apps: units.apps, since_ms });
+        let reservation = Unsettled { ticket, apps: units.apps, devices, since_ms: now.wall_ms };
+        entry.rare_mut().unsettled.push(reservation);
         // Insert, then look again: the sweep of a publish sees this entry, or this look sees it.
         match self.owned(aor) {
             Some(fresh) => self.follow(entry, &fresh),
@@ -317,7 +318,7 @@ impl Seats {
                 return Err(Refusal::without_gate(Cause::UnknownNumber));
             }
         }
-        let aor = entry.name();
+        let aor = entry.aor();
         Ok(Ticket::new(Arc::clone(self), aor, ticket, now))
     }
 
@@ -412,7 +413,7 @@ fn judge(
         return Judged::Unreserved(Unreserved::LastFailed);
     }
     let twice = request.adds.iter().any(|want| entry.is_reserved(want.matcher));
-    if twice || entry.unsettled.len() >= UNSETTLED_MAX {
+    if twice || entry.unsettled() >= UNSETTLED_MAX {
         return Judged::Unreserved(Unreserved::TwoUnsettled);
     }
     Judged::Take(units)

@@ -156,7 +156,7 @@ impl Entry {
         let admitted = self.admit(answer, &fates, settled, limits, now);
         let full = |refusal: &Refusal| matches!(refusal.cause, Cause::SipLimit | Cause::AppLimit);
         if attempt == Attempt::First && admitted.is_err_and(|refusal| full(&refusal)) {
-            self.unsettled.extend(reserved);
+            reserved.into_iter().for_each(|one| self.rare_mut().unsettled.push(one));
             return false;
         }
         // Validity stops renewals too; a full gate stops only who is new.

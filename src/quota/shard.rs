@@ -30,13 +30,15 @@ pub(super) struct Shard {
     marked: VecDeque<u32>,
     /// Slots with a dormant device; some may have none any more.
     pub dormant: Vec<u32>,
+    /// Of the last reservation: none of two that wait in one shard have the same.
+    ticket: u32,
 }
 
 impl Shard {
     pub fn find(&self, aor: &str, hash: u64) -> Option<u32> {
         let same = |slot: u32| {
             let entry = self.entries.get(slot);
-            entry.is_some_and(|entry| entry.hash == hash && entry.aor.as_bytes() == aor.as_bytes())
+            entry.is_some_and(|entry| entry.hash == hash && entry.is(aor))
         };
         self.places.find(hash, same)
     }
@@ -62,9 +64,15 @@ impl Shard {
         self.places.remove(hash, |other| other == slot, |slot| hash_at(&self.entries, slot));
         let entry = self.entries.remove(slot)?;
         if entry.stored {
-            self.gone.push(entry.name());
+            self.gone.push(entry.aor());
         }
         Some(entry)
+    }
+
+    /// Names a reservation.
+    pub fn next_ticket(&mut self) -> u32 {
+        self.ticket = self.ticket.wrapping_add(1);
+        self.ticket
     }
 
     /// How many slots there are, empty ones included: passes go over them by number.
@@ -84,7 +92,7 @@ impl Shard {
     /// forgotten, and the entry that it kept alive.
     pub fn mark_failed(&mut self, slot: u32, late_margin_ms: u64, now: Now) {
         let Some(entry) = self.get_mut(slot) else { return };
-        entry.mark_failed(now.mono_ms);
+        entry.rare_mut().mark_failed(now);
         self.marked.push_back(slot);
         if self.marked.len() <= MARKS_MAX {
             return;
@@ -100,6 +108,7 @@ impl Shard {
     pub fn finish(&mut self, slot: u32, late_margin_ms: u64, now: Now) {
         let Some(entry) = self.get_mut(slot) else { return };
         entry.give_surplus();
+        entry.tidy();
         let changed = std::mem::take(&mut entry.changed);
         if entry.is_empty(now) {
             self.remove(slot);
@@ -133,9 +142,9 @@ impl Shard {
             let slot = self.ring.next(now.mono_ms / 1000, scan)?;
             let at = scan.second;
             if let Some(entry) = self.get_mut(slot)
-                && entry.filed == at
+                && u64::from(entry.filed) == at
             {
-                entry.filed = u64::MAX;
+                entry.filed = u32::MAX;
                 return Some(slot);
             }
         }
@@ -170,15 +179,14 @@ impl Default for Ring {
 
 impl Ring {
     /// Files a slot under the second of `due`, if that is before where it is filed.
-    fn file(&mut self, slot: u32, due_mono_ms: u64, filed: u64) -> u64 {
+    fn file(&mut self, slot: u32, due_mono_ms: u64, filed: u32) -> u32 {
         let second = (due_mono_ms / 1000).clamp(self.at, self.at + RING_SECS - 1);
-        if second >= filed {
-            return filed;
-        }
+        // A process does not run for 136 years.
+        let Some(at) = u32::try_from(second).ok().filter(|at| *at < filed) else { return filed };
         if let Some(bucket) = self.buckets.get_mut((second % RING_SECS) as usize) {
             bucket.push(slot);
         }
-        second
+        at
     }
 
     fn next(&mut self, now_secs: u64, scan: &mut Scan) -> Option<u32> {

@@ -250,7 +250,7 @@ impl Real {
     fn devices(&self, number: usize) -> Vec<(usize, u64)> {
         let of = |device: &Device| {
             let id = device.ids.instances().next();
-            let instance = INSTANCES.iter().position(|name| Some(name.as_bytes()) == id);
+            let instance = INSTANCES.iter().position(|name| Some(name.as_bytes()) == id.as_deref());
             (instance.expect("an instance"), device.until_mono_ms())
         };
         let all = |entry: &Entry| entry.devices().iter().map(of).collect();
