@@ -1,9 +1,11 @@
 //! The shapes of the registrar: what a REGISTER asks, what is kept of it, what is given out.
 
 use std::borrow::Cow;
+use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
+use super::texts::Texts;
 use crate::clock::Now;
 use crate::sip::{Contact, Uri, uri_eq};
 
@@ -165,33 +167,43 @@ pub struct Saved {
 }
 
 /// What of a binding outlives a restart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Kept {
-    pub(super) contact: String,
+#[derive(Serialize, Deserialize)]
+struct Kept<'a> {
+    contact: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) path: Option<String>,
+    path: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) instance: Option<String>,
+    instance: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) reg_id: Option<u32>,
-    pub(super) q: u16,
-    pub(super) call_id: String,
-    pub(super) cseq: u32,
-    pub(super) granted_secs: u32,
+    reg_id: Option<u32>,
+    q: u16,
+    call_id: Cow<'a, str>,
+    cseq: u32,
+    granted_secs: u32,
 }
 
 /// A copy of a request can arrive for so long after the first: 64·T1 (RFC 3261 17.1.2.2).
 pub(super) const COPIES_MS: u64 = 32_000;
 
-/// A binding, or for the time that copies can arrive, what is known of one that was removed.
+/// A binding, or for the time that copies can arrive, what is known of one that was removed. There is one
+/// for each device: it is kept small.
 #[derive(Clone, Debug)]
 pub(super) struct Binding {
-    pub(super) kept: Kept,
+    pub(super) texts: Texts,
+    pub(super) reg_id: Option<u32>,
+    pub(super) cseq: u32,
+    pub(super) granted_secs: u32,
+    pub(super) q: u16,
     /// When it ends; `None`: removed.
-    pub(super) until_ms: Option<u64>,
+    pub(super) until_ms: Option<NonZeroU64>,
     pub(super) updated_ms: u64,
     /// The end that the store knows of, if what it knows is true but for that.
-    pub(super) saved_until_ms: Option<u64>,
+    pub(super) saved_until_ms: Option<NonZeroU64>,
+}
+
+/// An end, which is never at 0.
+pub(super) fn end_at(ms: u64) -> Option<NonZeroU64> {
+    NonZeroU64::new(ms.max(1))
 }
 
 impl Binding {
@@ -200,7 +212,7 @@ impl Binding {
     }
 
     pub(super) fn is_live(&self, now: Now) -> bool {
-        self.until_ms.is_some_and(|until| until > now.mono_ms)
+        self.until_ms.is_some_and(|until| until.get() > now.mono_ms)
     }
 
     pub(super) fn is_fresh(&self, now: Now) -> bool {
@@ -212,53 +224,53 @@ impl Binding {
     }
 
     pub(super) fn uri_is(&self, other: &str) -> bool {
-        let parsed = (Uri::parse(self.kept.contact.as_bytes()), Uri::parse(other.as_bytes()));
+        let parsed = (Uri::parse(self.texts.contact().as_bytes()), Uri::parse(other.as_bytes()));
         match parsed {
             (Some(mine), Some(other)) => uri_eq(&mine, &other),
-            _ => self.kept.contact == other,
+            _ => self.texts.contact() == other,
         }
     }
 
     pub(super) fn is(&self, which: &Which<'_>) -> bool {
         match which {
             Which::Contact(contact) => self.uri_is(contact),
-            Which::Instance(instance) => self.kept.instance.as_deref() == Some(*instance),
+            Which::Instance(instance) => self.texts.instance() == Some(*instance),
         }
     }
 
     pub(super) fn flow(&self) -> Option<(&str, u32)> {
-        self.kept.instance.as_deref().zip(self.kept.reg_id)
+        self.texts.instance().zip(self.reg_id)
     }
 
     pub(super) fn bound(&self, now: Now) -> Bound {
-        let left_ms = self.until_ms.unwrap_or(0).saturating_sub(now.mono_ms);
+        let left_ms = self.until_ms.map_or(0, NonZeroU64::get).saturating_sub(now.mono_ms);
         Bound {
-            contact: self.kept.contact.clone(),
+            contact: self.texts.contact().to_owned(),
             expires_secs: u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX),
-            instance: self.kept.instance.clone(),
-            reg_id: self.kept.reg_id,
-            q: self.kept.q,
+            instance: self.texts.instance().map(str::to_owned),
+            reg_id: self.reg_id,
+            q: self.q,
         }
     }
 
     pub(super) fn target(&self) -> Target {
         Target {
-            contact: self.kept.contact.clone(),
-            path: self.kept.path.clone(),
-            q: self.kept.q,
-            instance: self.kept.instance.clone(),
-            reg_id: self.kept.reg_id,
+            contact: self.texts.contact().to_owned(),
+            path: self.texts.path().map(str::to_owned),
+            q: self.q,
+            instance: self.texts.instance().map(str::to_owned),
+            reg_id: self.reg_id,
         }
     }
 
     fn tenth_ms(&self) -> u64 {
-        u64::from(self.kept.granted_secs) * 100
+        u64::from(self.granted_secs) * 100
     }
 
     /// Whether what the store knows is wrong, or ends more than a tenth of the granted time early.
     pub(super) fn needs_saving(&self) -> bool {
         match (self.until_ms, self.saved_until_ms) {
-            (Some(until), Some(saved)) => until.saturating_sub(saved) > self.tenth_ms(),
+            (Some(until), Some(saved)) => until.get().saturating_sub(saved.get()) > self.tenth_ms(),
             (None, None) => false,
             _ => true,
         }
@@ -267,28 +279,55 @@ impl Binding {
     /// What to save, taken as saved; `None` for what is removed.
     pub(super) fn save(&mut self, now: Now) -> Option<Saved> {
         self.saved_until_ms = self.until_ms;
-        let until_ms = now.wall_at(self.until_ms?);
-        let key = match (&self.kept.instance, self.kept.reg_id) {
-            (None, _) => self.kept.contact.clone(),
-            (Some(instance), None) => format!("{} {instance}", self.kept.contact),
-            (Some(instance), Some(id)) => format!("{} {instance} {id}", self.kept.contact),
+        let until_ms = now.wall_at(self.until_ms?.get());
+        let contact = self.texts.contact();
+        let key = match (self.texts.instance(), self.reg_id) {
+            (None, _) => contact.to_owned(),
+            (Some(instance), None) => format!("{contact} {instance}"),
+            (Some(instance), Some(id)) => format!("{contact} {instance} {id}"),
         };
-        let details = serde_json::to_string(&self.kept).ok()?;
-        Some(Saved { key, until_ms, details })
+        let kept = Kept {
+            contact: contact.into(),
+            path: self.texts.path().map(Cow::from),
+            instance: self.texts.instance().map(Cow::from),
+            reg_id: self.reg_id,
+            q: self.q,
+            call_id: self.texts.call_id().into(),
+            cseq: self.cseq,
+            granted_secs: self.granted_secs,
+        };
+        Some(Saved { key, until_ms, details: serde_json::to_string(&kept).ok()? })
     }
 
     /// `None` for what ended meanwhile or can't be read.
     pub(super) fn restore(saved: &Saved, now: Now) -> Option<Self> {
-        let kept: Kept = serde_json::from_str(&saved.details).ok()?;
-        let saved_until_ms = now.mono_at(saved.until_ms);
+        let kept: Kept<'_> = serde_json::from_str(&saved.details).ok()?;
+        let (path, instance) = (kept.path.as_deref(), kept.instance.as_deref());
+        let mut binding = Self {
+            texts: Texts::new(&kept.contact, path, instance, &kept.call_id),
+            reg_id: kept.reg_id,
+            cseq: kept.cseq,
+            granted_secs: kept.granted_secs,
+            q: kept.q,
+            until_ms: None,
+            // The last request may have come just before the stop; its copies are still on the way.
+            updated_ms: now.mono_ms,
+            saved_until_ms: end_at(now.mono_at(saved.until_ms)),
+        };
         let left_ms = saved.until_ms.saturating_sub(now.wall_ms);
-        let mut binding = Self { kept, until_ms: None, updated_ms: 0, saved_until_ms: None };
         let longer = left_ms.saturating_add_unsigned(binding.tenth_ms());
         let left_ms = u64::try_from(longer).ok().filter(|left| *left > 0)?;
-        binding.until_ms = Some(now.mono_ms.saturating_add(left_ms));
-        binding.saved_until_ms = Some(saved_until_ms);
-        // The last request may have come just before the stop; its copies are still on the way.
-        binding.updated_ms = now.mono_ms;
+        binding.until_ms = end_at(now.mono_ms.saturating_add(left_ms));
         Some(binding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binding_is_small() {
+        assert_eq!(size_of::<Binding>(), 80);
     }
 }

@@ -10,6 +10,7 @@ mod binding;
 mod digest;
 mod nonce;
 mod rules;
+mod texts;
 
 pub use binding::{Asked, Bound, Failure, Limits, Registering, Saved, Target, Which};
 pub use digest::{Asking, Digest, Offer, Outcome};
@@ -17,12 +18,15 @@ pub use nonce::{Key, NonceLimits};
 
 use binding::Binding;
 
+/// Room for so many changed numbers is kept when none is left.
+const DIRTY_KEPT: usize = 16_384;
+
 /// All bindings of all numbers.
 pub struct Registrar {
     limits: Limits,
-    numbers: DashMap<String, Vec<Binding>, RandomState>,
+    numbers: DashMap<Box<str>, Box<[Binding]>, RandomState>,
     /// Numbers whose bindings differ from what is saved: keys, so never more than there are numbers.
-    dirty: DashMap<String, (), RandomState>,
+    dirty: DashMap<Box<str>, (), RandomState>,
 }
 
 impl Registrar {
@@ -39,8 +43,8 @@ impl Registrar {
             let bindings = self.numbers.get(request.aor);
             return Ok(bindings.map_or_else(Vec::new, |bindings| bound(&bindings, now)));
         }
-        let mut bindings = self.numbers.entry(request.aor.to_owned()).or_default();
-        *bindings = rules::apply(&bindings, request, &self.limits)?;
+        let mut bindings = self.numbers.entry(request.aor.into()).or_default();
+        *bindings = rules::apply(&bindings, request, &self.limits)?.into();
         // Under the entry's lock, so that a drain sees either the old bindings or the mark.
         if bindings.iter().any(Binding::needs_saving) {
             self.mark_dirty(request.aor);
@@ -52,7 +56,7 @@ impl Registrar {
     pub fn targets(&self, aor: &str, now: Now) -> Vec<Target> {
         let Some(bindings) = self.numbers.get(aor) else { return Vec::new() };
         let mut live: Vec<&Binding> = bindings.iter().filter(|one| one.is_live(now)).collect();
-        live.sort_by_key(|one| (std::cmp::Reverse(one.kept.q), std::cmp::Reverse(one.updated_ms)));
+        live.sort_by_key(|one| (std::cmp::Reverse(one.q), std::cmp::Reverse(one.updated_ms)));
         live.into_iter().map(Binding::target).collect()
     }
 
@@ -65,7 +69,7 @@ impl Registrar {
     pub fn remove(&self, aor: &str, which: &Which<'_>) -> bool {
         let Some(mut bindings) = self.numbers.get_mut(aor) else { return false };
         let before = bindings.len();
-        bindings.retain(|one| !one.is(which));
+        retain(&mut bindings, |one| !one.is(which));
         let removed = bindings.len() < before;
         if removed {
             self.mark_dirty(aor);
@@ -86,9 +90,9 @@ impl Registrar {
         let mut changed = Vec::new();
         self.numbers.retain(|aor, bindings| {
             let before = bindings.iter().filter(|one| !one.is_gone()).count();
-            bindings.retain(|one| one.is_remembered(now));
+            retain(bindings, |one| one.is_remembered(now));
             if bindings.iter().filter(|one| !one.is_gone()).count() < before {
-                changed.push(aor.clone());
+                changed.push(aor.to_string());
             }
             !bindings.is_empty()
         });
@@ -108,38 +112,52 @@ impl Registrar {
     pub fn drain(&self, most: usize, now: Now) -> Vec<(String, Vec<Saved>)> {
         // No guard of `dirty` is held while one of `numbers` is taken: `register` nests the other
         // way round.
-        let keys: Vec<String> = self.dirty.iter().take(most).map(|key| key.key().clone()).collect();
-        keys.into_iter()
+        let keys: Vec<Box<str>> =
+            self.dirty.iter().take(most).map(|key| key.key().clone()).collect();
+        let drained = keys
+            .into_iter()
             .map(|aor| {
                 self.dirty.remove(&aor);
                 let saved = self.numbers.get_mut(&aor).map_or_else(Vec::new, |mut bindings| {
                     bindings.iter_mut().filter_map(|one| one.save(now)).collect()
                 });
-                (aor, saved)
+                (aor.into(), saved)
             })
-            .collect()
+            .collect();
+        // After many at once: they would hold the memory of a map as large as all bindings.
+        if self.dirty.capacity() > DIRTY_KEPT && self.dirty.is_empty() {
+            self.dirty.shrink_to_fit();
+        }
+        drained
     }
 
     /// Has the number saved with the next batch.
     pub fn mark_dirty(&self, aor: &str) {
         if !self.dirty.contains_key(aor) {
-            self.dirty.insert(aor.to_owned(), ());
+            self.dirty.insert(aor.into(), ());
         }
     }
 
     /// Takes back what was saved of one number; gives how many bindings live. A binding is kept a
     /// tenth of its time longer, because a renewal within that tenth was not saved.
     pub fn restore(&self, aor: &str, saved: &[Saved], now: Now) -> usize {
-        let restored: Vec<Binding> =
+        let restored: Box<[Binding]> =
             saved.iter().filter_map(|one| Binding::restore(one, now)).collect();
         let count = restored.len();
         if count > 0 {
-            self.numbers.insert(aor.to_owned(), restored);
+            self.numbers.insert(aor.into(), restored);
         }
         if count < saved.len() {
             self.mark_dirty(aor);
         }
         count
+    }
+}
+
+/// Keeps those that `stay`; none is moved where all do.
+fn retain(bindings: &mut Box<[Binding]>, stay: impl Fn(&Binding) -> bool) {
+    if !bindings.iter().all(&stay) {
+        *bindings = std::mem::take(bindings).into_iter().filter(stay).collect();
     }
 }
 

@@ -3,7 +3,8 @@
 
 use std::cmp::Ordering;
 
-use super::binding::{Asked, Binding, Failure, Kept, Limits, Registering};
+use super::binding::{Asked, Binding, Failure, Limits, Registering, end_at};
+use super::texts::Texts;
 
 /// What a request is to a binding that it names.
 enum Order {
@@ -36,8 +37,6 @@ pub(super) fn apply(
         return Err(Failure::new(403, "Too Many Contacts"));
     }
     forget_the_oldest(&mut bindings, limits);
-    // Most numbers have one, and there are many numbers.
-    bindings.shrink_to_fit();
     Ok(bindings)
 }
 
@@ -109,8 +108,8 @@ fn names(asked: &Asked<'_>, binding: &Binding) -> bool {
     if let (Some(mine), Some(theirs)) = (binding.flow(), asked.flow()) {
         return mine == theirs;
     }
-    let apart = match (&asked.instance, &binding.kept.instance) {
-        (Some(asked), Some(kept)) => *asked != kept.as_str(),
+    let apart = match (&asked.instance, binding.texts.instance()) {
+        (Some(asked), Some(kept)) => *asked != kept,
         _ => false,
     };
     !apart && binding.uri_is(asked.contact)
@@ -119,22 +118,21 @@ fn names(asked: &Asked<'_>, binding: &Binding) -> bool {
 /// Whether this is the binding of the same device from where it was before. Without reg-id a device
 /// has one binding; an old address would be called in vain until it expires.
 fn moved(asked: &Asked<'_>, binding: &Binding, request: &Registering<'_>) -> bool {
-    let this_request = binding.kept.call_id == request.call_id && binding.kept.cseq == request.cseq;
+    let this_request = binding.texts.call_id() == request.call_id && binding.cseq == request.cseq;
     !this_request
         && asked.reg_id.is_none()
-        && binding.kept.reg_id.is_none()
+        && binding.reg_id.is_none()
         && asked.instance.is_some()
-        && asked.instance.as_deref() == binding.kept.instance.as_deref()
+        && asked.instance.as_deref() == binding.texts.instance()
 }
 
 /// CSeq orders requests of one Call-ID (RFC 3261 10.3), as long as an older one can still be on its
 /// way; after that a lower number is a device that restarted and counts from 1.
 fn order(binding: &Binding, request: &Registering<'_>) -> Result<Order, Failure> {
-    let kept = &binding.kept;
-    if kept.call_id != request.call_id || !binding.is_fresh(request.now) {
+    if binding.texts.call_id() != request.call_id || !binding.is_fresh(request.now) {
         return Ok(Order::Newer);
     }
-    match request.cseq.cmp(&kept.cseq) {
+    match request.cseq.cmp(&binding.cseq) {
         Ordering::Greater => Ok(Order::Newer),
         Ordering::Equal => Ok(Order::Copy),
         Ordering::Less => Err(Failure::new(500, "CSeq Out Of Order")),
@@ -144,17 +142,12 @@ fn order(binding: &Binding, request: &Registering<'_>) -> Result<Order, Failure>
 fn renewed(asked: &Asked<'_>, secs: u32, request: &Registering<'_>) -> Binding {
     let now_ms = request.now.mono_ms;
     Binding {
-        kept: Kept {
-            contact: asked.contact.to_owned(),
-            path: request.path.map(str::to_owned),
-            instance: asked.instance.as_deref().map(str::to_owned),
-            reg_id: asked.reg_id,
-            q: asked.q,
-            call_id: request.call_id.to_owned(),
-            cseq: request.cseq,
-            granted_secs: secs,
-        },
-        until_ms: Some(now_ms.saturating_add(u64::from(secs) * 1000)),
+        texts: Texts::new(asked.contact, request.path, asked.instance.as_deref(), request.call_id),
+        reg_id: asked.reg_id,
+        cseq: request.cseq,
+        granted_secs: secs,
+        q: asked.q,
+        until_ms: end_at(now_ms.saturating_add(u64::from(secs) * 1000)),
         updated_ms: now_ms,
         saved_until_ms: None,
     }
@@ -163,8 +156,11 @@ fn renewed(asked: &Asked<'_>, secs: u32, request: &Registering<'_>) -> Binding {
 /// Puts a renewal in the place of what it renews. Where nothing changed but time and order, what
 /// the store has stays true.
 fn replace(kept: &mut Binding, new: Binding) {
-    let order = |one: &Kept| Kept { call_id: String::new(), cseq: 0, ..one.clone() };
-    let same = order(&kept.kept) == order(&new.kept);
+    fn texts(one: &Texts) -> (&str, Option<&str>, Option<&str>) {
+        (one.contact(), one.path(), one.instance())
+    }
+    let rest = |one: &Binding| (one.reg_id, one.q, one.granted_secs);
+    let same = texts(&kept.texts) == texts(&new.texts) && rest(kept) == rest(&new);
     let saved_until_ms = kept.saved_until_ms.filter(|_| same && !kept.is_gone());
     *kept = Binding { saved_until_ms, ..new };
 }
@@ -174,8 +170,8 @@ fn replace(kept: &mut Binding, new: Binding) {
 fn end(binding: &mut Binding, request: &Registering<'_>) {
     binding.until_ms = None;
     binding.updated_ms = request.now.mono_ms;
-    binding.kept.call_id = request.call_id.to_owned();
-    binding.kept.cseq = request.cseq;
+    binding.texts = binding.texts.with_call_id(request.call_id);
+    binding.cseq = request.cseq;
 }
 
 /// What is remembered of removed bindings is bounded like the bindings.
