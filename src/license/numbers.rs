@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 
 use super::directory::Entry;
 use super::places::Places;
-use super::shards::{PIECES, piece_of};
+use super::shards::PIECES;
 use super::text::Text;
 use super::{GroupId, Holder, NumberId, NumberKind, UserId};
 
@@ -68,21 +68,21 @@ impl Piece {
         self.lines.get(place as usize)
     }
 
-    fn push(&mut self, hash: u64, line: Line, hasher: &RandomState) {
+    fn push(&mut self, hash: u64, line: Line) {
         let place = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
         if self.lines.len() == self.lines.capacity() {
             // By a quarter: doubling would keep half of it empty.
             self.lines.reserve_exact(self.lines.len() / 4 + 4);
         }
         self.lines.push(line);
-        self.places.insert(hash, place, |place| hash_at(&self.lines, place, hasher));
+        self.places.insert(hash, place);
     }
 
     /// Takes a line out; the last one comes into its place.
     fn remove(&mut self, hash: u64, id: NumberId, hasher: &RandomState) -> Option<Line> {
         let lines = &self.lines;
         let is = |place: u32| lines.get(place as usize).is_some_and(|line| line.id == id);
-        let place = self.places.remove(hash, is, |place| hash_at(lines, place, hasher))?;
+        let place = self.places.remove(hash, is)?;
         let last = u32::try_from(self.lines.len().checked_sub(1)?).ok()?;
         let gone = self.lines.swap_remove(place as usize);
         if place != last {
@@ -90,6 +90,11 @@ impl Piece {
         }
         Some(gone)
     }
+}
+
+/// By the half of the hash by which places are not found.
+fn piece_of(hash: u64) -> usize {
+    hash as u32 as usize % PIECES
 }
 
 fn hash_at(lines: &[Line], place: u32, hasher: &RandomState) -> u64 {
@@ -133,7 +138,7 @@ impl Numbers {
     /// Adds a number that is not there.
     pub fn insert(&mut self, hash: u64, aor: &str, entry: &Entry) {
         if let Some(piece) = self.pieces.get_mut(piece_of(hash)) {
-            Arc::make_mut(piece).push(hash, Line::new(aor, entry), &self.hasher);
+            Arc::make_mut(piece).push(hash, Line::new(aor, entry));
             self.len += 1;
         }
     }

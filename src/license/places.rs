@@ -1,6 +1,6 @@
 //! Places in a list, found by hash: one word each, the upper half of the hash beside the place, so that
-//! a look-up follows a place only where nearly all of the hash is the same. It knows nothing of what
-//! stands there.
+//! a look-up follows a place only where that half is the same. It knows nothing of what stands there, and
+//! the lower half of the hash is for others to use.
 
 /// Open addressing, linear probing; at most three quarters are taken. 0 is a free word.
 #[derive(Clone, Debug, Default)]
@@ -32,28 +32,23 @@ impl Places {
         }
     }
 
-    /// Adds a place. `hash_of` tells the hash of one that is there already.
-    pub fn insert(&mut self, hash: u64, place: u32, hash_of: impl Fn(u32) -> u64) {
+    /// Adds a place.
+    pub fn insert(&mut self, hash: u64, place: u32) {
         if (self.len + 1) * 4 > self.words.len() * 3 {
-            self.grow(hash_of);
+            self.grow();
         }
-        self.put(hash, place);
+        self.put(word_of(hash, place));
         self.len += 1;
     }
 
     /// Takes the place of what has this hash and `is` so out.
-    pub fn remove(
-        &mut self,
-        hash: u64,
-        is: impl Fn(u32) -> bool,
-        hash_of: impl Fn(u32) -> u64,
-    ) -> Option<u32> {
+    pub fn remove(&mut self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
         let (mut free, place) = self.seek(hash, is)?;
         self.len -= 1;
         // Whatever was pushed past the free word comes back, or it would not be found any more.
         let mut at = self.next(free);
         while let Some(word) = self.words.get(at).copied().filter(|word| *word != 0) {
-            let home = place_of(word).and_then(|place| self.home(hash_of(place)));
+            let home = self.home(word);
             let distance = |from: usize| at.wrapping_sub(from) & (self.words.len() - 1);
             if home.is_some_and(|home| distance(home) >= distance(free)) {
                 self.set(free, word);
@@ -72,10 +67,10 @@ impl Places {
         }
     }
 
-    /// Where the search for a hash begins; none while there are no words.
+    /// Where the search for a hash, or for a word with it, begins; none while there are no words.
     fn home(&self, hash: u64) -> Option<usize> {
         let mask = self.words.len().checked_sub(1)?;
-        Some(hash as usize & mask)
+        Some((hash >> 32) as usize & mask)
     }
 
     fn next(&self, at: usize) -> usize {
@@ -88,20 +83,19 @@ impl Places {
         }
     }
 
-    fn put(&mut self, hash: u64, place: u32) {
-        let Some(mut at) = self.home(hash) else { return };
+    fn put(&mut self, word: u64) {
+        let Some(mut at) = self.home(word) else { return };
         while self.words.get(at).is_some_and(|word| *word != 0) {
             at = self.next(at);
         }
-        self.set(at, word_of(hash, place));
+        self.set(at, word);
     }
 
-    fn grow(&mut self, hash_of: impl Fn(u32) -> u64) {
+    /// What stands at the places need not be looked at: the words know where they belong.
+    fn grow(&mut self) {
         let old = std::mem::take(&mut self.words);
         self.words = vec![0; (old.len() * 2).max(8)];
-        for place in old.into_iter().filter_map(place_of) {
-            self.put(hash_of(place), place);
-        }
+        old.into_iter().filter(|word| *word != 0).for_each(|word| self.put(word));
     }
 }
 
@@ -134,10 +128,10 @@ mod tests {
             dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let key = (dice >> 40) as u32 % 200;
             if expected.remove(&key).is_some() {
-                assert_eq!(places.remove(hash(key), |place| place == key, hash), Some(key));
+                assert_eq!(places.remove(hash(key), |place| place == key), Some(key));
             } else {
                 assert_eq!(places.find(hash(key), |place| place == key), None);
-                places.insert(hash(key), key, hash);
+                places.insert(hash(key), key);
                 expected.insert(key, ());
             }
         }
@@ -152,7 +146,7 @@ mod tests {
     #[test]
     fn what_moved_is_found_where_it_is() {
         let mut places = Places::default();
-        places.insert(5, 1, |_| 5);
+        places.insert(5, 1);
 
         places.moved(5, 1, 9);
 

@@ -102,7 +102,7 @@ impl Seats {
         let hash = self.hash(aor);
         let mut shard = self.shard(hash).lock();
         let found = shard.find(aor, hash);
-        let slot = found.unwrap_or_else(|| shard.insert(Entry::new(aor, hash, owned)));
+        let slot = found.unwrap_or_else(|| shard.insert(Entry::new(aor, owned), hash));
         let Some(entry) = shard.get_mut(slot) else { return Ok(()) };
         let fresh = self.owned(aor);
         let taken = match &fresh {

@@ -1,6 +1,7 @@
 //! All that one number holds: its SIP seat, its devices and calls, its unsettled reservations.
 //! It lives behind its shard's mutex; what it holds at the gates is one guard, dropped with it.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::device::{Call, Device, Ids, Spans, State};
@@ -22,7 +23,6 @@ pub type Matcher<'a> = &'a dyn Fn(&Device) -> Option<u8>;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Entry {
-    pub(super) hash: u64,
     name: Name,
     /// The snapshot under which owner, kind and path were last known to be the right ones; 0: none.
     stood_in: u32,
@@ -53,10 +53,9 @@ pub struct Entry {
 
 impl Entry {
     /// An entry that holds nothing.
-    pub(super) fn new(aor: &str, hash: u64, owned: &Owned) -> Self {
+    pub(super) fn new(aor: &str, owned: &Owned) -> Self {
         let (of_user, owner) = packed(owned.holder);
         Self {
-            hash,
             name: Name::new(aor),
             stood_in: 0,
             filed: u32::MAX,
@@ -80,6 +79,11 @@ impl Entry {
     /// Whether it is that of this number.
     pub(super) fn is(&self, aor: &str) -> bool {
         self.name.is(aor)
+    }
+
+    /// By what it is found.
+    pub(super) fn hash(&self, hasher: &impl BuildHasher) -> u64 {
+        self.name.with(|aor| hasher.hash_one(aor))
     }
 
     /// The number.

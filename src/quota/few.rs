@@ -23,18 +23,25 @@ impl<T> Few<T> {
 
     /// Adds one at the end.
     pub fn push(&mut self, value: T) {
-        let mut all = self.take();
-        if all.is_empty() {
+        if self.is_empty() {
             self.0 = List::One(value);
             return;
         }
+        let mut all = self.take();
         all.push(value);
         self.0 = List::Many(all);
     }
 
     /// Takes one out; those behind it move up.
     pub fn remove(&mut self, index: usize) -> Option<T> {
-        let mut all = self.take();
+        let mut all = match std::mem::take(self).0 {
+            List::One(one) if index == 0 => return Some(one),
+            List::One(one) => {
+                self.0 = List::One(one);
+                return None;
+            }
+            List::Many(all) => all,
+        };
         let taken = (index < all.len()).then(|| all.remove(index));
         *self = Self::from(all);
         taken

@@ -193,8 +193,7 @@ impl Seats {
                 orphans.push(orphan(record));
                 continue;
             };
-            let entry = Entry::new(&record.aor, hash, &owned);
-            let slot = shard.insert(entry);
+            let slot = shard.insert(Entry::new(&record.aor, &owned), hash);
             if let Some(entry) = shard.get_mut(slot) {
                 entry.restore(record, now);
             }
@@ -208,7 +207,7 @@ fn next_dirty(shard: &mut Shard) -> Option<Option<Dirty>> {
     if let Some(aor) = shard.gone.pop() {
         return Some(Some(Dirty { aor, record: None }));
     }
-    let slot = shard.dirty.pop()?;
+    let slot = shard.next_dirty()?;
     let Some(entry) = shard.get_mut(slot).filter(|entry| entry.dirty) else { return Some(None) };
     entry.dirty = false;
     let aor = entry.aor();

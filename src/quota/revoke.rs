@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::device::Device;
 use super::entry::Entry;
 use super::path::Stop;
-use super::seats::Seats;
+use super::seats::{Nos, Seats};
 use crate::clock::Now;
 use crate::license::{Cause, Holder, RevokeOrder};
 
@@ -42,7 +42,6 @@ struct Candidate {
     serial: Reverse<u32>,
     shard: usize,
     slot: u32,
-    hash: u64,
 }
 
 /// SIP seats go before app seats: an app seat goes with its number.
@@ -78,7 +77,6 @@ impl Seats {
                 serial: Reverse(entry.serial),
                 shard,
                 slot,
-                hash: entry.hash,
             };
             if entry.sip_over().is_some() {
                 found.push(place(Class::Sip, entry.since_ms));
@@ -92,7 +90,9 @@ impl Seats {
 
     fn evict(&self, candidate: Candidate, now: Now) -> Option<Revoked> {
         let mut shard = self.shards().get(candidate.shard)?.lock();
-        let entry = shard.get_mut(candidate.slot).filter(|entry| entry.hash == candidate.hash)?;
+        let entry = shard
+            .get_mut(candidate.slot)
+            .filter(|entry| Reverse(entry.serial) == candidate.serial)?;
         // Looked at again: seats may have gone by themselves since the pass.
         let mut revoked = match candidate.class {
             Class::Sip => {
@@ -179,7 +179,7 @@ impl Entry {
         let mut revoked = self.lost(stop, limit);
         revoked.calls = self.end_calls();
         let counted = self.devices.iter().filter(|device| device.counts());
-        let nos: Vec<u32> = counted.map(|device| device.no).collect();
+        let nos: Nos = counted.map(|device| device.no).collect();
         revoked.devices.extend(nos.into_iter().filter_map(|no| self.put_off(no, now)));
         self.changed = true;
         revoked

@@ -132,9 +132,10 @@ enum Judged {
 
 impl Seats {
     pub(super) fn new(limits: Limits) -> Self {
+        let hasher = RandomState::default();
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect(),
-            hasher: RandomState::default(),
+            shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(&hasher))).collect(),
+            hasher,
             published: Slot::new(Snapshot::new()),
             limits,
             swept_mono_ms: AtomicU64::new(u64::MAX),
@@ -292,7 +293,7 @@ impl Seats {
         reserving: Reserving,
         now: Now,
     ) -> Result<Ticket, Refusal> {
-        let slot = found.unwrap_or_else(|| shard.insert(Entry::new(aor, hash, owned)));
+        let slot = found.unwrap_or_else(|| shard.insert(Entry::new(aor, owned), hash));
         let ticket = shard.next_ticket();
         let Some(entry) = shard.get_mut(slot) else {
             return Err(Refusal::without_gate(Cause::OverCapacity));

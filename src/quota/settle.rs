@@ -108,7 +108,7 @@ impl Seats {
         if found.is_none() && answer.granted.is_empty() {
             return true;
         }
-        let slot = found.unwrap_or_else(|| shard.insert(Entry::new(aor, hash, owned)));
+        let slot = found.unwrap_or_else(|| shard.insert(Entry::new(aor, owned), hash));
         let Some(entry) = shard.get_mut(slot) else { return true };
         // Look again under the lock: the sweep of a publish sees this entry, or this look sees it.
         let done = match self.owned(aor) {

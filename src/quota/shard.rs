@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use foldhash::quality::RandomState;
+
 use super::entry::Entry;
 use super::slab::Slab;
 use crate::clock::Now;
@@ -16,9 +18,14 @@ const RING_SECS: u64 = 512;
 /// domain must not fill the memory.
 const MARKS_MAX: usize = 1_024;
 
+/// Room for so many changed entries is kept when none is left.
+const DIRTY_KEPT: usize = 1_024;
+
 /// A part of the table.
 #[derive(Default)]
 pub(super) struct Shard {
+    /// That of the whole table.
+    hasher: RandomState,
     places: Places,
     entries: Slab<Entry>,
     ring: Ring,
@@ -35,12 +42,13 @@ pub(super) struct Shard {
 }
 
 impl Shard {
+    /// Without entries; numbers are hashed by `hasher`.
+    pub fn new(hasher: &RandomState) -> Self {
+        Self { hasher: hasher.clone(), ..Self::default() }
+    }
+
     pub fn find(&self, aor: &str, hash: u64) -> Option<u32> {
-        let same = |slot: u32| {
-            let entry = self.entries.get(slot);
-            entry.is_some_and(|entry| entry.hash == hash && entry.is(aor))
-        };
-        self.places.find(hash, same)
+        self.places.find(hash, |slot| self.get(slot).is_some_and(|entry| entry.is(aor)))
     }
 
     pub fn get(&self, slot: u32) -> Option<&Entry> {
@@ -51,17 +59,17 @@ impl Shard {
         self.entries.get_mut(slot)
     }
 
-    pub fn insert(&mut self, entry: Entry) -> u32 {
-        let hash = entry.hash;
+    /// Puts in the entry of a number with this hash.
+    pub fn insert(&mut self, entry: Entry, hash: u64) -> u32 {
         let slot = self.entries.insert(entry);
-        self.places.insert(hash, slot, |slot| hash_at(&self.entries, slot));
+        self.places.insert(hash, slot);
         slot
     }
 
     /// Takes an entry out; dropped, it gives back all it holds.
     pub fn remove(&mut self, slot: u32) -> Option<Entry> {
-        let hash = self.get(slot)?.hash;
-        self.places.remove(hash, |other| other == slot, |slot| hash_at(&self.entries, slot));
+        let hash = self.get(slot)?.hash(&self.hasher);
+        self.places.remove(hash, |other| other == slot);
         let entry = self.entries.remove(slot)?;
         if entry.stored {
             self.gone.push(entry.aor());
@@ -86,6 +94,15 @@ impl Shard {
             entry.dirty = true;
             self.dirty.push(slot);
         }
+    }
+
+    /// Takes one out of those that changed. The memory of many goes with the last.
+    pub fn next_dirty(&mut self) -> Option<u32> {
+        let slot = self.dirty.pop()?;
+        if self.dirty.is_empty() && self.dirty.capacity() > DIRTY_KEPT {
+            self.dirty = Vec::new();
+        }
+        Some(slot)
     }
 
     /// Marks a number whose reservation ended without a 2xx. Beyond the bound the oldest mark is
@@ -149,10 +166,6 @@ impl Shard {
             }
         }
     }
-}
-
-fn hash_at(entries: &Slab<Entry>, slot: u32) -> u64 {
-    entries.get(slot).map_or(0, |entry| entry.hash)
 }
 
 /// Buckets of a second each.

@@ -2,7 +2,7 @@
 //! held, and an entry is found without a pointer to follow.
 
 /// Entries of one chunk.
-const CHUNK: usize = 256;
+const CHUNK: usize = 64;
 
 /// Numbered places; those that are free are taken again.
 pub(super) struct Slab<T> {
