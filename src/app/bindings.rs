@@ -16,20 +16,11 @@ pub struct KeptBindings {
 
 impl Bindings for KeptBindings {
     fn dirty(&self, max: usize) -> Vec<(String, Vec<BindingRow>)> {
-        let row = |number: &str, saved: Saved| BindingRow {
-            number: number.to_owned(),
-            contact: saved.key,
-            until_ms: saved.until_ms,
-            details: saved.details,
-        };
-        self.registrar
-            .drain(max, self.clock.now())
-            .into_iter()
-            .map(|(number, saved)| {
-                let rows = saved.into_iter().map(|one| row(&number, one)).collect();
-                (number, rows)
-            })
-            .collect()
+        rows(self.registrar.drain(max, self.clock.now()))
+    }
+
+    fn gone(&self, max: usize) -> Vec<(String, Vec<BindingRow>)> {
+        rows(self.registrar.drain_gone(max, self.clock.now()))
     }
 
     fn dirty_again(&self, numbers: Vec<String>) {
@@ -49,4 +40,20 @@ impl Bindings for KeptBindings {
             self.registrar.restore(&number, &saved, now);
         }
     }
+}
+
+fn rows(drained: Vec<(String, Vec<Saved>)>) -> Vec<(String, Vec<BindingRow>)> {
+    let row = |number: &str, saved: Saved| BindingRow {
+        number: number.to_owned(),
+        contact: saved.key,
+        until_ms: saved.until_ms,
+        details: saved.details,
+    };
+    drained
+        .into_iter()
+        .map(|(number, saved)| {
+            let rows = saved.into_iter().map(|one| row(&number, one)).collect();
+            (number, rows)
+        })
+        .collect()
 }

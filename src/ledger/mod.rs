@@ -17,11 +17,17 @@ pub use record::record;
 
 /// Numbers of one transaction.
 const NUMBERS_AT_ONCE: usize = 5_000;
+/// The same of numbers that have nothing any more. Very many go at once when a license ends; nobody waits
+/// for that to be written, and after a kill they would be looked at again: the ledger rests in between.
+const GONE_AT_ONCE: usize = 2_000;
+const REST: Duration = Duration::from_millis(20);
 
 /// Bindings that are kept over a restart beside the seats: the built-in registrar's.
 pub trait Bindings: Send + Sync {
     /// Takes up to `max` numbers whose bindings changed, each with all that it has now.
     fn dirty(&self, max: usize) -> Vec<(String, Vec<BindingRow>)>;
+    /// The same of numbers that have none any more: what can wait.
+    fn gone(&self, max: usize) -> Vec<(String, Vec<BindingRow>)>;
     /// These could not be kept and are told again.
     fn dirty_again(&self, numbers: Vec<String>);
     /// Takes back what was kept.
@@ -100,31 +106,40 @@ impl Ledger {
     /// Writes batches until `stop`, and then what is left.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
-        let mut away = false;
+        let (mut away, mut stopping, mut pause) = (false, false, self.batch);
         loop {
-            let stopping = tokio::select! {
-                () = &mut stop => true,
-                () = self.wake.notified(), if !away => false,
-                () = tokio::time::sleep(self.batch) => false,
-            };
-            match self.drain().await {
-                Ok(()) if away => {
-                    tracing::info!("seats are kept again");
-                    away = false;
-                }
-                Err(fault) if !away => {
-                    tracing::error!(%fault, "seats cannot be kept; trying on");
-                    away = true;
-                }
-                _ => {}
+            tokio::select! {
+                () = &mut stop, if !stopping => stopping = true,
+                () = self.wake.notified(), if !away && !stopping => {}
+                () = tokio::time::sleep(pause) => {}
             }
-            if stopping {
+            let more = match self.drain().await {
+                Ok(more) => {
+                    if std::mem::take(&mut away) {
+                        tracing::info!("seats are kept again");
+                    }
+                    more
+                }
+                Err(fault) => {
+                    if !std::mem::replace(&mut away, true) {
+                        tracing::error!(%fault, "seats cannot be kept; trying on");
+                    }
+                    false
+                }
+            };
+            if stopping && !more {
                 return;
             }
+            pause = match more {
+                true if stopping => Duration::ZERO,
+                true => REST,
+                false => self.batch,
+            };
         }
     }
 
-    /// Resolves when all that has changed until now survives a power cut.
+    /// Resolves when all that was granted until now survives a power cut; what was taken away does too,
+    /// unless that is very much.
     pub async fn flush(&self) {
         // AcqRel: whoever drains for this number sees the changes that came before it.
         let mine = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
@@ -138,23 +153,39 @@ impl Ledger {
         &self.stats
     }
 
-    /// Writes all that is dirty. By `run` alone: two at once could write a number out of order.
-    async fn drain(&self) -> Result<()> {
+    /// Writes all that changed, and of what is gone as much as goes along; gives whether there may be
+    /// more of that. By `run` alone: two at once could write a number out of order.
+    async fn drain(&self) -> Result<bool> {
         // Read before the draining: a flush asked for later may not be in it.
         let asked = self.asked.load(Ordering::Acquire);
         loop {
-            let seats = self.quota.dirty(NUMBERS_AT_ONCE);
-            let bindings = match &self.bindings {
-                Some(bindings) => bindings.dirty(NUMBERS_AT_ONCE),
-                None => Vec::new(),
-            };
-            if seats.is_empty() && bindings.is_empty() {
-                break;
+            let mut seats = self.quota.changed(NUMBERS_AT_ONCE);
+            let mut bindings = self.bindings_by(|kept| kept.dirty(NUMBERS_AT_ONCE));
+            let last = seats.len().max(bindings.len()) < NUMBERS_AT_ONCE;
+            let mut most_gone = 0;
+            if last {
+                let gone = self.quota.gone(GONE_AT_ONCE);
+                let unbound = self.bindings_by(|kept| kept.gone(GONE_AT_ONCE));
+                most_gone = gone.len().max(unbound.len());
+                seats.extend(gone);
+                bindings.extend(unbound);
             }
-            self.write(seats, bindings).await?;
+            if !seats.is_empty() || !bindings.is_empty() {
+                self.write(seats, bindings).await?;
+            }
+            if last {
+                let forth = |durable: &mut u64| std::mem::replace(durable, asked) != asked;
+                self.durable.send_if_modified(forth);
+                return Ok(most_gone == GONE_AT_ONCE);
+            }
         }
-        self.durable.send_if_modified(|durable| std::mem::replace(durable, asked) != asked);
-        Ok(())
+    }
+
+    fn bindings_by(
+        &self,
+        take: impl Fn(&dyn Bindings) -> Vec<(String, Vec<BindingRow>)>,
+    ) -> Vec<(String, Vec<BindingRow>)> {
+        self.bindings.as_deref().map_or_else(Vec::new, take)
     }
 
     async fn write(

@@ -86,9 +86,37 @@ fn register(quota: &Quota, aor: &str, secs: u64, clock: Clock) -> Kept {
 }
 
 async fn ledger(folder: &Path, clock: Clock) -> Arc<Ledger> {
+    ledger_with(None, folder, clock).await
+}
+
+async fn ledger_with(
+    bindings: Option<Arc<dyn Bindings>>,
+    folder: &Path,
+    clock: Clock,
+) -> Arc<Ledger> {
     let store = Store::open("sqlite:a.db", folder).await.unwrap();
     let store = SeatStore::open(&store).await.unwrap();
-    Arc::new(Ledger::new(store, quota(clock), None, clock, Duration::from_millis(200)))
+    Arc::new(Ledger::new(store, quota(clock), bindings, clock, Duration::from_millis(200)))
+}
+
+/// So many numbers lost their bindings.
+struct Unbound(AtomicU64);
+
+impl Bindings for Unbound {
+    fn dirty(&self, _: usize) -> Vec<(String, Vec<BindingRow>)> {
+        Vec::new()
+    }
+
+    fn gone(&self, max: usize) -> Vec<(String, Vec<BindingRow>)> {
+        let left = self.0.load(Ordering::Relaxed);
+        let taken = left.min(max as u64);
+        self.0.store(left - taken, Ordering::Relaxed);
+        (0..taken).map(|n| (format!("sip:{n}@e.com"), Vec::new())).collect()
+    }
+
+    fn dirty_again(&self, _: Vec<String>) {}
+
+    fn restore(&self, _: Vec<BindingRow>) {}
 }
 
 fn start(ledger: &Arc<Ledger>) -> (oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
@@ -187,4 +215,22 @@ async fn seats_wait_for_a_store_that_is_away() {
     sqlx::raw_sql("alter table away rename to seats").execute(&mut hand).await.unwrap();
     ledger.flush().await;
     assert_eq!(ledger.store.seats().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_seat_is_kept_before_all_that_went_and_stopping_writes_that_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::start();
+    let unbound = Arc::new(Unbound(AtomicU64::new(GONE_AT_ONCE as u64 * 40)));
+    let ledger = ledger_with(Some(Arc::clone(&unbound) as _), folder.path(), clock).await;
+    let (stop, task) = start(&ledger);
+    register(&ledger.quota, "sip:1@e.com", 3600, clock);
+
+    ledger.flush().await;
+    assert!(unbound.0.load(Ordering::Relaxed) > 0);
+    assert_eq!(ledger.store.seats().await.unwrap().len(), 1);
+
+    stop.send(()).unwrap();
+    task.await.unwrap();
+    assert_eq!(unbound.0.load(Ordering::Relaxed), 0);
 }

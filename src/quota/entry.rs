@@ -86,6 +86,11 @@ impl Entry {
         self.name.with(|aor| hasher.hash_one(aor))
     }
 
+    /// Its name is all that is left of it.
+    pub(super) fn into_name(self) -> Name {
+        self.name
+    }
+
     /// The number.
     pub fn aor(&self) -> Arc<str> {
         self.name.shared()

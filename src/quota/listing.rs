@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::device::{Call, Device, State};
 use super::entry::Entry;
 use super::measure::{Level, Units};
+use super::name::Name;
 use super::path::Path;
 use super::revoke::Revoked;
 use super::seats::Seats;
-use super::shard::Shard;
 use crate::clock::Now;
 use crate::license::{Cause, Holder, NumberKind};
 
@@ -144,15 +144,40 @@ impl Seats {
         counts
     }
 
-    /// Takes up to `max` changed numbers out of the queue. Whoever cannot keep them says so by
-    /// [`Seats::dirty_again`].
+    /// Takes up to `max` numbers out of both queues: see [`Seats::changed`] and [`Seats::gone`].
     pub fn dirty(&self, max: usize) -> Vec<Dirty> {
+        let mut drained = self.changed(max);
+        drained.extend(self.gone(max.saturating_sub(drained.len())));
+        drained
+    }
+
+    /// Takes up to `max` changed numbers out of their queue. Whoever cannot keep them says so by
+    /// [`Seats::dirty_again`].
+    pub fn changed(&self, max: usize) -> Vec<Dirty> {
         let mut drained = Vec::new();
         for shard in self.shards() {
             while drained.len() < max {
                 let mut shard = shard.lock();
-                let Some(one) = next_dirty(&mut shard) else { break };
-                drained.extend(one);
+                let Some(slot) = shard.next_dirty() else { break };
+                drained.extend(shard.get_mut(slot).and_then(Entry::drain));
+            }
+        }
+        drained
+    }
+
+    /// The same of numbers that the ledger has a record of and that are not here any more.
+    pub fn gone(&self, max: usize) -> Vec<Dirty> {
+        let mut drained = Vec::new();
+        for shard in self.shards() {
+            while drained.len() < max {
+                let mut shard = shard.lock();
+                let Some(name) = shard.gone.pop() else { break };
+                let aor = name.shared();
+                // It may have come back, and its new record may be kept already.
+                let back = shard.find(&aor, self.hash(&aor)).and_then(|slot| shard.get(slot));
+                if !back.is_some_and(|entry| entry.stored) {
+                    drained.push(Dirty { aor, record: None });
+                }
             }
         }
         drained
@@ -165,7 +190,7 @@ impl Seats {
             let mut shard = self.shard(hash).lock();
             match shard.find(&aor, hash) {
                 Some(slot) => shard.mark_dirty(slot),
-                None => shard.gone.push(aor),
+                None => shard.gone.push(Name::new(&aor)),
             }
         }
     }
@@ -189,7 +214,7 @@ impl Seats {
                 continue;
             }
             let Some(owned) = self.owned(&record.aor) else {
-                shard.gone.push(Arc::clone(&record.aor));
+                shard.gone.push(Name::new(&record.aor));
                 orphans.push(orphan(record));
                 continue;
             };
@@ -201,23 +226,6 @@ impl Seats {
         }
         orphans
     }
-}
-
-fn next_dirty(shard: &mut Shard) -> Option<Option<Dirty>> {
-    if let Some(aor) = shard.gone.pop() {
-        return Some(Some(Dirty { aor, record: None }));
-    }
-    let slot = shard.next_dirty()?;
-    let Some(entry) = shard.get_mut(slot).filter(|entry| entry.dirty) else { return Some(None) };
-    entry.dirty = false;
-    let aor = entry.aor();
-    if !entry.has_seats() {
-        let was_stored = std::mem::take(&mut entry.stored);
-        return Some(was_stored.then_some(Dirty { aor, record: None }));
-    }
-    entry.stored = true;
-    let record = Some(entry.record());
-    Some(Some(Dirty { aor, record }))
 }
 
 fn orphan(record: Record) -> Revoked {
@@ -275,6 +283,16 @@ impl Entry {
                 .iter()
                 .map(|one| Seat { apps: one.apps, ..seat(SeatKind::Reserved, one.since_ms, None) }),
         );
+    }
+
+    /// What is to be kept of it, where it is in the queue.
+    fn drain(&mut self) -> Option<Dirty> {
+        if !std::mem::take(&mut self.dirty) {
+            return None;
+        }
+        let record = self.has_seats().then(|| self.record());
+        let was_stored = std::mem::replace(&mut self.stored, record.is_some());
+        (was_stored || record.is_some()).then(|| Dirty { aor: self.aor(), record })
     }
 
     fn record(&mut self) -> Record {

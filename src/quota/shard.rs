@@ -2,11 +2,11 @@
 //! It neither decides nor counts.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use foldhash::quality::RandomState;
 
 use super::entry::Entry;
+use super::name::Name;
 use super::slab::Slab;
 use crate::clock::Now;
 use crate::license::Places;
@@ -32,7 +32,7 @@ pub(super) struct Shard {
     /// Slots whose entry changed since the ledger last looked; each at most once while it lives.
     pub dirty: Vec<u32>,
     /// Numbers that the ledger has a record of and that are gone: at most what it stored.
-    pub gone: Vec<Arc<str>>,
+    pub gone: Vec<Name>,
     /// Slots whose number was marked as failed, oldest first: see [`Shard::mark_failed`].
     marked: VecDeque<u32>,
     /// Slots with a dormant device; some may have none any more.
@@ -67,14 +67,12 @@ impl Shard {
     }
 
     /// Takes an entry out; dropped, it gives back all it holds.
-    pub fn remove(&mut self, slot: u32) -> Option<Entry> {
-        let hash = self.get(slot)?.hash(&self.hasher);
+    fn remove(&mut self, slot: u32) {
+        let Some(hash) = self.get(slot).map(|entry| entry.hash(&self.hasher)) else { return };
         self.places.remove(hash, |other| other == slot);
-        let entry = self.entries.remove(slot)?;
-        if entry.stored {
-            self.gone.push(entry.aor());
+        if let Some(entry) = self.entries.remove(slot).filter(|entry| entry.stored) {
+            self.gone.push(entry.into_name());
         }
-        Some(entry)
     }
 
     /// Names a reservation.

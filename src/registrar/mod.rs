@@ -19,20 +19,24 @@ pub use nonce::{Key, NonceLimits};
 use binding::Binding;
 
 /// Room for so many changed numbers is kept when none is left.
-const DIRTY_KEPT: usize = 16_384;
+const KEYS_KEPT: usize = 16_384;
+
+type Keys = DashMap<Box<str>, (), RandomState>;
 
 /// All bindings of all numbers.
 pub struct Registrar {
     limits: Limits,
     numbers: DashMap<Box<str>, Box<[Binding]>, RandomState>,
     /// Numbers whose bindings differ from what is saved: keys, so never more than there are numbers.
-    dirty: DashMap<Box<str>, (), RandomState>,
+    dirty: Keys,
+    /// Those of them that have lost all their bindings: they can wait.
+    gone: Keys,
 }
 
 impl Registrar {
     /// A registrar without bindings.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, numbers: DashMap::default(), dirty: DashMap::default() }
+        Self { limits, numbers: DashMap::default(), dirty: Keys::default(), gone: Keys::default() }
     }
 
     /// Answers one REGISTER (RFC 3261 10.3): all of it happens or none. Gives every binding of the
@@ -72,7 +76,7 @@ impl Registrar {
         retain(&mut bindings, |one| !one.is(which));
         let removed = bindings.len() < before;
         if removed {
-            self.mark_dirty(aor);
+            self.mark(aor, bindings.is_empty());
         }
         removed
     }
@@ -80,7 +84,7 @@ impl Registrar {
     /// Drops every binding of the number; says whether there were any.
     pub fn drop_all(&self, aor: &str) -> bool {
         let Some((_, bindings)) = self.numbers.remove(aor) else { return false };
-        self.mark_dirty(aor);
+        self.mark(aor, true);
         !bindings.is_empty()
     }
 
@@ -92,14 +96,14 @@ impl Registrar {
             let before = bindings.iter().filter(|one| !one.is_gone()).count();
             retain(bindings, |one| one.is_remembered(now));
             if bindings.iter().filter(|one| !one.is_gone()).count() < before {
-                changed.push(aor.to_string());
+                changed.push((aor.to_string(), bindings.is_empty()));
             }
             !bindings.is_empty()
         });
-        for aor in &changed {
-            self.mark_dirty(aor);
+        for (aor, gone) in &changed {
+            self.mark(aor, *gone);
         }
-        changed
+        changed.into_iter().map(|(aor, _)| aor).collect()
     }
 
     /// How many numbers have a binding or had one in the last half minute.
@@ -110,31 +114,46 @@ impl Registrar {
     /// Takes up to `most` numbers whose bindings are to be saved, with all that each has now: an
     /// empty list is one to be deleted. If saving fails, [`Self::mark_dirty`] puts them back.
     pub fn drain(&self, most: usize, now: Now) -> Vec<(String, Vec<Saved>)> {
-        // No guard of `dirty` is held while one of `numbers` is taken: `register` nests the other
+        self.take(&self.dirty, most, now)
+    }
+
+    /// The same of numbers that lost all their bindings otherwise than by a request: nobody waits for
+    /// that.
+    pub fn drain_gone(&self, most: usize, now: Now) -> Vec<(String, Vec<Saved>)> {
+        let mut gone = self.take(&self.gone, most, now);
+        // Who came back since then is, or was, in the other queue.
+        gone.retain(|(_, saved)| saved.is_empty());
+        gone
+    }
+
+    fn take(&self, keys: &Keys, most: usize, now: Now) -> Vec<(String, Vec<Saved>)> {
+        // No guard of `keys` is held while one of `numbers` is taken: `register` nests the other
         // way round.
-        let keys: Vec<Box<str>> =
-            self.dirty.iter().take(most).map(|key| key.key().clone()).collect();
-        let drained = keys
-            .into_iter()
-            .map(|aor| {
-                self.dirty.remove(&aor);
-                let saved = self.numbers.get_mut(&aor).map_or_else(Vec::new, |mut bindings| {
-                    bindings.iter_mut().filter_map(|one| one.save(now)).collect()
-                });
-                (aor.into(), saved)
-            })
-            .collect();
+        let taken: Vec<Box<str>> = keys.iter().take(most).map(|key| key.key().clone()).collect();
+        let save = |aor: Box<str>| {
+            keys.remove(&aor);
+            let saved = self.numbers.get_mut(&aor).map_or_else(Vec::new, |mut bindings| {
+                bindings.iter_mut().filter_map(|one| one.save(now)).collect()
+            });
+            (aor.into(), saved)
+        };
+        let drained = taken.into_iter().map(save).collect();
         // After many at once: they would hold the memory of a map as large as all bindings.
-        if self.dirty.capacity() > DIRTY_KEPT && self.dirty.is_empty() {
-            self.dirty.shrink_to_fit();
+        if keys.capacity() > KEYS_KEPT && keys.is_empty() {
+            keys.shrink_to_fit();
         }
         drained
     }
 
     /// Has the number saved with the next batch.
     pub fn mark_dirty(&self, aor: &str) {
-        if !self.dirty.contains_key(aor) {
-            self.dirty.insert(aor.into(), ());
+        self.mark(aor, false);
+    }
+
+    fn mark(&self, aor: &str, gone: bool) {
+        let keys = if gone { &self.gone } else { &self.dirty };
+        if !keys.contains_key(aor) {
+            keys.insert(aor.into(), ());
         }
     }
 

@@ -200,6 +200,23 @@ fn a_seat_that_went_is_told_to_the_ledger_if_it_was_kept() {
 }
 
 #[test]
+fn a_number_that_came_back_is_not_told_as_gone() {
+    let (world, _) = house(2, 0);
+    world.phone(1000, "a").register(60, at(1));
+    world.phone(1001, "a").register(60, at(2));
+    assert_eq!(world.quota.changed(100).len(), 2);
+    [1000, 1001].iter().for_each(|user| drop(world.quota.free(&aor(*user), None, at(3))));
+
+    world.phone(1000, "a").register(60, at(4));
+
+    let changed = world.quota.changed(100);
+    assert!(changed.len() == 1 && changed[0].record.is_some());
+    let gone = world.quota.gone(100);
+    assert!(gone.len() == 1 && gone[0].record.is_none());
+    assert_eq!((&*changed[0].aor, &*gone[0].aor), (&*aor(1000), &*aor(1001)));
+}
+
+#[test]
 fn seats_read_back_beyond_the_limit_are_revoked() {
     let (world, _) = house(2, 0);
     world.phone(1000, "a").register(60, at(1));

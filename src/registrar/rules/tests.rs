@@ -328,3 +328,21 @@ fn contacts_are_read_from_a_message() {
     let read = Asked { expires_secs: Some(60), q: 500, ..device("sip:a@b;ob", "<urn:x>", Some(1)) };
     assert_eq!(contacts, [Some(read), None]);
 }
+
+#[test]
+fn who_lost_all_bindings_waits_in_a_queue_of_its_own() {
+    let registrar = registrar();
+    let a = [asked("sip:a@b")];
+    registrar.register(&request(&a, 1, at(0))).unwrap();
+    assert_eq!(drained(&registrar, at(0)).len(), 1);
+
+    assert!(registrar.drop_all(AOR));
+    assert!(registrar.drain(10, at(1)).is_empty());
+    assert_eq!(registrar.drain_gone(10, at(1)), [(AOR.to_owned(), vec![])]);
+
+    registrar.register(&request(&a, 2, at(2))).unwrap();
+    assert!(registrar.remove(AOR, &Which::Contact("sip:a@b")));
+    registrar.register(&request(&a, 3, at(3))).unwrap();
+    assert!(registrar.drain_gone(10, at(3)).is_empty(), "it came back");
+    assert_eq!(drained(&registrar, at(3)).len(), 1);
+}
