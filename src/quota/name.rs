@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::numbered::Numbered;
 
 /// Longer users, and what is no `sip:user@domain`, stand on the heap.
@@ -49,12 +47,7 @@ impl Name {
             Form::Parts { len, domain, user } => {
                 let user = user.get(..usize::from(*len)).unwrap_or_default();
                 let domain = DOMAINS.get(*domain).map_or("", |domain| domain);
-                let mut text: SmallVec<[u8; 64]> = SmallVec::from_slice(SCHEME);
-                text.extend_from_slice(user);
-                text.push(b'@');
-                text.extend_from_slice(domain.as_bytes());
-                // It was made of a whole text.
-                f(std::str::from_utf8(&text).unwrap_or_default())
+                join(&[SCHEME, user, b"@", domain.as_bytes()], f)
             }
         }
     }
@@ -63,6 +56,27 @@ impl Name {
     pub fn shared(&self) -> Arc<str> {
         self.with(|aor| aor.into())
     }
+}
+
+/// Hands the parts of a text to `f`, joined; for most of them on the stack.
+fn join<R>(parts: &[&[u8]], f: impl FnOnce(&str) -> R) -> R {
+    let (mut short, mut long) = ([0; 64], Vec::new());
+    let len = parts.iter().map(|part| part.len()).sum();
+    let text = match short.get_mut(..len) {
+        Some(text) => text,
+        None => {
+            long.resize(len, 0);
+            &mut long[..]
+        }
+    };
+    let mut rest = &mut *text;
+    for part in parts {
+        let (here, after) = rest.split_at_mut(part.len());
+        here.copy_from_slice(part);
+        rest = after;
+    }
+    // They are parts of a whole text.
+    f(std::str::from_utf8(text).unwrap_or_default())
 }
 
 fn parts(aor: &str) -> Option<Form> {
@@ -84,6 +98,7 @@ mod tests {
             "sip:12345678901234567890@example.com",
             "sip:123456789012345678901@example.com",
             "sip:a@b@example.com",
+            "sip:1@a-domain-that-is-longer-than-what-is-joined-on-the-stack.example.com",
             "sip:@",
             "tel:1",
             "",

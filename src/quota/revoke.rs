@@ -180,6 +180,7 @@ impl Entry {
         revoked.calls = self.end_calls();
         let counted = self.devices.iter().filter(|device| device.counts());
         let nos: Nos = counted.map(|device| device.no).collect();
+        revoked.devices.reserve_exact(nos.len());
         revoked.devices.extend(nos.into_iter().filter_map(|no| self.put_off(no, now)));
         self.changed = true;
         revoked
