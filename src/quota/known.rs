@@ -7,7 +7,7 @@ use std::ops::Deref;
 
 use super::agents::{self, Agent};
 use super::device::{Binding, Ids, Reach};
-use super::packed::{Items, Sort, place_of, put, put_place, put_source, take_address};
+use super::packed::{Items, Sort, place_of, put, put_place, put_source, put_urn, take_address};
 use super::urn::{self, Letters};
 
 /// Ids and places of a device.
@@ -110,11 +110,11 @@ impl Instance<'_> {
 impl Known {
     /// Packs ids, and the place of each binding in order.
     pub(super) fn pack(ids: &Ids, bindings: &[Binding]) -> Self {
-        let mut packed = Vec::new();
+        // What most devices show takes less.
+        let mut packed = Vec::with_capacity(128);
         for instance in &ids.instances {
             match urn::pack(instance) {
-                Some((Letters::Lower, uuid)) => put(&mut packed, Sort::LowerUrn, &uuid),
-                Some((Letters::Upper, uuid)) => put(&mut packed, Sort::UpperUrn, &uuid),
+                Some((letters, uuid)) => put_urn(&mut packed, letters, &uuid),
                 None => put(&mut packed, Sort::Instance, instance),
             }
         }

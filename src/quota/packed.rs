@@ -1,9 +1,11 @@
-//! Ids and places as bytes, one item after the other: its sort, its length, its value.
+//! Ids and places as bytes, one item after the other: its sort, its length where that may differ, its
+//! value.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use super::device::Reach;
 use super::numbered::Numbered;
+use super::urn::Letters;
 
 /// What an item is. Of one sort the oldest comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,10 @@ const SORTS: [Sort; 9] = [
     Sort::FarPlace,
 ];
 
+/// Bytes of an instance that is kept as such.
+const URN: usize = 16;
+/// Bytes of an IPv6 address with port; an IPv4 address with all that may follow it takes fewer.
+const V6: usize = 26;
 /// Lengths from this one on take four bytes more.
 const LONG: u8 = 255;
 
@@ -64,22 +70,35 @@ impl<'a> Iterator for Items<'a> {
     type Item = (Sort, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (head, rest) = self.0.split_first_chunk::<2>()?;
-        let [sort, short] = *head;
-        let (len, rest) = match short {
-            LONG => {
-                let (len, rest) = rest.split_first_chunk::<4>()?;
-                (u32::from_le_bytes(*len) as usize, rest)
-            }
-            short => (usize::from(short), rest),
+        let (sort, rest) = self.0.split_first()?;
+        let sort = *SORTS.get(usize::from(*sort))?;
+        let (len, rest) = match sort {
+            Sort::LowerUrn | Sort::UpperUrn => (URN, rest),
+            _ => match rest.split_first()? {
+                (&LONG, rest) => {
+                    let (len, rest) = rest.split_first_chunk::<4>()?;
+                    (u32::from_le_bytes(*len) as usize, rest)
+                }
+                (short, rest) => (usize::from(*short), rest),
+            },
         };
         let (value, rest) = rest.split_at_checked(len)?;
         self.0 = rest;
-        Some((*SORTS.get(usize::from(sort))?, value))
+        Some((sort, value))
     }
 }
 
-/// Adds an item.
+/// Adds an instance of 16 bytes.
+pub(super) fn put_urn(packed: &mut Vec<u8>, letters: Letters, uuid: &[u8; URN]) {
+    let sort = match letters {
+        Letters::Lower => Sort::LowerUrn,
+        Letters::Upper => Sort::UpperUrn,
+    };
+    packed.push(sort as u8);
+    packed.extend_from_slice(uuid);
+}
+
+/// Adds an item of another sort.
 pub(super) fn put(packed: &mut Vec<u8>, sort: Sort, value: &[u8]) {
     packed.push(sort as u8);
     match u8::try_from(value.len()) {
@@ -116,8 +135,8 @@ pub(super) fn put_place(packed: &mut Vec<u8>, reach: &Reach, reg_id: Option<u32>
             Sort::FarPlace
         }
     };
-    put_address(&mut bytes, remote);
-    // What follows is told apart by its length.
+    put_bare(&mut bytes, remote);
+    // Which address it is, and what follows, is told by the length of all.
     if connection != 0 {
         bytes.extend(connection.to_le_bytes());
     }
@@ -137,7 +156,8 @@ pub(super) fn place_of(sort: Sort, mut value: &[u8]) -> Option<(Reach, Option<u3
         _ => return None,
     };
     let End { transport, socket, local } = end;
-    let remote = take_address(&mut value)?;
+    let version = if value.len() < V6 { 4 } else { 6 };
+    let remote = take_bare(&mut value, version)?;
     let connection =
         if value.len() >= 8 { take(&mut value).map_or(0, u64::from_le_bytes) } else { 0 };
     let reg_id = take(&mut value).map(u32::from_le_bytes);
@@ -145,13 +165,14 @@ pub(super) fn place_of(sort: Sort, mut value: &[u8]) -> Option<(Reach, Option<u3
 }
 
 fn put_address(bytes: &mut Vec<u8>, address: SocketAddr) {
+    bytes.push(if address.is_ipv4() { 4 } else { 6 });
+    put_bare(bytes, address);
+}
+
+fn put_bare(bytes: &mut Vec<u8>, address: SocketAddr) {
     match address {
-        SocketAddr::V4(address) => {
-            bytes.push(4);
-            bytes.extend(address.ip().octets());
-        }
+        SocketAddr::V4(address) => bytes.extend(address.ip().octets()),
         SocketAddr::V6(address) => {
-            bytes.push(6);
             bytes.extend(address.ip().octets());
             bytes.extend(address.flowinfo().to_le_bytes());
             bytes.extend(address.scope_id().to_le_bytes());
@@ -163,6 +184,10 @@ fn put_address(bytes: &mut Vec<u8>, address: SocketAddr) {
 /// Takes an address off the front.
 pub(super) fn take_address(bytes: &mut &[u8]) -> Option<SocketAddr> {
     let [version] = take(bytes)?;
+    take_bare(bytes, version)
+}
+
+fn take_bare(bytes: &mut &[u8], version: u8) -> Option<SocketAddr> {
     if version == 4 {
         let ip: [u8; 4] = take(bytes)?;
         return Some((IpAddr::from(ip), u16::from_le_bytes(take(bytes)?)).into());
@@ -186,8 +211,9 @@ mod tests {
 
     #[test]
     fn a_place_comes_back_whether_our_end_has_a_number_or_not() {
-        let remote: SocketAddr = "192.0.2.1:9".parse().unwrap();
-        for socket in 0..1_100 {
+        let remotes = ["192.0.2.1:9", "[2001:db8::1%3]:5060"].map(|text| text.parse().unwrap());
+        for socket in 0..1_100u32 {
+            let remote: SocketAddr = remotes[socket as usize / 6 % 2];
             let local = "[fe80::1%7]:5060".parse().unwrap();
             let connection = u64::from(socket % 2) * u64::MAX;
             let reach = Reach { transport: 9, remote, local, socket, connection };
