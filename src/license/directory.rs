@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::ahead::Whereabouts;
 use super::by_id::ById;
 use super::claims::{Claims, Neighbours};
 use super::numbers::Numbers;
@@ -82,6 +83,16 @@ impl Directory {
             Some(entry) => Some(entry.into()),
             None => self.claims.covering(aor).map(Owned::by_claim),
         }
+    }
+
+    /// Where the search for a created number begins.
+    pub fn whereabouts_of_place(&self, aor: &str) -> Option<Whereabouts> {
+        self.numbers.whereabouts_of_place(aor)
+    }
+
+    /// Where it is, most likely, what is known of a created number.
+    pub fn whereabouts_of_number(&self, aor: &str) -> Option<Whereabouts> {
+        self.numbers.whereabouts_of_line(aor)
     }
 
     /// The owner of calls from a source address.

@@ -1,6 +1,7 @@
 //! The domain: who stands under whom, what was granted, and which rule wins.
 //! Pure: it knows no SIP, no SQL, no async and reads no clock; instants come in as arguments.
 
+mod ahead;
 mod allowance;
 mod by_id;
 mod cause;
@@ -33,6 +34,7 @@ pub mod wording;
 mod worked_examples;
 mod world;
 
+pub use ahead::Whereabouts;
 pub use allowance::{Allowance, GateStatus, Step};
 pub use cause::Cause;
 pub use directory::{Directory, Entry, Owned};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::ahead::Whereabouts;
 use super::directory::Entry;
 use super::places::Places;
 use super::shards::PIECES;
@@ -117,6 +118,19 @@ impl Numbers {
         let hash = self.hash(aor);
         let line = self.piece(hash)?.find(hash, |line| line.aor.as_bytes() == aor.as_bytes());
         line.map(Line::entry)
+    }
+
+    /// Where the search for a text begins.
+    pub fn whereabouts_of_place(&self, aor: &str) -> Option<Whereabouts> {
+        let hash = self.hash(aor);
+        self.piece(hash)?.places.whereabouts(hash)
+    }
+
+    /// Where the line is that a text most likely has.
+    pub fn whereabouts_of_line(&self, aor: &str) -> Option<Whereabouts> {
+        let hash = self.hash(aor);
+        let piece = self.piece(hash)?;
+        piece.line(piece.places.likely(hash)?).map(Whereabouts::of)
     }
 
     /// The number with this id, which `hash` finds.

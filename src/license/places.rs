@@ -2,6 +2,8 @@
 //! a look-up follows a place only where that half is the same. It knows nothing of what stands there, and
 //! the lower half of the hash is for others to use.
 
+use super::ahead::Whereabouts;
+
 /// Open addressing, linear probing; at most three quarters are taken. 0 is a free word.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
@@ -13,6 +15,16 @@ impl Places {
     /// The place of what has this hash and `is` so.
     pub fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
         self.seek(hash, is).map(|(_, place)| place)
+    }
+
+    /// The place of what has nearly all of this hash: mostly what has all of it.
+    pub fn likely(&self, hash: u64) -> Option<u32> {
+        self.find(hash, |_| true)
+    }
+
+    /// Where the search for a hash begins.
+    pub fn whereabouts(&self, hash: u64) -> Option<Whereabouts> {
+        self.words.get(self.home(hash)?).map(Whereabouts::of)
     }
 
     fn seek(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<(usize, u32)> {

@@ -216,7 +216,7 @@ impl Entry {
     /// Whether it, the entry of `aor`, is what a snapshot says: asks it once, and not again until there is
     /// another.
     pub(super) fn stands_in(&mut self, snapshot: &Snapshot, aor: &str) -> bool {
-        if self.stood_in == snapshot.serial() {
+        if self.stood_in(snapshot) {
             return true;
         }
         let stands = snapshot.owned(aor).is_some_and(|owned| {
@@ -231,6 +231,11 @@ impl Entry {
     /// Whose it is by a snapshot.
     pub(super) fn owned_in(&self, snapshot: &Snapshot) -> Option<Owned> {
         self.name.with(|aor| snapshot.owned(aor))
+    }
+
+    /// Whether it was what this snapshot says when last asked.
+    pub(super) fn stood_in(&self, snapshot: &Snapshot) -> bool {
+        self.stood_in == snapshot.serial()
     }
 
     /// Whether it counts where its owner stands.

@@ -139,6 +139,11 @@ impl World {
         changes
     }
 
+    /// Has requests that come together looked ahead at, however small the table is.
+    pub fn widen(&self) {
+        self.quota.wide.store(true, super::sync::Ordering::Relaxed);
+    }
+
     /// Every gate's use is what its seats add up to.
     pub fn check(&self) {
         let counted = self.quota.counted();

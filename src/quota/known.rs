@@ -9,6 +9,7 @@ use super::agents::{self, Agent};
 use super::device::{Binding, Ids, Reach};
 use super::packed::{Items, Sort, place_of, put, put_place, put_source, put_urn, take_address};
 use super::urn::{self, Letters};
+use crate::license::Whereabouts;
 
 /// Ids and places of a device.
 #[derive(Clone, PartialEq, Eq)]
@@ -141,6 +142,11 @@ impl Known {
             user_agent: self.user_agent().into(),
             source: self.source(),
         }
+    }
+
+    /// Where ids and places stand.
+    pub(super) fn whereabouts(&self) -> Whereabouts {
+        Whereabouts::of(&*self.packed)
     }
 
     /// The User-Agent; empty where it showed none.

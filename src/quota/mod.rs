@@ -2,6 +2,7 @@
 //! Knows the license domain only; no SIP, no SQL, no sockets, and no clock: `Now` comes in.
 
 mod agents;
+mod ahead;
 mod calls;
 mod device;
 mod entry;
@@ -37,6 +38,7 @@ mod urn;
 mod verdict;
 mod word;
 
+pub use ahead::AHEAD;
 pub use calls::CallDecision;
 pub use device::{Binding, Bound, Call, Device, Ids, Reach, Spans, State};
 pub use entry::{Entry, Matcher};

@@ -162,6 +162,7 @@ impl Quota {
     /// Once a second: ends what is past its time, and evens out what that or a late move left.
     pub fn tick(&self, now: Now) -> Changes {
         let mut changes = Changes { ended: self.seats.expire(now), ..Changes::default() };
+        self.seats.measure_width();
         let _one = self.publishing.lock();
         // Acquire: see the move that was announced.
         if self.seats.uneven.swap(false, Ordering::AcqRel) {

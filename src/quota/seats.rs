@@ -121,6 +121,8 @@ pub struct Seats {
     pub(super) swept_mono_ms: AtomicU64,
     /// A seat followed its owner past a limit outside a publish.
     pub(super) uneven: AtomicBool,
+    /// A look ahead is worth its time.
+    pub(super) wide: AtomicBool,
 }
 
 enum Judged {
@@ -140,6 +142,7 @@ impl Seats {
             limits,
             swept_mono_ms: AtomicU64::new(u64::MAX),
             uneven: AtomicBool::new(false),
+            wide: AtomicBool::new(false),
         }
     }
 

@@ -9,7 +9,7 @@ use super::entry::Entry;
 use super::name::Name;
 use super::slab::Slab;
 use crate::clock::Now;
-use crate::license::Places;
+use crate::license::{Places, Whereabouts};
 
 /// How far ahead entries are filed; one that is due later is filed again when its second comes.
 const RING_SECS: u64 = 512;
@@ -49,6 +49,17 @@ impl Shard {
 
     pub fn find(&self, aor: &str, hash: u64) -> Option<u32> {
         self.places.find(hash, |slot| self.get(slot).is_some_and(|entry| entry.is(aor)))
+    }
+
+    /// Where the search for a hash begins.
+    pub fn whereabouts_of_place(&self, hash: u64) -> Option<Whereabouts> {
+        self.places.whereabouts(hash)
+    }
+
+    /// The slot that most likely has this hash, and where it is.
+    pub fn likely(&self, hash: u64) -> Option<(u32, Whereabouts)> {
+        let slot = self.places.likely(hash)?;
+        Some((slot, self.entries.whereabouts(slot)?))
     }
 
     pub fn get(&self, slot: u32) -> Option<&Entry> {

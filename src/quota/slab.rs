@@ -1,6 +1,8 @@
 //! Entries by number, in chunks that never move: a table that grows copies nothing while its mutex is
 //! held, and an entry is found without a pointer to follow.
 
+use crate::license::Whereabouts;
+
 /// Entries of one chunk.
 const CHUNK: usize = 64;
 
@@ -23,6 +25,12 @@ impl<T> Slab<T> {
 
     pub fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
         self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)?.as_mut()
+    }
+
+    /// Where a place is, taken or not.
+    pub fn whereabouts(&self, slot: u32) -> Option<Whereabouts> {
+        let chunk = self.chunks.get(slot as usize / CHUNK)?;
+        chunk.get(slot as usize % CHUNK).map(Whereabouts::of)
     }
 
     pub fn insert(&mut self, value: T) -> u32 {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::path::Path;
-use crate::license::{Directory, GroupId, Holder, NumberId, NumberKind, UserId};
+use crate::license::{Directory, GroupId, Holder, NumberId, NumberKind, UserId, Whereabouts};
 
 /// Owners of one page; a change copies one.
 const PAGE: usize = 64;
@@ -50,6 +50,11 @@ impl Snapshot {
         self.with_path(self.directory.owner_of(aor)?)
     }
 
+    /// The created numbers, and claims.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
     /// Who owns calls from a source address.
     pub fn owned_address(&self, address: IpAddr) -> Option<Owned> {
         self.with_path(self.directory.owner_of_address(address)?)
@@ -70,6 +75,12 @@ impl Snapshot {
     pub fn path(&self, holder: Holder) -> Option<&Arc<Path>> {
         let (key, at) = place_of(holder);
         self.pages.get(&key)?.get(at)?.as_ref()
+    }
+
+    /// Where it is written which path an owner has.
+    pub fn whereabouts_of_path(&self, holder: Holder) -> Option<Whereabouts> {
+        let (key, at) = place_of(holder);
+        self.pages.get(&key)?.get(at).map(Whereabouts::of)
     }
 
     /// What tells it from those before it.

@@ -53,6 +53,10 @@ mod modelled {
             Self(loom::sync::Mutex::new(value))
         }
 
+        pub fn try_lock(&self) -> Option<loom::sync::MutexGuard<'_, T>> {
+            self.0.try_lock().ok()
+        }
+
         pub fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
             self.0.lock().expect("a model's thread panicked")
         }
