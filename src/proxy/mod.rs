@@ -1,6 +1,7 @@
 //! The life of a message: whose it is, where it goes, what its answer settles. Stateless between
 //! hops of the same reliability (RFC 3261 16.11): the only state is what licensing needs.
 
+mod ahead;
 mod answers;
 mod arrival;
 mod built_in;
@@ -29,6 +30,7 @@ mod verdicts;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use dashmap::DashSet;
 
@@ -36,7 +38,9 @@ use crate::admission::{Admission, FlowKey};
 use crate::clock::Now;
 use crate::sip::{Fault, Index, Limits, Method, Scheme};
 use crate::telemetry::{Cells, RefusalLog};
-use crate::transport::{ConnectionId, Destination, Handler, Outbox, Protocol, Side, Source};
+use crate::transport::{
+    ConnectionId, Destination, Handler, Outbox, Protocol, Received, Side, Source,
+};
 
 pub use built_in::{BuiltIn, Secrets};
 pub use hold::{Hold, Letter};
@@ -182,12 +186,11 @@ impl Proxy {
 
 impl Handler for Proxy {
     fn message(&self, bytes: &[u8], source: &Source, now: Now, out: &mut Outbox) {
-        let cell = self.cell(out).filter(|cell| cell.samples());
-        let begun = cell.map(|_| std::time::Instant::now());
-        self.handle(bytes, source, now, out);
-        if let (Some(cell), Some(begun)) = (cell, begun) {
-            cell.latency(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
-        }
+        self.alone(bytes, source, now, out);
+    }
+
+    fn messages(&self, turn: &[Received<'_>], now: Now, out: &mut Outbox) {
+        self.turn(turn, now, out);
     }
 
     fn fault(&self, bytes: &[u8], fault: Fault, source: &Source, now: Now, out: &mut Outbox) {
@@ -226,10 +229,27 @@ impl Handler for Proxy {
 }
 
 impl Proxy {
-    fn handle(&self, bytes: &[u8], source: &Source, now: Now, out: &mut Outbox) {
-        let mut index = Index::new(bytes);
-        if let Err(fault) = index.read(&self.limits) {
-            return self.reject(fault, &index, source, now, out);
+    /// Handles one message, and takes the time of one in a few; `before` was spent on it already.
+    fn measured(&self, before: Duration, out: &mut Outbox, handle: impl FnOnce(&mut Outbox)) {
+        let cell = self.cell(out).filter(|cell| cell.samples());
+        let begun = cell.map(|_| Instant::now());
+        handle(out);
+        if let (Some(cell), Some(begun)) = (cell, begun) {
+            let took = begun.elapsed() + before;
+            cell.latency(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        }
+    }
+
+    fn handle(
+        &self,
+        index: &Index<'_>,
+        read: Result<(), Fault>,
+        source: &Source,
+        now: Now,
+        out: &mut Outbox,
+    ) {
+        if let Err(fault) = read {
+            return self.reject(fault, index, source, now, out);
         }
         if let Some(connection) = source.connection
             && !self.open.contains(&connection)

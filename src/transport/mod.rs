@@ -67,6 +67,15 @@ pub struct Source {
     pub connection: Option<ConnectionId>,
 }
 
+/// A datagram, or a whole message from a stream, and where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received<'a> {
+    /// A datagram may hold anything.
+    pub bytes: &'a [u8],
+    /// Where it came from.
+    pub source: Source,
+}
+
 /// How to reach the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UpstreamTarget {
@@ -107,6 +116,11 @@ pub enum Destination {
 pub trait Handler: Send + Sync + 'static {
     /// A datagram, or a whole message from a stream. A datagram may hold anything.
     fn message(&self, bytes: &[u8], source: &Source, now: Now, out: &mut Outbox);
+
+    /// Messages that came together, in their order: the same as one [`Self::message`] after the other.
+    fn messages(&self, turn: &[Received<'_>], now: Now, out: &mut Outbox) {
+        turn.iter().for_each(|one| self.message(one.bytes, &one.source, now, out));
+    }
 
     /// Bytes on a stream that can't become a message; the connection is closed after the outbox
     /// has been written. `bytes` begins where the message would have begun and may be cut.

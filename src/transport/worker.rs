@@ -11,6 +11,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use quinn_udp::UdpSocketState;
+use smallvec::SmallVec;
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
@@ -23,7 +24,7 @@ use super::line::Line;
 use super::link::Link;
 use super::together::Together;
 use super::udp::{Batch, Datagrams, is_keep_alive};
-use super::{ConnectionId, Discard, Discards, Handler, Outbox, Settings, Side, tcp};
+use super::{ConnectionId, Discard, Discards, Handler, Outbox, Received, Settings, Side, tcp};
 use crate::clock::{Clock, Now};
 
 /// What all workers share.
@@ -165,6 +166,26 @@ fn plain_io() -> io::Result<UdpSocketState> {
     UdpSocketState::new((&unused).into())
 }
 
+/// Datagrams that are handled together: it saves time, and waiting for one another costs it.
+#[derive(Default)]
+struct Turn<'a> {
+    messages: SmallVec<[Received<'a>; TURN]>,
+    bytes: usize,
+}
+
+const TURN: usize = 16;
+/// No more than this at once: what comes of them waits in one buffer.
+const TURN_BYTES: usize = 65_536;
+
+impl<'a> Turn<'a> {
+    /// Adds one; whether it is the last.
+    fn is_full_with(&mut self, one: Received<'a>) -> bool {
+        self.bytes += one.bytes.len();
+        self.messages.push(one);
+        self.messages.len() == TURN || self.bytes >= TURN_BYTES
+    }
+}
+
 /// What one look at a socket found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Found {
@@ -242,7 +263,6 @@ impl Worker {
     }
 
     fn receive(self: &Rc<Self>, socket: &Datagrams, batch: &mut Batch) -> Found {
-        const TURN: usize = 16;
         match batch.receive(socket, &self.io) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Found::Nothing,
@@ -250,19 +270,25 @@ impl Worker {
             Err(_) => return Found::Error,
         }
         let now = self.now();
-        for (index, (bytes, source)) in (1..).zip(batch.iter(socket)) {
+        let mut turn = Turn::default();
+        for (bytes, source) in batch.iter(socket) {
             if is_keep_alive(bytes) {
                 self.shared.discards.count(Discard::KeepAlive);
-            } else {
-                self.call(|handler, out| handler.message(bytes, &source, now, out));
-            }
-            // Together saves time, and waiting for one another costs it.
-            if index % TURN == 0 {
-                self.deliver();
+            } else if turn.is_full_with(Received { bytes, source }) {
+                self.take(&mut turn, now);
             }
         }
-        self.deliver();
+        self.take(&mut turn, now);
         Found::Datagrams
+    }
+
+    /// Has the messages of a turn handled, and delivers what comes of them.
+    fn take(self: &Rc<Self>, turn: &mut Turn<'_>, now: Now) {
+        if !turn.messages.is_empty() {
+            self.call(|handler, out| handler.messages(&turn.messages, now, out));
+            self.deliver();
+        }
+        *turn = Turn::default();
     }
 
     /// What a connection is read into.
