@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use admitd::admission::Registration;
 use admitd::license::FeatureSet;
-use admitd::quota::{Decision, Device, Ids, Owned, Quota, Registering, Standing, Wanted};
+use admitd::quota::{AHEAD, Decision, Device, Ids, Owned, Quota, Registering, Standing, Wanted};
 use admitd::sip::{Index, Limits};
 
 use super::message::register;
@@ -14,20 +14,36 @@ use super::{Operation, site::Site};
 /// How many requests come in one batch.
 const RING: u32 = 32;
 
-/// Whether the device of a number may stay, as a plain refresh asks: `each` numbers one after the other.
-pub fn refresh(numbers: u32, each: u64) -> Operation {
+/// Whether the device of a number may stay, as a plain refresh asks.
+pub fn refresh(numbers: u32) -> Operation {
     let site = site(numbers);
     let mut picks = Picks::new(SEATED, site.seated);
-    Operation::batch(each, move || {
-        for _ in 0..each {
-            let path = site.admission.quota().look_standing(picks.next(), |entry| {
-                let seated = entry.devices().iter().any(Device::counts);
-                seated.then(|| Arc::clone(entry.held().path()))
-            });
-            let path = path.flatten().expect("a seat");
-            assert!(path.invalid(NOW.moment(), FeatureSet::NONE).is_none());
+    Operation::new(move || ask_to_stay(site.admission.quota(), picks.next()))
+}
+
+/// The same of numbers that came together, looked ahead at where the table is large.
+pub fn refreshes_together(numbers: u32) -> Operation {
+    let site = site(numbers);
+    let quota = site.admission.quota();
+    let mut picks = Picks::new(SEATED, site.seated);
+    Operation::batch(RING.into(), move || {
+        for _ in 0..RING as usize / AHEAD {
+            let aors = picks.some::<AHEAD>();
+            if quota.is_wide() {
+                quota.look_ahead(aors.into_iter());
+            }
+            aors.into_iter().for_each(|aor| ask_to_stay(quota, aor));
         }
     })
+}
+
+fn ask_to_stay(quota: &Quota, aor: &str) {
+    let path = quota.look_standing(aor, |entry| {
+        let seated = entry.devices().iter().any(Device::counts);
+        seated.then(|| Arc::clone(entry.held().path()))
+    });
+    let path = path.flatten().expect("a seat");
+    assert!(path.invalid(NOW.moment(), FeatureSet::NONE).is_none());
 }
 
 /// The same with the device told from its ids, as a packet does.

@@ -2,10 +2,10 @@
 
 use std::hint::black_box;
 
-use admitd::transport::{Handler, Outbox};
+use admitd::transport::{Handler, Outbox, Received};
 
 use super::Operation;
-use super::message::{self, register};
+use super::message::{self, Letter, register};
 use super::site::{FULL, NOW, OTHERS, Picks, SEATED, Site, from_device, from_registrar, site};
 
 /// How many answers are prepared.
@@ -30,6 +30,27 @@ fn send(site: &'static Site, mut picks: Picks, becomes: &'static [u8]) -> Operat
         let aor = picks.next();
         site.proxy.message(letter.address(aor), &from_device(aor), NOW, &mut out);
         expect(&out, becomes);
+        out.clear();
+    })
+}
+
+/// Refreshes that came together are admitted and forwarded.
+pub fn requests_together(numbers: u32) -> Operation {
+    const TURN: usize = 16;
+    let site = site(numbers);
+    let mut picks = Picks::new(SEATED, site.seated);
+    let mut letters: [Letter; TURN] = std::array::from_fn(|_| register());
+    let mut out = Outbox::new(0);
+    Operation::batch(TURN as u64, move || {
+        let aors = picks.some::<TURN>();
+        let mut letters = letters.iter_mut().zip(aors);
+        let turn: [Received<'_>; TURN] = std::array::from_fn(|_| {
+            let (letter, aor) = letters.next().expect("one for each");
+            Received { bytes: letter.address(aor), source: from_device(aor) }
+        });
+        site.proxy.messages(&turn, NOW, &mut out);
+        assert_eq!(out.len(), TURN);
+        expect(&out, b"REGISTER ");
         out.clear();
     })
 }

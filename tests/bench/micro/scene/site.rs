@@ -89,6 +89,8 @@ impl Site {
             out.clear();
         }
         assert_eq!(self.proxy.pending(), 0, "every reservation is settled");
+        // As once a second.
+        let _ = self.admission.quota().tick(NOW);
     }
 
     /// What the registrar gets of a REGISTER.
@@ -137,6 +139,21 @@ impl Picks {
         let from = self.at;
         self.at += AOR_LEN;
         &self.aors[from..self.at]
+    }
+}
+
+impl Picks {
+    /// The next ones.
+    pub fn some<const N: usize>(&mut self) -> [&str; N] {
+        if self.at + N * AOR_LEN > self.aors.len() {
+            self.at = 0;
+        }
+        let from = self.at;
+        self.at += N * AOR_LEN;
+        std::array::from_fn(|place| {
+            let from = from + place * AOR_LEN;
+            &self.aors[from..from + AOR_LEN]
+        })
     }
 }
 
