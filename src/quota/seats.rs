@@ -165,9 +165,7 @@ impl Seats {
 
     /// Looks at a number's entry; `f` runs under the shard's mutex and must be short.
     pub fn look<R>(&self, aor: &str, f: impl FnOnce(&Entry) -> R) -> Option<R> {
-        let hash = self.hash(aor);
-        let shard = self.shard(hash).lock();
-        shard.get(shard.find(aor, hash)?).map(f)
+        self.at(aor, |shard, slot| shard.get(slot).map(f))
     }
 
     /// Looks at the entry of a number that is what the tree in force says: then whose it is and what it
@@ -183,11 +181,10 @@ impl Seats {
         f: impl FnOnce(&mut Shard, u32) -> Option<R>,
     ) -> Option<R> {
         let published = self.published.load();
-        let hash = self.hash(aor);
-        let mut shard = self.shard(hash).lock();
-        let slot = shard.find(aor, hash)?;
-        let stands = shard.get_mut(slot)?.stands_in(&published, aor);
-        if stands { f(&mut shard, slot) } else { None }
+        self.at(aor, |shard, slot| {
+            let stands = shard.get_mut(slot)?.stands_in(&published, aor);
+            if stands { f(shard, slot) } else { None }
+        })
     }
 
     /// Changes a number's entry, if there is one, and sees to what follows from it.
@@ -197,12 +194,23 @@ impl Seats {
         now: Now,
         f: impl FnOnce(&mut Entry) -> R,
     ) -> Option<R> {
+        self.at(aor, |shard, slot| {
+            let done = shard.get_mut(slot).map(f);
+            shard.finish(slot, self.limits.late_margin_ms, now);
+            done
+        })
+    }
+
+    /// Finds a number's entry; `f` runs under the shard's mutex.
+    pub(super) fn at<R>(
+        &self,
+        aor: &str,
+        f: impl FnOnce(&mut Shard, u32) -> Option<R>,
+    ) -> Option<R> {
         let hash = self.hash(aor);
         let mut shard = self.shard(hash).lock();
         let slot = shard.find(aor, hash)?;
-        let done = shard.get_mut(slot).map(f);
-        shard.finish(slot, self.limits.late_margin_ms, now);
-        done
+        f(&mut shard, slot)
     }
 
     /// Decides a REGISTER. All its new devices get their seats reserved, or none does.

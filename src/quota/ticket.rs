@@ -57,13 +57,12 @@ impl fmt::Debug for Ticket {
 
 impl Seats {
     fn give_back(&self, aor: &str, ticket: u32, at: Now, failed: bool) {
-        let hash = self.hash(aor);
-        let mut shard = self.shard(hash).lock();
-        let Some(slot) = shard.find(aor, hash) else { return };
-        let Some(entry) = shard.get_mut(slot) else { return };
-        if entry.take_unsettled(ticket).is_some() && failed {
-            shard.mark_failed(slot, self.limits.late_margin_ms, at);
-        }
-        shard.finish(slot, self.limits.late_margin_ms, at);
+        self.at(aor, |shard, slot| {
+            if shard.get_mut(slot)?.take_unsettled(ticket).is_some() && failed {
+                shard.mark_failed(slot, self.limits.late_margin_ms, at);
+            }
+            shard.finish(slot, self.limits.late_margin_ms, at);
+            Some(())
+        });
     }
 }
