@@ -260,7 +260,7 @@ fn work(scene: &Scene, dice: &mut Dice, open: &mut Vec<Open>) {
             16 => {
                 scene.quota.free(&aor(n), Some(dice.roll(4) as u32 + 1), scene.now());
             }
-            17 => drop(scene.quota.dirty(16)),
+            17 => drop((scene.quota.changed(16), scene.quota.gone(16))),
             18 => drop(scene.quota.tick(scene.now())),
             _ => match open.pop() {
                 Some(one) if dice.roll(3) > 0 => settle(scene, one, dice),

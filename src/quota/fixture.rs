@@ -144,6 +144,13 @@ impl World {
         self.quota.wide.store(true, super::sync::Ordering::Relaxed);
     }
 
+    /// What the ledger would be told: what changed, then what went.
+    pub fn drained(&self) -> Vec<Dirty> {
+        let mut drained = self.quota.changed(usize::MAX);
+        drained.extend(self.quota.gone(usize::MAX));
+        drained
+    }
+
     /// Every gate's use is what its seats add up to.
     pub fn check(&self) {
         let counted = self.quota.counted();

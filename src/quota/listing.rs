@@ -11,6 +11,7 @@ use super::name::Name;
 use super::path::Path;
 use super::revoke::Revoked;
 use super::seats::Seats;
+use super::shard::Shard;
 use crate::clock::Now;
 use crate::license::{Cause, Holder, NumberKind};
 
@@ -144,40 +145,34 @@ impl Seats {
         counts
     }
 
-    /// Takes up to `max` numbers out of both queues: see [`Seats::changed`] and [`Seats::gone`].
-    pub fn dirty(&self, max: usize) -> Vec<Dirty> {
-        let mut drained = self.changed(max);
-        drained.extend(self.gone(max.saturating_sub(drained.len())));
-        drained
-    }
-
     /// Takes up to `max` changed numbers out of their queue. Whoever cannot keep them says so by
     /// [`Seats::dirty_again`].
     pub fn changed(&self, max: usize) -> Vec<Dirty> {
-        let mut drained = Vec::new();
-        for shard in self.shards() {
-            while drained.len() < max {
-                let mut shard = shard.lock();
-                let Some(slot) = shard.next_dirty() else { break };
-                drained.extend(shard.get_mut(slot).and_then(Entry::drain));
-            }
-        }
-        drained
+        self.drain(max, |shard| {
+            let slot = shard.next_dirty()?;
+            Some(shard.get_mut(slot).and_then(Entry::drain))
+        })
     }
 
     /// The same of numbers that the ledger has a record of and that are not here any more.
     pub fn gone(&self, max: usize) -> Vec<Dirty> {
+        self.drain(max, |shard| {
+            let aor = shard.gone.pop()?.shared();
+            // It may have come back, and its new record may be kept already.
+            let back = shard.find(&aor, self.hash(&aor)).and_then(|slot| shard.get(slot));
+            let is_kept = back.is_some_and(|entry| entry.stored);
+            Some((!is_kept).then(|| Dirty { aor, record: None }))
+        })
+    }
+
+    /// Takes up to `max` out of the shards' queues; `next` takes one, of which there may be nothing to tell.
+    fn drain(&self, max: usize, next: impl Fn(&mut Shard) -> Option<Option<Dirty>>) -> Vec<Dirty> {
         let mut drained = Vec::new();
         for shard in self.shards() {
-            while drained.len() < max {
-                let mut shard = shard.lock();
-                let Some(name) = shard.gone.pop() else { break };
-                let aor = name.shared();
-                // It may have come back, and its new record may be kept already.
-                let back = shard.find(&aor, self.hash(&aor)).and_then(|slot| shard.get(slot));
-                if !back.is_some_and(|entry| entry.stored) {
-                    drained.push(Dirty { aor, record: None });
-                }
+            while drained.len() < max
+                && let Some(one) = next(&mut shard.lock())
+            {
+                drained.extend(one);
             }
         }
         drained

@@ -161,13 +161,13 @@ fn what_is_dirty_is_drained_once_and_comes_back_after_a_restart() {
     let (world, root) = house(2, 1);
     world.phone(1000, "a").app().register(60, at(1));
     world.phone(1001, "a").register(60, at(2));
-    let drained = world.quota.dirty(100);
+    let drained = world.drained();
     assert_eq!(drained.len(), 2);
     assert!(!world.quota.is_dirty());
     world.phone(1001, "a").register(60, at(3));
     assert!(!world.quota.is_dirty(), "a renewal within a tenth is not written");
     world.phone(1001, "a").register(60, at(8_000));
-    assert_eq!(world.quota.dirty(100).len(), 1);
+    assert_eq!(world.drained().len(), 1);
 
     let (again, other) = house(2, 1);
     let records = drained.into_iter().filter_map(|dirty| dirty.record).collect();
@@ -185,14 +185,14 @@ fn a_seat_that_went_is_told_to_the_ledger_if_it_was_kept() {
     let (world, _) = house(2, 1);
     world.phone(1000, "a").register(60, at(1));
     world.phone(1000, "a").leave(10, at(2));
-    assert!(world.quota.dirty(100).iter().all(|dirty| dirty.record.is_none()));
+    assert!(world.drained().iter().all(|dirty| dirty.record.is_none()));
     world.phone(1001, "a").register(60, at(3));
-    let kept = world.quota.dirty(100);
+    let kept = world.drained();
     world.quota.dirty_again(kept.iter().map(|dirty| dirty.aor.clone()));
-    assert_eq!(world.quota.dirty(100).len(), 1);
+    assert_eq!(world.drained().len(), 1);
 
     world.phone(1001, "a").leave(20, at(4));
-    let drained = world.quota.dirty(100);
+    let drained = world.drained();
 
     assert_eq!(drained.len(), 1);
     assert!(drained[0].record.is_none());
@@ -221,7 +221,7 @@ fn seats_read_back_beyond_the_limit_are_revoked() {
     let (world, _) = house(2, 0);
     world.phone(1000, "a").register(60, at(1));
     world.phone(1001, "a").register(60, at(2));
-    let records = world.quota.dirty(9).into_iter().filter_map(|dirty| dirty.record).collect();
+    let records = world.drained().into_iter().filter_map(|dirty| dirty.record).collect();
     let (smaller, root) = house(1, 0);
 
     let changes = smaller.quota.restore(records, at(5));
