@@ -137,10 +137,10 @@ async fn serve(
     }
     let clock = Clock::start();
     let stop = CancellationToken::new();
-    // By a thread that gives way, so that those of the database do as well.
-    let (runtime, opening) = (tokio::runtime::Handle::current(), config.clone());
-    let opened = tokio::task::spawn_blocking(move || runtime.block_on(open(&opening, clock)));
-    let (rooms, refresh, changes, hand_out) = opened.await??;
+    // The threads of the database give way.
+    let runtime = tokio::runtime::Handle::current();
+    let opened = aside(|| runtime.block_on(open(&config, clock)));
+    let (rooms, refresh, changes, hand_out) = opened?;
     let shared = refresh.shared();
 
     let bound = transport::bind(parts::transport(&config, &rooms.store).await?)?;
@@ -202,10 +202,7 @@ async fn serve(
     let attended = Arc::clone(&people).run(shared.access(), stop.clone().cancelled_owned());
     tasks.spawn(attended);
     let answers = parts::api(&config, &rooms, &desk, &people, courier);
-    let stopped = stop.clone().cancelled_owned();
-    // By a thread that gives way as well.
-    let serving = tokio::task::spawn_blocking(move || http::serve(api, answers, stopped));
-    let mut api = serving.await??;
+    let mut api = aside(|| http::serve(api, answers, stop.clone().cancelled_owned()))?;
     let _ = desk.api.set(api.address);
     invite(&people, api.address).await?;
 
