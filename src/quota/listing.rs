@@ -107,7 +107,7 @@ impl Seats {
     /// The seats whose path `picks`; all at the same time only as far as each number goes.
     pub fn list(&self, picks: &dyn Fn(&Path) -> bool, now: Now) -> Vec<Seat> {
         let mut seats = Vec::new();
-        self.each(|_, _, entry| {
+        self.each(|entry| {
             if picks(entry.held().path()) {
                 entry.list(&mut seats, now);
             }
@@ -118,7 +118,7 @@ impl Seats {
     /// Hands what each number holds to `sees`; no name is copied, so a million of them are a matter of
     /// milliseconds.
     pub fn uses(&self, mut sees: impl FnMut(Use<'_>)) {
-        self.each(|_, _, entry| {
+        self.each(|entry| {
             sees(Use {
                 owner: entry.holder(),
                 created: entry.created(),
@@ -132,7 +132,7 @@ impl Seats {
     /// What devices, calls and reservations hold at each gate, counted from the seats themselves.
     pub fn counted(&self) -> HashMap<Holder, Counts> {
         let mut counts: HashMap<Holder, Counts> = HashMap::new();
-        self.each(|_, _, entry| {
+        self.each(|entry| {
             let Units { sip, apps } = entry.needed();
             for stop in entry.held().path().stops() {
                 let here = counts.entry(stop.gate.holder()).or_default();

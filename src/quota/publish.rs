@@ -17,7 +17,7 @@ use super::path::{Path, Stop};
 use super::revoke::Revoked;
 use super::seats::{Limits, Seats};
 use super::snapshot::{Owned, Snapshot};
-use super::sync::{Mutex, Ordering};
+use super::sync::{AtomicU64, Mutex, Ordering};
 use super::verdict::Epoch;
 use crate::clock::Now;
 use crate::license::{Cause, Directory, Holder, Moment, Touched, Tree};
@@ -30,6 +30,20 @@ pub struct Changes {
     pub woken: Vec<Woken>,
     /// How many devices ended by time.
     pub ended: usize,
+}
+
+impl Changes {
+    /// Whether nobody has to be told.
+    pub fn is_none(&self) -> bool {
+        self.revoked.is_empty() && self.woken.is_empty() && self.ended == 0
+    }
+
+    /// Those as well.
+    fn add(&mut self, more: Self) {
+        self.revoked.extend(more.revoked);
+        self.woken.extend(more.woken);
+        self.ended += more.ended;
+    }
 }
 
 /// Ids come from our own store: the order of the gates may be the same in every run.
@@ -46,6 +60,8 @@ pub struct Quota {
     epoch: Epoch,
     /// One at a time publishes or revokes: two would revoke twice for one overhang.
     publishing: Mutex<()>,
+    /// How many publishers wait for their turn.
+    publishers: AtomicU64,
 }
 
 impl Deref for Quota {
@@ -65,6 +81,7 @@ impl Quota {
             leaving: Mutex::new(BTreeSet::new()),
             epoch: Epoch::new(),
             publishing: Mutex::new(()),
+            publishers: AtomicU64::new(0),
         }
     }
 
@@ -112,7 +129,9 @@ impl Quota {
         touched: &Touched,
         now: Now,
     ) -> Changes {
+        self.publishers.fetch_add(1, Ordering::Relaxed);
         let _one = self.publishing.lock();
+        self.publishers.fetch_sub(1, Ordering::Relaxed);
         let scope = Scope::of(tree, touched, &self.seats.published.load());
         self.plan_gates(tree, &scope, now);
         let (snapshot, moved) = self.snapshot(tree, directory, &scope);
@@ -128,14 +147,15 @@ impl Quota {
             _ => changes.revoked.extend(self.seats.sweep(now)),
         }
         self.retire(tree, touched, &scope);
+        let mut hears = |portion| changes.add(portion);
         match touched {
             // Only these may have got smaller or been moved to; the pulse looks at all.
             Touched::These { claims: false, .. } => {
                 let of_scope = self.gates_of(&scope);
                 let is_over = || of_scope.iter().any(|gate| !gate.overhang().is_none());
-                self.even_out(&mut changes, is_over, now);
+                self.even_out(is_over, now, &mut hears);
             }
-            _ => self.even_out(&mut changes, || self.any_is_over(), now),
+            _ => self.even_out(|| self.any_is_over(), now, &mut hears),
         }
         changes
     }
@@ -147,11 +167,22 @@ impl Quota {
 
     /// Crosses the boundaries of all gates that are due, and does what follows.
     pub fn boundary(&self, now: Now) -> Changes {
+        let mut changes = Changes::default();
+        self.boundary_in_portions(now, &mut |portion| changes.add(portion));
+        changes
+    }
+
+    /// The same; `hears` is told portion by portion, some of them empty, and may rest in between. The
+    /// limits are in force from the first, and no seat is locked then; only publishers wait.
+    pub fn boundary_in_portions(&self, now: Now, hears: &mut dyn FnMut(Changes)) {
         let _one = self.publishing.lock();
         self.registry.lock().values().for_each(|gate| gate.advance(now.moment()));
-        let mut changes = Changes::default();
-        self.even_out(&mut changes, || self.any_is_over(), now);
-        changes
+        self.even_out(|| self.any_is_over(), now, hears);
+    }
+
+    /// Whether somebody waits to publish meanwhile.
+    pub fn is_awaited(&self) -> bool {
+        self.publishers.load(Ordering::Relaxed) > 0
     }
 
     /// The next instant at which any gate changes.
@@ -166,7 +197,8 @@ impl Quota {
         let _one = self.publishing.lock();
         // Acquire: see the move that was announced.
         if self.seats.uneven.swap(false, Ordering::AcqRel) {
-            changes.revoked = self.seats.revoke(|| self.any_is_over(), now);
+            let mut hears = |revoked| changes.revoked.extend(revoked);
+            self.seats.revoke(|| self.any_is_over(), now, &mut hears);
         }
         changes.woken = self.seats.wake(now);
         changes
@@ -177,7 +209,7 @@ impl Quota {
         let _one = self.publishing.lock();
         let mut changes =
             Changes { revoked: self.seats.restore(records, now), ..Changes::default() };
-        self.even_out(&mut changes, || self.any_is_over(), now);
+        self.even_out(|| self.any_is_over(), now, &mut |portion| changes.add(portion));
         changes
     }
 
@@ -185,9 +217,10 @@ impl Quota {
         self.registry.lock().values().any(|gate| !gate.overhang().is_none())
     }
 
-    fn even_out(&self, changes: &mut Changes, is_over: impl Fn() -> bool, now: Now) {
-        changes.revoked.extend(self.seats.revoke(is_over, now));
-        changes.woken = self.seats.wake(now);
+    fn even_out(&self, is_over: impl Fn() -> bool, now: Now, hears: &mut dyn FnMut(Changes)) {
+        let mut revoked = |revoked| hears(Changes { revoked, ..Changes::default() });
+        self.seats.revoke(is_over, now, &mut revoked);
+        hears(Changes { woken: self.seats.wake(now), ..Changes::default() });
     }
 
     fn plan_gates(&self, tree: &Tree, scope: &Scope, now: Now) {
@@ -320,7 +353,7 @@ impl Seats {
     fn sweep(&self, now: Now) -> Vec<Revoked> {
         let mut stray = Vec::new();
         let published = self.published.load();
-        self.each(|_, _, entry| {
+        self.each(|entry| {
             let owned = entry.owned_in(&published);
             if owned.is_none_or(|owned| !entry.stands_on(&owned) || entry.kind() != owned.kind) {
                 stray.push(entry.aor());

@@ -1,5 +1,5 @@
 //! Who gives way where a limit fell below use. One pass over the seats finds those under the gates
-//! that are over; the order of the rules picks; what went is returned as data.
+//! that are over; the order of the rules picks; what went is told as data, in portions.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use crate::license::{Cause, Holder, RevokeOrder};
 
 /// How many slots are looked at under one lock.
 const BATCH: u32 = 16;
+/// How many give way in one portion.
+const PORTION: usize = 64;
 /// Reservations may come and go meanwhile: so often the pass is made again.
 const PASSES: usize = 4;
 
@@ -52,25 +54,32 @@ enum Class {
 }
 
 impl Seats {
-    /// Revokes as long as `is_over` says that a gate is.
-    pub(super) fn revoke(&self, is_over: impl Fn() -> bool, now: Now) -> Vec<Revoked> {
-        let mut revoked = Vec::new();
+    /// Revokes as long as `is_over` says that a gate is. `hears` is told after each portion, also of one
+    /// in which nothing went; no lock of a seat is held then.
+    pub(super) fn revoke(
+        &self,
+        is_over: impl Fn() -> bool,
+        now: Now,
+        hears: &mut dyn FnMut(Vec<Revoked>),
+    ) {
         for _ in 0..PASSES {
             if !is_over() {
                 break;
             }
-            let mut candidates = self.candidates();
+            let mut candidates = Vec::new();
+            for index in 0..self.shards().len() {
+                self.find_candidates(index, &mut candidates);
+                hears(Vec::new());
+            }
             candidates.sort_unstable();
-            for candidate in candidates {
-                revoked.extend(self.evict(candidate, now));
+            for portion in candidates.chunks(PORTION) {
+                hears(portion.iter().filter_map(|one| self.evict(*one, now)).collect());
             }
         }
-        revoked
     }
 
-    fn candidates(&self) -> Vec<Candidate> {
-        let mut found = Vec::new();
-        self.each(|shard, slot, entry| {
+    fn find_candidates(&self, shard: usize, found: &mut Vec<Candidate>) {
+        self.each_of(shard, &mut |slot, entry| {
             let place = |class, since| Candidate {
                 class,
                 order: entry.revoke_order(since),
@@ -85,7 +94,6 @@ impl Seats {
                 found.extend(entry.app_seats().map(|since| place(Class::App, since)));
             }
         });
-        found
     }
 
     fn evict(&self, candidate: Candidate, now: Now) -> Option<Revoked> {
@@ -111,24 +119,28 @@ impl Seats {
         (!reserved_only).then_some(revoked)
     }
 
-    /// Calls `f` for every entry with its shard and slot. Each lock is held for a few entries only;
-    /// entries that come meanwhile may be missed.
-    pub(super) fn each(&self, mut f: impl FnMut(usize, u32, &Entry)) {
-        for (index, shard) in self.shards().iter().enumerate() {
-            let mut slot = 0;
-            loop {
-                let shard = shard.lock();
-                let end = shard.slots().min(slot + BATCH);
-                (slot..end).for_each(|slot| {
-                    if let Some(entry) = shard.get(slot) {
-                        f(index, slot, entry);
-                    }
-                });
-                if end == shard.slots() {
-                    break;
+    /// Calls `f` for every entry. Each lock is held for a few entries only; entries that come meanwhile
+    /// may be missed.
+    pub(super) fn each(&self, mut f: impl FnMut(&Entry)) {
+        (0..self.shards().len()).for_each(|index| self.each_of(index, &mut |_, entry| f(entry)));
+    }
+
+    /// The same for those of one shard, each with its slot.
+    fn each_of(&self, index: usize, f: &mut impl FnMut(u32, &Entry)) {
+        let Some(shard) = self.shards().get(index) else { return };
+        let mut slot = 0;
+        loop {
+            let shard = shard.lock();
+            let end = shard.slots().min(slot + BATCH);
+            (slot..end).for_each(|slot| {
+                if let Some(entry) = shard.get(slot) {
+                    f(slot, entry);
                 }
-                slot = end;
+            });
+            if end == shard.slots() {
+                break;
             }
+            slot = end;
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod compare;
 mod mirror;
+mod pulse;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -16,11 +17,12 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use self::compare::Found;
 use self::mirror::Mirror;
 use crate::clock::Clock;
-use crate::license::{Moment, World};
+use crate::license::World;
 use crate::quota::{Changes, Quota, Touched};
 use crate::store::{Changed, Feed, Key, Known, Mark, Result, Store};
 
 pub use mirror::Passwords;
+pub use pulse::pulse;
 
 /// How long a failing store is left alone.
 const RETRY: Duration = Duration::from_secs(1);
@@ -239,7 +241,10 @@ impl Refresh {
         self.shared.known.store(Arc::new(self.mirror.known()));
         self.shared.looked.send_replace(());
         self.shared.stats.published.fetch_add(1, Ordering::Relaxed);
-        hand_out(&self.changes, changes).await;
+        if !changes.is_none() {
+            // Whoever takes them stops after us; then nothing is left to be done for them.
+            let _ = self.changes.send(changes).await;
+        }
     }
 
     /// The same world, further on in the feed.
@@ -335,49 +340,12 @@ impl Refresh {
     }
 }
 
-/// Crosses boundaries of licenses and ends seats whose time has come, once a second and exactly at
-/// boundaries, until `stop`. It never waits for the store.
-pub async fn pulse(
-    quota: Arc<Quota>,
-    clock: Clock,
-    changes: mpsc::Sender<Changes>,
-    stop: impl Future<Output = ()>,
-) {
-    tokio::pin!(stop);
-    loop {
-        let pause = pause_until(quota.next_boundary(), clock.now().wall_ms);
-        tokio::select! {
-            () = &mut stop => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-        let now = clock.now();
-        // Each time: a packet may have crossed the boundary before us, and it revokes nobody.
-        hand_out(&changes, quota.boundary(now)).await;
-        hand_out(&changes, quota.tick(now)).await;
-    }
-}
-
-/// A second at most: a license may come meanwhile, and the wall clock may be set.
-fn pause_until(next: Option<Moment>, wall_ms: i64) -> Duration {
-    const TICK: Duration = Duration::from_secs(1);
-    let Some(next) = next else { return TICK };
-    let ms = next.0.saturating_mul(1000).saturating_sub(wall_ms).max(1);
-    TICK.min(Duration::from_millis(ms.unsigned_abs()))
-}
-
 /// A failing store is left alone for a while.
 async fn due(feed: &Feed, away: bool) {
     if away {
         tokio::time::sleep(RETRY).await;
     } else {
         feed.due().await;
-    }
-}
-
-async fn hand_out(to: &mpsc::Sender<Changes>, changes: Changes) {
-    if !changes.revoked.is_empty() || !changes.woken.is_empty() || changes.ended > 0 {
-        // Whoever takes them stops after us; then nothing is left to be done for them.
-        let _ = to.send(changes).await;
     }
 }
 

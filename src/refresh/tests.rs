@@ -91,14 +91,6 @@ impl Bench {
     }
 }
 
-#[test]
-fn a_pause_ends_at_the_boundary_or_after_a_second() {
-    assert_eq!(pause_until(None, 0), Duration::from_secs(1));
-    assert_eq!(pause_until(Some(Moment(10)), 9_700), Duration::from_millis(300));
-    assert_eq!(pause_until(Some(Moment(100)), 9_700), Duration::from_secs(1));
-    assert_eq!(pause_until(Some(Moment(1)), 9_700), Duration::from_millis(1));
-}
-
 async fn an_edit_by_hand_is_in_force_after_one_look(base: Base) {
     let mut bench = Bench::new(base).await;
     assert_eq!((bench.limit(2), bench.limit(4)), (Some(50), Some(10)));

@@ -1,6 +1,6 @@
 //! What ends by time, what is kept for late comers, what sleeps, and what outlives the process.
 
-use crate::license::{FeatureSet, GroupId, Validity};
+use crate::license::{Cause, FeatureSet, GroupId, Validity};
 use crate::quota::fixture::*;
 use crate::quota::*;
 
@@ -78,13 +78,45 @@ fn the_ring_survives_a_long_pause() {
     world.check();
 }
 
+fn ending_at(secs: i64) -> Validity {
+    Validity { from: None, until: Some(sec(secs)) }
+}
+
 fn ends_at(world: &mut World, secs: i64) -> GroupId {
     let root = world.root();
-    let validity = Validity { from: None, until: Some(sec(secs)) };
-    world.license_for(root, 5, 5, validity, FeatureSet::NONE);
+    world.license_for(root, 5, 5, ending_at(secs), FeatureSet::NONE);
     world.claim(root, "1000", "1999");
     world.publish(at(0));
     root
+}
+
+#[test]
+fn very_many_go_in_portions_the_newest_first_and_nothing_is_locked_in_between() {
+    let mut world = World::new();
+    let root = world.root();
+    world.license_for(root, 300, 0, ending_at(10), FeatureSet::NONE);
+    world.claim(root, "1000", "1999");
+    world.publish(at(0));
+    for n in 0..300 {
+        assert!(world.phone(1000 + n, "a").register(3600, at(u64::from(n))).is_ok());
+    }
+    assert_eq!(world.in_use(root).0, 300);
+
+    let (mut gone, mut largest, mut left) = (Vec::new(), 0, Vec::new());
+    world.quota.boundary_in_portions(at(10_000), &mut |portion| {
+        largest = largest.max(portion.revoked.len());
+        gone.extend(portion.revoked.iter().map(|one| one.aor.to_string()));
+        // Of the oldest, who goes last: a look and a refresh, as packets take them.
+        left.extend(world.phone(1000, "a").state(at(10_000)));
+        let refresh = world.phone(1000, "a").register(3600, at(10_000));
+        assert!(matches!(refresh, Ending::Refused(Cause::Expired, _)));
+    });
+
+    let newest_first: Vec<_> = (1000..1300).rev().map(aor).collect();
+    assert_eq!(gone, newest_first);
+    assert!(largest < 100 && left.len() > 3, "{largest} at once, {} looks", left.len());
+    assert_eq!(world.in_use(root), (0, 0, 0));
+    world.check();
 }
 
 #[test]
