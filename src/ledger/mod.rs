@@ -19,8 +19,8 @@ pub use record::record;
 const NUMBERS_AT_ONCE: usize = 5_000;
 /// The same of numbers that have nothing any more. Very many go at once when a license ends; nobody waits
 /// for that to be written, and after a kill they would be looked at again: the ledger rests in between.
-const GONE_AT_ONCE: usize = 2_000;
-const REST: Duration = Duration::from_millis(20);
+const GONE_AT_ONCE: usize = 500;
+const REST: Duration = Duration::from_millis(10);
 
 /// Bindings that are kept over a restart beside the seats: the built-in registrar's.
 pub trait Bindings: Send + Sync {
