@@ -18,6 +18,7 @@ mod office;
 mod options;
 mod overload;
 mod picture;
+mod rival;
 mod rounds;
 mod server;
 mod site;

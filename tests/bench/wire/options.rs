@@ -44,7 +44,8 @@ pub struct Options {
     /// So many TCP connections of devices, and TCP to the upstream, instead of UDP on both sides
     #[arg(long, default_value_t = 0)]
     pub connections: usize,
-    /// Afterwards twice the rate that passed, for as long as a turn; then whether seats were kept
+    /// Afterwards twice the rate that passed, for as long as a turn; then whether seats were kept. All the
+    /// time servers have half of their core, so that the load is able to
     #[arg(long, conflicts_with_all = ["rate", "connections"])]
     pub overload: bool,
     /// Afterwards, of admitd, as many turns again in which something happens to its licenses
@@ -94,8 +95,8 @@ Examples:
 Columns: CPU is that of all threads and processes of the server, over completed exchanges; 'above floor'
 is without the CPU of a program that only moves the same messages, measured in the same run; 'user' is
 sampled by the kernel. A latency is that of the whole exchange, so of a call from INVITE to the end of BYE.
-Of an overload: how busy the core of the server was at the peak and then (far below 100 %, the load had no
-more to give), what was offered, also as a share of twice the peak, what was completed in that time, and of
+Of an overload: how busy the core of the server was at the peak and then (half of it goes to a program that
+does nothing; far below that, the load had no more to give), what was offered, also as a share of twice the peak, what was completed in that time, and of
 what was passed on, what came back.
 Rates that divide 250 meet the kernel's clock ticks: take 1987 rather than 2000.";
 

@@ -10,6 +10,7 @@ use super::load::Load;
 use super::meanwhile::{self, Meanwhile};
 use super::options::{Kind, Options, Task};
 use super::overload::{self, Overload};
+use super::rival::Rival;
 use super::server::{Place, Server};
 use super::site;
 use super::tables::Tables;
@@ -58,6 +59,7 @@ pub fn measure(options: &Options) -> Vec<Row> {
     open_many_files(options);
     eprintln!("{} numbers are written", options.numbers);
     let tables = Tables::write(options.numbers, options.ending());
+    let _rival = options.overload.then(Rival::begin);
     options.only.iter().flat_map(|task| at_task(options, *task, &tables)).collect()
 }
 

@@ -145,7 +145,7 @@ impl Drop for Server {
 }
 
 /// On the core of the servers, and not longer than the load is there.
-fn pinned(program: impl AsRef<OsStr>) -> Command {
+pub fn pinned(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "TERM", "taskset", "-c", CORE]).arg(program);
     command
