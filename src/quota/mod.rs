@@ -3,6 +3,7 @@
 
 mod agents;
 mod ahead;
+mod boundary;
 mod calls;
 mod device;
 mod entry;

@@ -1,13 +1,12 @@
 //! From a tree to the wire: gates get their plans, owners their paths, and what no longer fits goes.
 //! Publish, then sweep; every commit inserts, then looks again: either one sees the other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use foldhash::fast::FixedState;
 
 use super::expiry::Woken;
 use super::gate::Gate;
@@ -17,7 +16,7 @@ use super::path::{Path, Stop};
 use super::revoke::Revoked;
 use super::seats::{Limits, Seats};
 use super::snapshot::{Owned, Snapshot};
-use super::sync::{AtomicU64, Mutex, Ordering};
+use super::sync::{AtomicI64, AtomicU64, Mutex, Ordering};
 use super::verdict::Epoch;
 use crate::clock::Now;
 use crate::license::{Cause, Directory, Holder, Moment, Touched, Tree};
@@ -39,29 +38,31 @@ impl Changes {
     }
 
     /// Those as well.
-    fn add(&mut self, more: Self) {
+    pub(super) fn add(&mut self, more: Self) {
         self.revoked.extend(more.revoked);
         self.woken.extend(more.woken);
         self.ended += more.ended;
     }
 }
 
-/// Ids come from our own store: the order of the gates may be the same in every run.
-type Registry = std::collections::HashMap<Holder, Arc<Gate>, FixedState>;
+/// In order, so that a pass over very many may stop and go on.
+type Registry = BTreeMap<Holder, Arc<Gate>>;
 
 /// The quota cache. Its seats are reached through it.
 pub struct Quota {
-    seats: Arc<Seats>,
+    pub(super) seats: Arc<Seats>,
     /// Every gate by its holder; touched by publishers and by people who look.
-    registry: Mutex<Registry>,
+    pub(super) registry: Mutex<Registry>,
     /// Gates that are none any more and still count something; touched with the registry locked.
     leaving: Mutex<BTreeSet<Holder>>,
     /// Of all gates.
     epoch: Epoch,
     /// One at a time publishes or revokes: two would revoke twice for one overhang.
-    publishing: Mutex<()>,
+    pub(super) publishing: Mutex<()>,
+    /// The second at which the first of the gates changes, or an earlier one; `i64::MAX` for none.
+    pub(super) next_change: AtomicI64,
     /// How many publishers wait for their turn.
-    publishers: AtomicU64,
+    pub(super) publishers: AtomicU64,
 }
 
 impl Deref for Quota {
@@ -81,6 +82,7 @@ impl Quota {
             leaving: Mutex::new(BTreeSet::new()),
             epoch: Epoch::new(),
             publishing: Mutex::new(()),
+            next_change: AtomicI64::new(i64::MAX),
             publishers: AtomicU64::new(0),
         }
     }
@@ -116,9 +118,7 @@ impl Quota {
 
     /// In order of holder.
     fn every_gate(&self) -> Vec<Arc<Gate>> {
-        let mut gates: Vec<_> = self.registry.lock().values().cloned().collect();
-        gates.sort_unstable_by_key(|gate| gate.holder());
-        gates
+        self.registry.lock().values().cloned().collect()
     }
 
     /// Makes a tree and a directory the ones in force.
@@ -165,45 +165,6 @@ impl Quota {
         scope.gates.iter().filter_map(|holder| registry.get(holder).cloned()).collect()
     }
 
-    /// Crosses the boundaries of all gates that are due, and does what follows.
-    pub fn boundary(&self, now: Now) -> Changes {
-        let mut changes = Changes::default();
-        self.boundary_in_portions(now, &mut |portion| changes.add(portion));
-        changes
-    }
-
-    /// The same; `hears` is told portion by portion, some of them empty, and may rest in between. The
-    /// limits are in force from the first, and no seat is locked then; only publishers wait.
-    pub fn boundary_in_portions(&self, now: Now, hears: &mut dyn FnMut(Changes)) {
-        let _one = self.publishing.lock();
-        self.registry.lock().values().for_each(|gate| gate.advance(now.moment()));
-        self.even_out(|| self.any_is_over(), now, hears);
-    }
-
-    /// Whether somebody waits to publish meanwhile.
-    pub fn is_awaited(&self) -> bool {
-        self.publishers.load(Ordering::Relaxed) > 0
-    }
-
-    /// The next instant at which any gate changes.
-    pub fn next_boundary(&self) -> Option<Moment> {
-        self.registry.lock().values().filter_map(|gate| gate.next_change()).min()
-    }
-
-    /// Once a second: ends what is past its time, and evens out what that or a late move left.
-    pub fn tick(&self, now: Now) -> Changes {
-        let mut changes = Changes { ended: self.seats.expire(now), ..Changes::default() };
-        self.seats.measure_width();
-        let _one = self.publishing.lock();
-        // Acquire: see the move that was announced.
-        if self.seats.uneven.swap(false, Ordering::AcqRel) {
-            let mut hears = |revoked| changes.revoked.extend(revoked);
-            self.seats.revoke(|| self.any_is_over(), now, &mut hears);
-        }
-        changes.woken = self.seats.wake(now);
-        changes
-    }
-
     /// Takes back the seats that the ledger kept; then the limits are held.
     pub fn restore(&self, records: Vec<Record>, now: Now) -> Changes {
         let _one = self.publishing.lock();
@@ -213,14 +174,27 @@ impl Quota {
         changes
     }
 
-    fn any_is_over(&self) -> bool {
+    pub(super) fn any_is_over(&self) -> bool {
         self.registry.lock().values().any(|gate| !gate.overhang().is_none())
     }
 
     fn even_out(&self, is_over: impl Fn() -> bool, now: Now, hears: &mut dyn FnMut(Changes)) {
-        let mut revoked = |revoked| hears(Changes { revoked, ..Changes::default() });
-        self.seats.revoke(is_over, now, &mut revoked);
-        hears(Changes { woken: self.seats.wake(now), ..Changes::default() });
+        self.revoke(is_over, now, hears);
+        hears(self.woken(now));
+    }
+
+    pub(super) fn revoke(
+        &self,
+        is_over: impl Fn() -> bool,
+        now: Now,
+        hears: &mut dyn FnMut(Changes),
+    ) {
+        let mut hears = |revoked| hears(Changes { revoked, ..Changes::default() });
+        self.seats.revoke(is_over, now, &mut hears);
+    }
+
+    pub(super) fn woken(&self, now: Now) -> Changes {
+        Changes { woken: self.seats.wake(now), ..Changes::default() }
     }
 
     fn plan_gates(&self, tree: &Tree, scope: &Scope, now: Now) {
@@ -233,6 +207,7 @@ impl Quota {
             let steps = tree.schedule(*holder, now.moment());
             let monitor = tree.is_monitored(*holder);
             gate.publish(Plan { steps, monitor }, now.moment());
+            self.next_change.fetch_min(second_of(gate.next_change()), Ordering::Relaxed);
         }
     }
 
@@ -303,6 +278,10 @@ impl Quota {
             named
         });
     }
+}
+
+pub(super) fn second_of(change: Option<Moment>) -> i64 {
+    change.map_or(i64::MAX, |at| at.0)
 }
 
 /// What has to be computed anew.

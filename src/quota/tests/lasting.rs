@@ -1,6 +1,6 @@
 //! What ends by time, what is kept for late comers, what sleeps, and what outlives the process.
 
-use crate::license::{Cause, FeatureSet, GroupId, Validity};
+use crate::license::{Cause, FeatureSet, GateStatus, GroupId, Holder, Validity};
 use crate::quota::fixture::*;
 use crate::quota::*;
 
@@ -88,6 +88,32 @@ fn ends_at(world: &mut World, secs: i64) -> GroupId {
     world.claim(root, "1000", "1999");
     world.publish(at(0));
     root
+}
+
+#[test]
+fn the_boundaries_of_very_many_gates_are_all_crossed_and_the_next_is_known() {
+    let mut world = World::new();
+    let roots: Vec<_> = (0..1_100).map(|_| world.root()).collect();
+    for (n, root) in (1..).zip(&roots) {
+        // All end in the first second but for the last, which ends in the second.
+        let secs = if n == roots.len() as i64 { 20 } else { 10 };
+        world.license_for(*root, 1, 0, ending_at(secs), FeatureSet::NONE);
+    }
+    world.publish(at(0));
+    assert_eq!(world.quota.next_boundary(), Some(sec(10)));
+
+    let mut portions = 0;
+    world.quota.boundary_in_portions(at(10_000), &mut |_| portions += 1);
+
+    assert!(portions > 2, "{portions}");
+    assert_eq!(world.quota.next_boundary(), Some(sec(20)));
+    let ended = |root: &&GroupId| {
+        let view = world.quota.gate(Holder::Group(**root), at(0)).unwrap();
+        view.status == GateStatus::Expired
+    };
+    assert_eq!(roots.iter().filter(ended).count(), roots.len() - 1);
+    world.quota.boundary(at(20_000));
+    assert_eq!(world.quota.next_boundary(), None);
 }
 
 #[test]
