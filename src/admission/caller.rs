@@ -139,10 +139,7 @@ impl Admission {
 
 /// The value of the credentials that a request carries.
 pub fn credentials_of<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
-    message
-        .first(Name::ProxyAuthorization)
-        .or_else(|| message.first(Name::Authorization))
-        .map(|value| value.text)
+    message.text(Name::ProxyAuthorization).or_else(|| message.text(Name::Authorization))
 }
 
 /// The key of the flow that a binding is reached by.

@@ -53,7 +53,7 @@ pub fn ids_of(contact: &Contact<'_>, message: &Message<'_>, source: SocketAddr) 
 
 /// The User-Agent of a message.
 pub fn agent_of<'a>(message: &Message<'a>) -> &'a [u8] {
-    message.first(Name::UserAgent).map_or(&[], |value| value.text)
+    message.text(Name::UserAgent).unwrap_or_default()
 }
 
 /// How well a seat's device matches `shown`: 0 instance, 1 push id, 2 the same Contact, 3 the same

@@ -59,7 +59,7 @@ impl Marks {
 
     /// Our branch of a request: the same for its copies, its CANCEL and its ACK (RFC 3261 16.11).
     pub fn branch(&self, message: &Message<'_>) -> Branch {
-        let via = message.first(Name::Via).map_or(&[][..], |value| value.text);
+        let via = message.text(Name::Via).unwrap_or_default();
         let tag = message.from_tag().unwrap_or_default();
         let number = message.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
         let uri = message.request_uri_text();

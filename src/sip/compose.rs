@@ -3,7 +3,7 @@
 //! written straight. What must not break a line (CR, LF, NUL) becomes a space.
 
 use super::pieces::notes;
-use super::{Message, Name, print};
+use super::{Message, Name, Value, print};
 use core::net::SocketAddr;
 use rsip::common::{Version, uri::Host};
 use rsip::headers::{ContentLength, ContentType, Headers, UntypedHeader};
@@ -55,16 +55,18 @@ pub fn reply_with(
     put_line(out, reply.phrase.as_bytes());
     copy_vias(request, reply.source, out);
     for (name, start) in COPIED {
-        let Some(value) = request.first(name) else { continue };
+        let Some(text) = request.text(name) else { continue };
         out.extend_from_slice(start);
-        out.extend_from_slice(value.text);
+        out.extend_from_slice(text);
         if name == Name::To {
             put_to_tag(request, reply, out);
         }
     }
-    if let Some(sent) = request.first(Name::Timestamp).filter(|_| reply.status == 100) {
+    if reply.status == 100
+        && let Some(sent) = request.text(Name::Timestamp)
+    {
         out.extend_from_slice(b"\r\nTimestamp: ");
-        out.extend_from_slice(sent.text);
+        out.extend_from_slice(sent);
     }
     out.extend_from_slice(b"\r\n");
     for (name, value) in reply.headers {
@@ -132,19 +134,26 @@ fn hop_by_hop(method: &[u8], invite: &Message<'_>, to: Option<&[u8]>, out: &mut 
 }
 
 fn copy_vias(request: &Message<'_>, source: Option<SocketAddr>, out: &mut Vec<u8>) {
-    let mut source = source;
-    for value in request.all(Name::Via) {
-        out.extend_from_slice(b"\r\nVia: ");
-        let notes = source.take().map_or([None, None], |source| notes(request, &value, source));
-        let range = value.range();
-        let mut done = range.start;
-        for note in notes.into_iter().flatten() {
-            out.extend_from_slice(request.bytes().get(done..note.at.start).unwrap_or_default());
-            note.put(out);
-            done = note.at.end;
-        }
-        out.extend_from_slice(request.bytes().get(done..range.end).unwrap_or_default());
+    // Most requests come over one hop: then there is no list to be split.
+    if let Some(via) = request.lone(Name::Via) {
+        return copy_via(request, &via, source, out);
     }
+    let mut source = source;
+    request.all(Name::Via).for_each(|value| copy_via(request, &value, source.take(), out));
+}
+
+/// Copies one Via; where it is the top one, with where the request came from.
+fn copy_via(request: &Message<'_>, via: &Value<'_>, source: Option<SocketAddr>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\r\nVia: ");
+    let range = via.range();
+    let mut done = range.start;
+    let notes = source.map_or([None, None], |source| notes(request, via, source));
+    for note in notes.into_iter().flatten() {
+        out.extend_from_slice(request.bytes().get(done..note.at.start).unwrap_or_default());
+        note.put(out);
+        done = note.at.end;
+    }
+    out.extend_from_slice(request.bytes().get(done..range.end).unwrap_or_default());
 }
 
 /// The request line; rsip reads few URIs right, so ours goes through it as an opaque host.

@@ -86,13 +86,21 @@ impl<'a> Lines<'a> {
     }
 
     /// The first value of a header.
+    #[inline]
     pub fn first(&self, name: Name) -> Option<Value<'a>> {
+        // Most names are asked for in vain.
+        self.first_of(name).and_then(|_| self.first_there(name))
+    }
+
+    #[inline(never)]
+    fn first_there(&self, name: Name) -> Option<Value<'a>> {
         self.plain(name).or_else(|| self.all(name).next())
     }
 
     /// The text of the first value of a header.
     #[inline(always)]
     pub fn text(&self, name: Name) -> Option<&'a [u8]> {
+        self.first_of(name)?;
         match self.plain(name) {
             Some(value) => Some(value.text),
             None => self.first_of_all(name),
@@ -140,6 +148,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The place of the first line of a name.
+    #[inline(always)]
     pub fn first_of(&self, name: Name) -> Option<usize> {
         self.firsts.get(name as usize).filter(|at| **at != NOWHERE).map(|at| *at as usize)
     }

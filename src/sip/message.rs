@@ -101,8 +101,20 @@ impl<'a> Message<'a> {
     }
 
     /// The first value of a header.
+    #[inline]
     pub fn first(&self, name: Name) -> Option<Value<'a>> {
         self.index.lines.first(name)
+    }
+
+    /// The text of the first value of a header.
+    #[inline]
+    pub fn text(&self, name: Name) -> Option<&'a [u8]> {
+        self.index.lines.text(name)
+    }
+
+    /// The value of a header that has one only.
+    pub(super) fn lone(&self, name: Name) -> Option<Value<'a>> {
+        self.index.lines.lone(name)
     }
 
     /// The ranges of the whole lines of a header.
@@ -186,12 +198,12 @@ impl<'a> Message<'a> {
 
     /// The Expires header in seconds; 3600 where it is malformed, `None` where it is absent.
     pub fn expires(&self) -> Option<u32> {
-        self.first(Name::Expires).map(|value| parse_expires(value.text))
+        self.text(Name::Expires).map(parse_expires)
     }
 
     /// Max-Forwards; `None` where it is absent.
     pub fn max_forwards(&self) -> Option<u8> {
-        parse_hops(self.first(Name::MaxForwards)?.text)
+        parse_hops(self.text(Name::MaxForwards)?)
     }
 
     /// Content-Length, where there is one.

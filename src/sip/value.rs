@@ -111,7 +111,19 @@ impl<'a> Pending<'a> {
 impl<'a> Iterator for Values<'_, 'a> {
     type Item = Value<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Value<'a>> {
+        // Most headers are asked for in vain.
+        if self.next_entry >= self.block.count() && self.line.is_none() {
+            return None;
+        }
+        self.find_next()
+    }
+}
+
+impl<'a> Values<'_, 'a> {
+    #[inline(never)]
+    fn find_next(&mut self) -> Option<Value<'a>> {
         let list = self.name.is_list();
         loop {
             while let Some(line) = &mut self.line {
