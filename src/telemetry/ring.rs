@@ -107,9 +107,11 @@ impl RefusalQueue {
         self.0.filled.notified().await;
     }
 
-    /// Takes what waits, in order; `lines` lends its room.
+    /// Takes what waits, in order; `lines` lends its room, which is made here, or a worker would have to
+    /// make it line by line while others wait.
     pub fn take(&self, lines: &mut Vec<Refused>) {
         lines.clear();
+        lines.reserve(ROOM);
         std::mem::swap(&mut *self.0.waiting.lock(), lines);
     }
 
