@@ -3,8 +3,6 @@
 //! off as a copy of another that was let in. They are many, and anybody sees them: so they come from a
 //! faster hash than the tokens have, under a key of its own, and whatever they tell says nothing of theirs.
 
-use std::io::Write as _;
-
 use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
 
@@ -50,9 +48,9 @@ impl Marks {
         let mut whole = SmallVec::<[u8; 256]>::from_elem(mark as u8, room);
         let mut rest = whole.get_mut(1..).unwrap_or_default();
         for part in parts {
-            // There is room for all of them, and no message is longer than such a number tells.
-            let _ = rest.write_all(&(part.len() as u32).to_le_bytes());
-            let _ = rest.write_all(part);
+            // No message is longer than such a number tells.
+            rest = put(rest, &(part.len() as u32).to_le_bytes());
+            rest = put(rest, part);
         }
         self.0.hash(&whole).into()
     }
@@ -74,6 +72,13 @@ impl Marks {
         }
         AnswerMarks(self.0.hash(&whole).into())
     }
+}
+
+/// Puts a text at the start of a place that has room for it; gives what is left of that.
+fn put<'p>(place: &'p mut [u8], text: &[u8]) -> &'p mut [u8] {
+    let Some((start, rest)) = place.split_at_mut_checked(text.len()) else { return &mut [] };
+    start.copy_from_slice(text);
+    rest
 }
 
 impl AnswerMarks {
