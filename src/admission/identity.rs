@@ -103,14 +103,14 @@ fn contact_user(ids: &impl Names) -> Option<&[u8]> {
 
 /// Whether this device is a mobile app and so takes an app seat.
 pub fn is_app(kind: NumberKind, ids: &Ids, settings: &Settings) -> bool {
-    is_app_showing(kind, !ids.pushes.is_empty(), &ids.user_agent, settings)
+    is_app_showing(kind, !ids.pushes.is_empty(), || &ids.user_agent, settings)
 }
 
 /// The same, told by whether it sends push parameters and by its User-Agent.
-pub(super) fn is_app_showing(
+pub(super) fn is_app_showing<'a>(
     kind: NumberKind,
     push: bool,
-    agent: &[u8],
+    agent: impl Fn() -> &'a [u8],
     settings: &Settings,
 ) -> bool {
     match kind {
@@ -119,7 +119,7 @@ pub(super) fn is_app_showing(
             false
         }
         NumberKind::Phone => {
-            push || settings.app_agents.iter().any(|pattern| pattern.matches(agent))
+            push || settings.app_agents.iter().any(|pattern| pattern.matches(agent()))
         }
     }
 }

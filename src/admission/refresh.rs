@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::Admission;
 use super::identity::{agent_of, contact_name, is_app_showing};
+use super::{Admission, Settings};
 use crate::license::FeatureSet;
 use crate::quota::{Device, Entry, Names, Path};
 use crate::sip::Message;
@@ -28,13 +28,14 @@ impl Admission {
         &self,
         message: &Message<'_>,
         aor: &str,
+        settings: &Settings,
         now: crate::clock::Now,
     ) -> Option<Refresh> {
         let contact = message.only_contact()?;
         let uri = contact.addr()?.uri.raw;
-        let agent = agent_of(message);
         // What settings say matters to phones that show nothing else.
-        let app = |entry: &Entry| is_app_showing(entry.kind(), false, agent, &self.settings.load());
+        let app =
+            |entry: &Entry| is_app_showing(entry.kind(), false, || agent_of(message), settings);
         let seated = self.quota.look_standing(aor, |entry| {
             let instance = contact.instance();
             let is_it = |device: &Device| {

@@ -99,6 +99,7 @@ impl Admission {
         message: &Message<'_>,
         aor: &str,
         owned: &Owned,
+        settings: &Settings,
         now: Now,
     ) -> Option<Refusal> {
         let contact = message.only_contact().filter(|contact| !contact.is_star())?;
@@ -109,7 +110,7 @@ impl Admission {
         let wanted = Wanted {
             matcher: &|_| None,
             ids: &Ids::default,
-            app: is_app_showing(owned.kind, push, agent_of(message), &self.settings.load()),
+            app: is_app_showing(owned.kind, push, || agent_of(message), settings),
             push,
             needs: FeatureSet::NONE,
         };
@@ -179,7 +180,7 @@ mod tests {
         let index = Index::parse(bytes.as_bytes(), &Limits::default()).unwrap();
         let message = index.message();
         let owned = admission.quota().owned(AOR).unwrap();
-        let told = admission.refuse_newcomer(&message, AOR, &owned, NOW);
+        let told = admission.refuse_newcomer(&message, AOR, &owned, &admission.settings(), NOW);
 
         let read = Registration::read(&message, "192.0.2.9:5060".parse().unwrap());
         let decided = (!read.is_harmless())

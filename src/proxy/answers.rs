@@ -213,7 +213,7 @@ impl Proxy {
             // Dropped here, the ticket gives back what it reserved and marks the number.
             return None;
         }
-        let aor = address_of(&message.to()?.uri, &self.admission.settings())?.aor;
+        let aor = address_of(&message.to()?.uri, arrival.settings)?.aor;
         let listed = self.listed(message);
         let asked = Asked {
             aor: &aor,
@@ -222,7 +222,7 @@ impl Proxy {
             device: token.device,
             contact: token.contact,
             order: token.order,
-            unchallenged: token.bare && self.admission.settings().challenges,
+            unchallenged: token.bare && arrival.settings.challenges,
             held,
         };
         let outcome = self.settle_register(asked, &listed, arrival.now);
@@ -317,7 +317,7 @@ impl Proxy {
         let message = index.message();
         // Without a Request-URI it is not the request's own: only a word for the log is made of it.
         let arrival = Arrival { message, branch: self.marks.branch(&message), ..*arrival };
-        let aor = message.to().and_then(|to| address_of(&to.uri, &self.admission.settings()));
+        let aor = message.to().and_then(|to| address_of(&to.uri, arrival.settings));
         let aor = aor.map(|address| address.aor).unwrap_or_default();
         let flow = returned.token.answer_flow();
         self.refuse_to(&arrival, &flow, &aor, refused, out);

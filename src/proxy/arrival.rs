@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::marks::Marks;
 use super::pending::Branch;
 use super::token::Flow;
+use crate::admission::Settings;
 use crate::clock::Now;
 use crate::sip::Message;
 use crate::transport::{Destination, Protocol, Side, Source};
@@ -20,13 +21,21 @@ pub struct Arrival<'a> {
     pub now: Now,
     /// Our branch of a request; 0 of an answer.
     pub branch: Branch,
+    /// Those in force when it came: all of it is done under the same.
+    pub settings: &'a Settings,
 }
 
 impl<'a> Arrival<'a> {
     /// A message that came from `source`.
-    pub fn new(marks: &Marks, message: Message<'a>, source: &'a Source, now: Now) -> Self {
+    pub fn new(
+        marks: &Marks,
+        message: Message<'a>,
+        source: &'a Source,
+        settings: &'a Settings,
+        now: Now,
+    ) -> Self {
         let branch = if message.is_request() { marks.branch(&message) } else { 0 };
-        Self { message, source, now, branch }
+        Self { message, source, now, branch, settings }
     }
 
     /// The flow it came by.

@@ -91,7 +91,7 @@ impl Proxy {
     fn caller(&self, arrival: &Arrival<'_>) -> Option<Caller> {
         let checked = match &self.registry {
             Registry::BuiltIn(_) => false,
-            Registry::Upstream(_) => self.admission.settings().challenges,
+            Registry::Upstream(_) => arrival.settings.challenges,
         };
         let told = Told {
             message: arrival.message,
@@ -104,7 +104,7 @@ impl Proxy {
 
     /// Whether the caller may, and with what seat.
     fn judge(&self, arrival: &Arrival<'_>, caller: Option<&Caller>) -> Verdict {
-        let settings = self.admission.settings();
+        let settings = arrival.settings;
         if let Some(refused) = self.refused_callee(arrival) {
             return Verdict::Refuse(refused);
         }
@@ -168,12 +168,12 @@ impl Proxy {
     /// The features that a request needs on its caller's path: a call to a domain that is not ours
     /// leaves by a trunk; a message of the configured form opens a door.
     fn needs(&self, arrival: &Arrival<'_>) -> FeatureSet {
-        let settings = self.admission.settings();
+        let settings = arrival.settings;
         let message = &arrival.message;
         let mut needs = FeatureSet::NONE;
         if message.method() == Method::Invite
             && let Some(uri) = message.request_uri()
-            && address_of(&uri, &settings).is_some_and(|address| !address.ours)
+            && address_of(&uri, settings).is_some_and(|address| !address.ours)
             && !self.names.is_us(&uri, arrival.source.local)
         {
             needs.insert(Feature::SipTrunks);
@@ -212,7 +212,7 @@ impl Proxy {
         let known_not_to = arrival.message.method() == Method::Invite
             && self.unchallenged_calls.load(Ordering::Relaxed);
         matches!(self.registry, Registry::Upstream(_))
-            && self.admission.settings().challenges
+            && arrival.settings.challenges
             && !known_not_to
             && !has(Name::ProxyAuthorization)
             && !has(Name::Authorization)
@@ -223,7 +223,7 @@ impl Proxy {
             return None;
         }
         let uri = arrival.message.request_uri()?;
-        let address = address_of(&uri, &self.admission.settings())?;
+        let address = address_of(&uri, arrival.settings)?;
         if self.emergencies.is_called_back(&address.aor, arrival.now.mono_ms) {
             return None;
         }
@@ -231,7 +231,7 @@ impl Proxy {
     }
 
     fn is_emergency(&self, arrival: &Arrival<'_>) -> bool {
-        let settings = self.admission.settings();
+        let settings = arrival.settings;
         arrival.message.request_uri().is_some_and(|uri| {
             uri.is_emergency()
                 || uri.user.is_some_and(|user| {

@@ -27,7 +27,7 @@ impl Proxy {
         let message = &arrival.message;
         let of = if status == 401 { message.to() } else { message.from() };
         let aor = of
-            .and_then(|addr| address_of(&addr.uri, &self.admission.settings()))
+            .and_then(|addr| address_of(&addr.uri, arrival.settings))
             .map(|address| address.aor)
             .unwrap_or_default();
         let values = built_in.digest.challenges(

@@ -175,7 +175,8 @@ impl Proxy {
             return;
         }
         let Some(message) = index.answerable() else { return };
-        let arrival = Arrival::new(&self.marks, message, source, now);
+        let settings = self.admission.settings();
+        let arrival = Arrival::new(&self.marks, message, source, &settings, now);
         if arrival.is_from_upstream() && !self.is_upstream(&arrival) {
             return;
         }
@@ -198,7 +199,8 @@ impl Handler for Proxy {
         if let Err(rejected) = Index::parse(bytes, &self.limits)
             && let Some(message) = rejected.answerable()
         {
-            let arrival = Arrival::new(&self.marks, message, source, now);
+            let settings = self.admission.settings();
+            let arrival = Arrival::new(&self.marks, message, source, &settings, now);
             self.reply(&arrival, 400, "Bad Request", &[], out);
         }
     }
@@ -256,7 +258,8 @@ impl Proxy {
         {
             self.open.insert(connection);
         }
-        let arrival = Arrival::new(&self.marks, index.message(), source, now);
+        let settings = self.admission.settings();
+        let arrival = Arrival::new(&self.marks, index.message(), source, &settings, now);
         if arrival.message.is_request() {
             self.request(&arrival, out);
         } else {

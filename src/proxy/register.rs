@@ -29,7 +29,7 @@ impl Proxy {
     /// A REGISTER from a device.
     pub(super) fn register(&self, arrival: &Arrival<'_>, routed: &Routed, out: &mut Outbox) {
         let message = &arrival.message;
-        let address = message.to().and_then(|to| address_of(&to.uri, &self.admission.settings()));
+        let address = message.to().and_then(|to| address_of(&to.uri, arrival.settings));
         let Some(address) = address.filter(|address| address.ours) else {
             return self.refuse(arrival, "", Admission::unknown(), out);
         };
@@ -62,7 +62,8 @@ impl Proxy {
         if upstream.rewrites_contact {
             return false;
         }
-        let Some(refresh) = self.admission.refresh(&arrival.message, &address.aor, now) else {
+        let (message, settings) = (&arrival.message, arrival.settings);
+        let Some(refresh) = self.admission.refresh(message, &address.aor, settings, now) else {
             return false;
         };
         if refused_within_a_second(now, &refresh.path).is_some() {
@@ -146,16 +147,16 @@ impl Proxy {
         owned: Option<&Owned>,
     ) -> Option<Refusal> {
         let (message, now) = (&arrival.message, arrival.now);
-        if self.is_bare(message) {
+        if self.is_bare(arrival) {
             return None;
         }
         let owned = owned.filter(|owned| refused_within_a_second(now, &owned.path).is_none())?;
-        self.admission.refuse_newcomer(message, &address.aor, owned, now)
+        self.admission.refuse_newcomer(message, &address.aor, owned, arrival.settings, now)
     }
 
     /// Whether it has still to be challenged.
-    fn is_bare(&self, message: &Message<'_>) -> bool {
-        credentials_of(message).is_none() && self.admission.settings().challenges
+    fn is_bare(&self, arrival: &Arrival<'_>) -> bool {
+        arrival.settings.challenges && credentials_of(&arrival.message).is_none()
     }
 
     /// Whether it may go on, and with what reservation.
@@ -166,8 +167,8 @@ impl Proxy {
         owned: Option<&Owned>,
         registration: &Registration,
     ) -> Result<Option<crate::quota::Ticket>, Refusal> {
-        let challenges = self.admission.settings().challenges;
-        let bare = self.is_bare(&arrival.message);
+        let challenges = arrival.settings.challenges;
+        let bare = self.is_bare(arrival);
         let Some(owned) = owned else {
             // It is challenged like everybody else, or a scanner learns who exists.
             return if bare { Ok(None) } else { Err(Admission::unknown()) };

@@ -79,40 +79,41 @@ impl Proxy {
             cell.verdict(Some(refused.cause));
         }
         let marks = self.marks.answer(arrival.branch);
+        let agent = agent_of(message);
         self.refusals.push(|| Refused {
             at_ms: arrival.now.wall_ms,
             method: method_name(message),
             number: Field::of(number.as_bytes()),
             source: flow.remote,
-            user_agent: Field::of(agent_of(message)),
+            user_agent: Field::of(agent),
             cause: refused.cause,
             gate: refused.gate,
             id: *marks.refusal_id().letters(),
         });
-        self.tell(arrival, flow, refused, marks, out);
+        self.tell(arrival, flow, (refused, agent), marks, out);
     }
 
     /// Says a refusal that was decided before: to a copy of an INVITE.
     pub(super) fn tell_again(&self, arrival: &Arrival<'_>, cause: Cause, out: &mut Outbox) {
         let marks = self.marks.answer(arrival.branch);
-        self.tell(arrival, &arrival.answer_flow(), Refusal::without_gate(cause), marks, out);
+        let refused = (Refusal::without_gate(cause), agent_of(&arrival.message));
+        self.tell(arrival, &arrival.answer_flow(), refused, marks, out);
     }
 
     fn tell(
         &self,
         arrival: &Arrival<'_>,
         flow: &Flow,
-        refused: Refusal,
+        (refused, agent): (Refusal, &[u8]),
         marks: AnswerMarks,
         out: &mut Outbox,
     ) {
         let message = &arrival.message;
-        let settings = self.admission.settings();
         let told = refusal::tell(
-            &settings.refusals,
+            &arrival.settings.refusals,
             (refused.cause, refused.next_change),
             message.method() == Method::Register,
-            agent_of(message),
+            agent,
             arrival.now.moment(),
             marks.jitter(),
         );
@@ -146,12 +147,12 @@ impl Proxy {
 
     /// Whether the request is for us, not for a number through us.
     pub(super) fn is_for_us(&self, arrival: &Arrival<'_>) -> bool {
-        let settings = self.admission.settings();
         arrival.message.request_uri().is_some_and(|uri| {
             uri.user.is_none()
                 && (self.names.is_us(&uri, arrival.source.local)
-                    || std::str::from_utf8(uri.host)
-                        .is_ok_and(|host| settings.domain_of(&host.to_ascii_lowercase()).is_some()))
+                    || std::str::from_utf8(uri.host).is_ok_and(|host| {
+                        arrival.settings.domain_of(&host.to_ascii_lowercase()).is_some()
+                    }))
         })
     }
 }

@@ -94,7 +94,7 @@ impl Proxy {
 
     fn callee<'a>(&self, arrival: &Arrival<'a>) -> Option<Address<'a>> {
         let uri = arrival.message.request_uri()?;
-        address_of(&uri, &self.admission.settings()).filter(|address| address.ours)
+        address_of(&uri, arrival.settings).filter(|address| address.ours)
     }
 
     /// Every device of a number that may be called now: one leg for each, by its best binding.
