@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::codec::Word;
 use super::pending::Branch;
 use super::token::{Keys, Purpose};
-use crate::sip::{Message, Name};
+use crate::sip::Message;
 use crate::telemetry::REFUSAL_ID;
 
 /// How many letters our To tags have.
@@ -57,7 +57,7 @@ impl Marks {
 
     /// Our branch of a request: the same for its copies, its CANCEL and its ACK (RFC 3261 16.11).
     pub fn branch(&self, message: &Message<'_>) -> Branch {
-        let via = message.text(Name::Via).unwrap_or_default();
+        let via = message.top_via_text().unwrap_or_default();
         let tag = message.from_tag().unwrap_or_default();
         let number = message.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
         let uri = message.request_uri_text();

@@ -2,6 +2,7 @@
 //! what they are called is an argument.
 
 use super::grammar::Bytes;
+use super::scan::{Class, NoPlainAddress};
 use super::{Scheme, Uri, uri_eq::unescaped};
 use std::borrow::Cow;
 
@@ -40,7 +41,11 @@ fn plain<'a>(uri: &Uri<'a>, fold_user_case: bool) -> Option<(&'a str, &'a str)> 
         return None;
     }
     let lower = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-    if !USER.all(user) || !uri.host.iter().all(lower) || uri.host.ends_with(b".") {
+    // Most are made of those letters alone, user and host.
+    let plainest = |address: &[u8]| NoPlainAddress.find(address).is_none();
+    let plainest = uri.raw.get(SCHEME.len()..).is_some_and(plainest);
+    let spelled_so = plainest || USER.all(user) && uri.host.iter().all(lower);
+    if !spelled_so || uri.host.ends_with(b".") {
         return None;
     }
     let text = std::str::from_utf8(uri.raw).ok()?;

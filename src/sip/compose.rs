@@ -135,7 +135,7 @@ fn hop_by_hop(method: &[u8], invite: &Message<'_>, to: Option<&[u8]>, out: &mut 
 
 fn copy_vias(request: &Message<'_>, source: Option<SocketAddr>, out: &mut Vec<u8>) {
     // Most requests come over one hop: then there is no list to be split.
-    if let Some(via) = request.lone(Name::Via) {
+    if let Some(via) = request.only_via() {
         return copy_via(request, &via, source, out);
     }
     let mut source = source;

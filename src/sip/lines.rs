@@ -117,6 +117,13 @@ impl<'a> Lines<'a> {
         self.plain(name).filter(|_| !self.repeated.has(name))
     }
 
+    /// All that the only line of a header holds, a list unsplit.
+    pub fn only(&self, name: Name) -> Option<Value<'a>> {
+        let entry = self.first_of(name).filter(|_| !self.repeated.has(name))?;
+        let (at, text) = self.block.get(entry)?.value(self.bytes);
+        Some(Value { text, at, entry })
+    }
+
     /// The first line of a header, where it is one value and no list.
     #[inline(always)]
     fn plain(&self, name: Name) -> Option<Value<'a>> {

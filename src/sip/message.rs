@@ -112,11 +112,6 @@ impl<'a> Message<'a> {
         self.index.lines.text(name)
     }
 
-    /// The value of a header that has one only.
-    pub(super) fn lone(&self, name: Name) -> Option<Value<'a>> {
-        self.index.lines.lone(name)
-    }
-
     /// The ranges of the whole lines of a header.
     pub fn lines(&self, name: Name) -> impl Iterator<Item = Range<usize>> + use<'a> {
         self.index.lines.of(name).map(Line::whole)
@@ -142,6 +137,18 @@ impl<'a> Message<'a> {
     /// The top Via.
     pub fn top_via(&self) -> Option<Via<'a>> {
         self.index.parts.top_via
+    }
+
+    /// The top Via as received.
+    #[inline]
+    pub fn top_via_text(&self) -> Option<&'a [u8]> {
+        self.index.parts.top_via.as_ref().map(|via| via.raw)
+    }
+
+    /// The top Via, where there is no other.
+    pub(super) fn only_via(&self) -> Option<Value<'a>> {
+        let top = self.top_via_text()?;
+        self.index.lines.only(Name::Via).filter(|line| line.text.len() == top.len())
     }
 
     /// The Call-ID; empty only in what was rejected.

@@ -55,6 +55,10 @@ pub struct Control;
 #[derive(Clone, Copy, Debug)]
 pub struct NoHost;
 
+/// What stands in no address of most people's: neither in a user nor in a host, nor between the two.
+#[derive(Clone, Copy, Debug)]
+pub struct NoPlainAddress;
+
 impl<const N: usize> Class for Any<N> {
     #[inline(always)]
     fn hits(self, bytes: &[u8; WIDTH]) -> u64 {
@@ -88,6 +92,16 @@ impl Class for NoHost {
         let letter = is_among(bytes | i8x16::splat(0x20), b'a', b'z');
         let other = is_among(bytes, b'-', b'9') & !is(b'/');
         !u64::from((letter | other | is(b'_')).to_bitmask()) & ALL
+    }
+}
+
+impl Class for NoPlainAddress {
+    #[inline(always)]
+    fn hits(self, bytes: &[u8; WIDTH]) -> u64 {
+        let bytes = i8x16::new(bytes.map(u8::cast_signed));
+        let is = |byte: u8| bytes.simd_eq(i8x16::splat(byte.cast_signed()));
+        let other = is_among(bytes, b'-', b'9') & !is(b'/');
+        !u64::from((is_among(bytes, b'a', b'z') | other | is(b'@')).to_bitmask()) & ALL
     }
 }
 
@@ -266,6 +280,8 @@ mod tests {
             assert_eq!(byte(&text, b':').is_some(), one == b':');
             let in_host = one.is_ascii_alphanumeric() || b"-._".contains(&one);
             assert_eq!(NoHost.find(&text).is_none(), in_host, "{one}");
+            let plain = in_host && !one.is_ascii_uppercase() && one != b'_' || one == b'@';
+            assert_eq!(NoPlainAddress.find(&text).is_none(), plain, "{one}");
             assert_eq!(Control.find(&text).is_some(), one <= b'\r', "{one}");
         }
     }

@@ -7,6 +7,8 @@ use super::{Param, Params, grammar, uri};
 /// One Via value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Via<'a> {
+    /// All of it as received.
+    pub(super) raw: &'a [u8],
     /// UDP, TCP, TLS, WS … as received.
     pub transport: &'a [u8],
     /// The host of sent-by, IPv6 in brackets.
@@ -31,6 +33,7 @@ impl<'a> Via<'a> {
     #[inline(always)]
     pub(super) fn empty() -> Self {
         Self {
+            raw: &[],
             transport: &[],
             host: &[],
             port: None,
@@ -41,6 +44,7 @@ impl<'a> Via<'a> {
 
     /// Reads one value into an empty one; `None` for what is none, empty parameters included.
     pub(super) fn read(&mut self, text: &'a [u8]) -> Option<()> {
+        self.raw = text;
         let rest = protocol(text)?;
         let at = text.len() - rest.len();
         let end = at + grammar::TOKEN.span(rest);
