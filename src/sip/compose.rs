@@ -54,14 +54,11 @@ pub fn reply_with(
     out.push(b' ');
     put_line(out, reply.phrase.as_bytes());
     copy_vias(request, reply.source, out);
-    for (name, start) in COPIED {
-        let Some(text) = request.text(name) else { continue };
-        out.extend_from_slice(start);
-        out.extend_from_slice(text);
-        if name == Name::To {
-            put_to_tag(request, reply, out);
-        }
-    }
+    copy(b"\r\nFrom: ", request.text_of_from(), out);
+    copy(b"\r\nTo: ", request.text_of_to(), out);
+    put_to_tag(request, reply, out);
+    copy(b"\r\nCall-ID: ", request.text(Name::CallId), out);
+    copy(b"\r\nCSeq: ", request.text(Name::CSeq), out);
     if reply.status == 100
         && let Some(sent) = request.text(Name::Timestamp)
     {
@@ -79,14 +76,14 @@ pub fn reply_with(
     finish(out, reply.body);
 }
 
-/// What a response takes from its request besides Via, and how each line begins behind the one before.
-/// A value of an index breaks lines only where it is folded, so it is copied as it stands.
-const COPIED: [(Name, &[u8]); 4] = [
-    (Name::From, b"\r\nFrom: "),
-    (Name::To, b"\r\nTo: "),
-    (Name::CallId, b"\r\nCall-ID: "),
-    (Name::CSeq, b"\r\nCSeq: "),
-];
+/// What a response takes from its request besides Via; `start` begins its line behind the one before. A
+/// value of an index breaks lines only where it is folded, so it is copied as it stands.
+#[inline(always)]
+fn copy<const N: usize>(start: &[u8; N], value: Option<&[u8]>, out: &mut Vec<u8>) {
+    let Some(value) = value else { return };
+    out.extend_from_slice(start);
+    out.extend_from_slice(value);
+}
 
 fn put_to_tag(request: &Message<'_>, reply: &Reply<'_>, out: &mut Vec<u8>) {
     let untagged = request.to_tag().is_none() && request.to().is_some();

@@ -166,6 +166,23 @@ impl<'a> Message<'a> {
         self.index.parts.to.map(|to| to.addr)
     }
 
+    /// From as received.
+    pub(super) fn text_of_from(&self) -> Option<&'a [u8]> {
+        match &self.index.parts.from {
+            Some(from) => Some(from.text),
+            // Malformed, but there.
+            None => self.text(Name::From),
+        }
+    }
+
+    /// To as received.
+    pub(super) fn text_of_to(&self) -> Option<&'a [u8]> {
+        match &self.index.parts.to {
+            Some(to) => Some(to.text),
+            None => self.text(Name::To),
+        }
+    }
+
     /// The tag of From.
     pub fn from_tag(&self) -> Option<&'a [u8]> {
         self.index.parts.from?.tag()
@@ -210,7 +227,7 @@ impl<'a> Message<'a> {
 
     /// Max-Forwards; `None` where it is absent.
     pub fn max_forwards(&self) -> Option<u8> {
-        parse_hops(self.text(Name::MaxForwards)?)
+        self.index.parts.hops?
     }
 
     /// Content-Length, where there is one.

@@ -11,7 +11,8 @@ use super::{
 /// From or To.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Party<'a> {
-    text: &'a [u8],
+    /// All of it as received.
+    pub text: &'a [u8],
     pub addr: NameAddr<'a>,
     /// The first tag: its value may be missing or empty.
     tag: Option<Option<&'a [u8]>>,
@@ -27,6 +28,8 @@ pub(super) struct Parts<'a> {
     pub to: Option<Party<'a>>,
     pub call_id: &'a [u8],
     pub cseq: Option<CSeq<'a>>,
+    /// Max-Forwards: what is there may be no number.
+    pub hops: Option<Option<u8>>,
     pub contacts: Contacts<'a>,
 }
 
@@ -158,6 +161,7 @@ impl<'a> Parts<'a> {
         if let Some(text) = text(Name::CSeq) {
             self.cseq = CSeq::parse(text);
         }
+        self.hops = text(Name::MaxForwards).map(parse_hops);
         match lines.lone(Name::Contact) {
             Some(value) => self.contacts.add(value),
             None => lines.all(Name::Contact).for_each(|value| self.contacts.add(value)),
@@ -178,8 +182,7 @@ impl<'a> Parts<'a> {
         if message.is_request() && cseq.method_text != message.method_text() {
             return Err(Fault::CSeqMismatch);
         }
-        let hops = message.index().lines.text(Name::MaxForwards);
-        sound(Name::MaxForwards, hops.is_none_or(|hops| parse_hops(hops).is_some()))?;
+        sound(Name::MaxForwards, self.hops != Some(None))?;
         let register = message.is_request() && message.method() == Method::Register;
         sound(Name::Contact, !register || !self.contacts.broken)
     }
