@@ -4,7 +4,8 @@
 
 use super::ahead::Whereabouts;
 
-/// Open addressing, linear probing; at most three quarters are taken. 0 is a free word.
+/// Open addressing, linear probing; at most three quarters are taken, and at least two thirds once there
+/// are some. 0 is a free word.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     words: Vec<u64>,
@@ -24,11 +25,11 @@ impl Places {
 
     /// Where the search for a hash begins.
     pub fn whereabouts(&self, hash: u64) -> Option<Whereabouts> {
-        self.words.get(self.home(hash)?).map(Whereabouts::of)
+        self.words.get(self.home(hash)).map(Whereabouts::of)
     }
 
     fn seek(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<(usize, u32)> {
-        let mut at = self.home(hash)?;
+        let mut at = self.home(hash);
         loop {
             let word = *self.words.get(at)?;
             if word == 0 {
@@ -61,8 +62,8 @@ impl Places {
         let mut at = self.next(free);
         while let Some(word) = self.words.get(at).copied().filter(|word| *word != 0) {
             let home = self.home(word);
-            let distance = |from: usize| at.wrapping_sub(from) & (self.words.len() - 1);
-            if home.is_some_and(|home| distance(home) >= distance(free)) {
+            let distance = |from: usize| self.distance(from, at);
+            if distance(home) >= distance(free) {
                 self.set(free, word);
                 free = at;
             }
@@ -79,14 +80,19 @@ impl Places {
         }
     }
 
-    /// Where the search for a hash, or for a word with it, begins; none while there are no words.
-    fn home(&self, hash: u64) -> Option<usize> {
-        let mask = self.words.len().checked_sub(1)?;
-        Some((hash >> 32) as usize & mask)
+    /// Where the search for a hash, or for a word with it, begins.
+    fn home(&self, hash: u64) -> usize {
+        // The upper half of the hash, as a fraction of one, by how many words there are.
+        (((hash >> 32) * self.words.len() as u64) >> 32) as usize
     }
 
     fn next(&self, at: usize) -> usize {
-        (at + 1) & (self.words.len() - 1)
+        if at + 1 < self.words.len() { at + 1 } else { 0 }
+    }
+
+    /// How many steps it is from one word to another.
+    fn distance(&self, from: usize, to: usize) -> usize {
+        if to >= from { to - from } else { to + self.words.len() - from }
     }
 
     fn set(&mut self, at: usize, word: u64) {
@@ -96,7 +102,7 @@ impl Places {
     }
 
     fn put(&mut self, word: u64) {
-        let Some(mut at) = self.home(word) else { return };
+        let mut at = self.home(word);
         while self.words.get(at).is_some_and(|word| *word != 0) {
             at = self.next(at);
         }
@@ -106,7 +112,8 @@ impl Places {
     /// What stands at the places need not be looked at: the words know where they belong.
     fn grow(&mut self) {
         let old = std::mem::take(&mut self.words);
-        self.words = vec![0; (old.len() * 2).max(8)];
+        // By an eighth: doubling would keep half of them empty.
+        self.words = vec![0; old.len() + (old.len() / 8).max(8)];
         old.into_iter().filter(|word| *word != 0).for_each(|word| self.put(word));
     }
 }

@@ -7,7 +7,9 @@ use std::ops::Deref;
 
 use super::agents::{self, Agent};
 use super::device::{Binding, Ids, Reach};
-use super::packed::{Items, Sort, place_of, put, put_place, put_source, put_urn, take_address};
+use super::packed::{
+    Items, Packing, Sort, place_of, put, put_place, put_source, put_urn, take_address,
+};
 use super::urn::{self, Letters};
 use crate::license::Whereabouts;
 
@@ -111,8 +113,8 @@ impl Instance<'_> {
 impl Known {
     /// Packs ids, and the place of each binding in order.
     pub(super) fn pack(ids: &Ids, bindings: &[Binding]) -> Self {
-        // What most devices show takes less.
-        let mut packed = Vec::with_capacity(128);
+        // Written aside, so that what is kept is allocated as long as it is.
+        let mut packed = Packing::new();
         for instance in &ids.instances {
             match urn::pack(instance) {
                 Some((letters, uuid)) => put_urn(&mut packed, letters, &uuid),
@@ -130,7 +132,7 @@ impl Known {
                 put(&mut packed, Sort::BoundContact, &binding.contact);
             }
         }
-        Self { packed: packed.into(), agent: agents::shared(&ids.user_agent) }
+        Self { packed: Box::from(&*packed), agent: agents::shared(&ids.user_agent) }
     }
 
     /// The ids as a request shows them.

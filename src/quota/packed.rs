@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
+use smallvec::SmallVec;
+
 use super::device::Reach;
 use super::numbered::Numbered;
 use super::urn::Letters;
@@ -63,6 +65,9 @@ impl From<&End> for End {
     }
 }
 
+/// Where items are written: mostly on the stack.
+pub(super) type Packing = SmallVec<[u8; 128]>;
+
 /// Items in order.
 pub(super) struct Items<'a>(pub &'a [u8]);
 
@@ -89,7 +94,7 @@ impl<'a> Iterator for Items<'a> {
 }
 
 /// Adds an instance of 16 bytes.
-pub(super) fn put_urn(packed: &mut Vec<u8>, letters: Letters, uuid: &[u8; URN]) {
+pub(super) fn put_urn(packed: &mut Packing, letters: Letters, uuid: &[u8; URN]) {
     let sort = match letters {
         Letters::Lower => Sort::LowerUrn,
         Letters::Upper => Sort::UpperUrn,
@@ -99,7 +104,7 @@ pub(super) fn put_urn(packed: &mut Vec<u8>, letters: Letters, uuid: &[u8; URN]) 
 }
 
 /// Adds an item of another sort.
-pub(super) fn put(packed: &mut Vec<u8>, sort: Sort, value: &[u8]) {
+pub(super) fn put(packed: &mut Packing, sort: Sort, value: &[u8]) {
     packed.push(sort as u8);
     match u8::try_from(value.len()) {
         Ok(short) if short < LONG => packed.push(short),
@@ -113,16 +118,16 @@ pub(super) fn put(packed: &mut Vec<u8>, sort: Sort, value: &[u8]) {
 }
 
 /// Adds where the device was last heard from.
-pub(super) fn put_source(packed: &mut Vec<u8>, source: Option<SocketAddr>) {
-    let mut bytes = Vec::new();
+pub(super) fn put_source(packed: &mut Packing, source: Option<SocketAddr>) {
+    let mut bytes = Packing::new();
     source.into_iter().for_each(|source| put_address(&mut bytes, source));
     put(packed, Sort::Source, &bytes);
 }
 
 /// Adds where a binding leads, and its reg-id.
-pub(super) fn put_place(packed: &mut Vec<u8>, reach: &Reach, reg_id: Option<u32>) {
+pub(super) fn put_place(packed: &mut Packing, reach: &Reach, reg_id: Option<u32>) {
     let Reach { transport, remote, local, socket, connection } = *reach;
-    let mut bytes = Vec::new();
+    let mut bytes = Packing::new();
     let sort = match ENDS.number(&End { transport, socket, local }) {
         Some(number) => {
             bytes.extend(number.to_le_bytes());
@@ -164,12 +169,12 @@ pub(super) fn place_of(sort: Sort, mut value: &[u8]) -> Option<(Reach, Option<u3
     Some((Reach { transport, remote, local, socket, connection }, reg_id))
 }
 
-fn put_address(bytes: &mut Vec<u8>, address: SocketAddr) {
+fn put_address(bytes: &mut Packing, address: SocketAddr) {
     bytes.push(if address.is_ipv4() { 4 } else { 6 });
     put_bare(bytes, address);
 }
 
-fn put_bare(bytes: &mut Vec<u8>, address: SocketAddr) {
+fn put_bare(bytes: &mut Packing, address: SocketAddr) {
     match address {
         SocketAddr::V4(address) => bytes.extend(address.ip().octets()),
         SocketAddr::V6(address) => {
@@ -218,7 +223,7 @@ mod tests {
             let connection = u64::from(socket % 2) * u64::MAX;
             let reach = Reach { transport: 9, remote, local, socket, connection };
             let reg_id = (socket % 3 == 0).then_some(socket);
-            let mut packed = Vec::new();
+            let mut packed = Packing::new();
 
             put_place(&mut packed, &reach, reg_id);
 

@@ -155,8 +155,8 @@ impl Seats {
     }
 
     pub(super) fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        // The topmost bits: the table inside begins with the low ones. There is always one shard.
-        &self.shards[(hash >> 58) as usize % SHARDS]
+        // Of the lower half: the table inside goes by the upper one. There is always one shard.
+        &self.shards[hash as usize % SHARDS]
     }
 
     pub(super) fn owned(&self, aor: &str) -> Option<Owned> {
