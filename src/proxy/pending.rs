@@ -62,6 +62,9 @@ struct Waiting {
     deadline_ms: u64,
 }
 
+/// Room for so many is kept in a queue where fewer wait.
+const QUEUE_KEPT: usize = 1_024;
+
 /// The table of waiting requests.
 pub struct Pending {
     waiting: DashMap<Branch, Waiting, foldhash::fast::RandomState>,
@@ -143,7 +146,11 @@ impl Pending {
         let mut overdue = Vec::new();
         let mut later = Vec::new();
         let mut queue = self.queue(patience).lock();
-        while queue.front().is_some_and(|(deadline_ms, _)| *deadline_ms <= now_ms) {
+        // What was answered need not be kept until its time: under load the queue would hold very many.
+        let is_done = |(deadline_ms, branch): &(u64, Branch)| {
+            *deadline_ms <= now_ms || !self.waiting.contains_key(branch)
+        };
+        while queue.front().is_some_and(is_done) {
             let Some((_, branch)) = queue.pop_front() else { break };
             let due = |_: &Branch, waiting: &Waiting| waiting.deadline_ms <= now_ms;
             if let Some(held) = self.taken(self.waiting.remove_if(&branch, due)) {
@@ -156,6 +163,9 @@ impl Pending {
             }
         }
         queue.extend(later);
+        if queue.len() < queue.capacity() / 8 {
+            queue.shrink_to(QUEUE_KEPT);
+        }
         overdue
     }
 
@@ -166,5 +176,29 @@ impl Pending {
             Patience::Transaction => transaction,
             Patience::Ringing => ringing,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_answered_leaves_the_queue_before_its_time() {
+        let pending = Pending::new(usize::MAX);
+        for branch in 0..100_000 {
+            pending.wait(branch, Held::default(), Patience::Transaction, 0);
+            if branch != 99_999 {
+                assert!(pending.answered(branch).is_some());
+            }
+        }
+
+        assert!(pending.overdue(1).is_empty());
+
+        let queue = pending.queue(Patience::Transaction).lock();
+        assert_eq!(queue.len(), 1);
+        assert!(queue.capacity() <= 2 * QUEUE_KEPT);
+        drop(queue);
+        assert_eq!((pending.overdue(34_000).len(), pending.len()), (1, 0));
     }
 }
