@@ -72,7 +72,7 @@ pub fn match_device(device: &Device, shown: &Ids, is_dead: &dyn Fn(&Device) -> b
     }
     let same_phone = is_plain(known)
         && is_plain(shown)
-        && *known.user_agent() == *shown.user_agent
+        && known.has_agent(&shown.user_agent)
         && contact_user(known) == contact_user(shown)
         && (known.source() == shown.source || is_dead(device));
     same_phone.then_some(3)

@@ -1,9 +1,10 @@
-//! User-Agents, one copy of each for all seats of the process. It forgets those that no seat names.
+//! User-Agents, one copy of each for all seats of the process. It forgets those that no seat names. Some
+//! devices put a number of their own in, by which each would be another: that is told apart.
 
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::{Arc, LazyLock};
 
 use parking_lot::Mutex;
@@ -36,6 +37,24 @@ impl Hash for Agent {
     }
 }
 
+/// A run of hexadecimal digits so long is a device's own: a serial number, a hardware address.
+const OWN: usize = 8;
+
+/// Where the last number of a device's own stands, among the first 255 bytes.
+pub(super) fn own(agent: &[u8]) -> Option<Range<usize>> {
+    let is_part = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b':';
+    let (mut rest, mut found) = (0, None);
+    for run in agent.split_inclusive(|byte| !is_part(byte)) {
+        let len = run.iter().filter(|byte| is_part(byte)).count();
+        let digits = run.iter().filter(|byte| byte.is_ascii_digit()).count();
+        if len >= OWN && digits > 0 && u8::try_from(rest).is_ok() {
+            found = Some(rest..rest + len);
+        }
+        rest += run.len();
+    }
+    found
+}
+
 #[derive(Default)]
 struct Agents {
     held: HashSet<Agent>,
@@ -63,6 +82,18 @@ pub(super) fn shared(agent: &[u8]) -> Agent {
 #[cfg(all(test, not(feature = "loom")))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_a_devices_own_is_told_apart() {
+        let own = |agent: &'static str| own(agent.as_bytes()).map(|range| &agent[range]);
+
+        assert_eq!(own("Door/4.12 (build 20260114; unit 00012345)"), Some("00012345"));
+        assert_eq!(own("snomD785/10.1.46 000413aBcDeF"), Some("000413aBcDeF"));
+        assert_eq!(own("00:04:13:ab:cd:ef"), Some("00:04:13:ab:cd:ef"));
+        assert_eq!(own("LinphoneAndroid/5.2.3 (Pixel 7) LinphoneSDK/5.3.47"), None);
+        assert_eq!(own("feedfacedeadbeef 1234567"), None);
+        assert_eq!(own(""), None);
+    }
 
     #[test]
     fn one_user_agent_is_kept_once() {

@@ -1,6 +1,7 @@
 //! What a seat keeps of its device: the ids and the places where it is bound, in one allocation. It is
 //! read in place at every packet, and written anew only when something of it changes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -17,7 +18,7 @@ use crate::license::Whereabouts;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Known {
     packed: Box<[u8]>,
-    /// Most devices share theirs with many.
+    /// Most devices share theirs with many, but for a number of their own.
     agent: Agent,
 }
 
@@ -132,7 +133,8 @@ impl Known {
                 put(&mut packed, Sort::BoundContact, &binding.contact);
             }
         }
-        Self { packed: Box::from(&*packed), agent: agents::shared(&ids.user_agent) }
+        let agent = put_agent(&mut packed, &ids.user_agent);
+        Self { packed: Box::from(&*packed), agent }
     }
 
     /// The ids as a request shows them.
@@ -152,8 +154,30 @@ impl Known {
     }
 
     /// The User-Agent; empty where it showed none.
-    pub fn user_agent(&self) -> &[u8] {
-        &self.agent
+    pub fn user_agent(&self) -> Cow<'_, [u8]> {
+        match self.agent_parts() {
+            [whole, [], []] => Cow::Borrowed(whole),
+            parts => Cow::Owned(parts.concat()),
+        }
+    }
+
+    /// Whether this is the User-Agent.
+    pub fn has_agent(&self, shown: &[u8]) -> bool {
+        let mut rest = Some(shown);
+        for part in self.agent_parts() {
+            rest = rest.and_then(|rest| rest.strip_prefix(part));
+        }
+        rest == Some(&[])
+    }
+
+    /// What stands before a number of the device's own, the number, and what stands behind it.
+    fn agent_parts(&self) -> [&[u8]; 3] {
+        let unit = self.of(Sort::Unit).next().and_then(<[u8]>::split_first);
+        let parts = unit.and_then(|(at, own)| {
+            let (before, behind) = self.agent.split_at_checked(usize::from(*at))?;
+            Some([before, own, behind])
+        });
+        parts.unwrap_or([&self.agent, &[], &[]])
     }
 
     /// Where it was last heard from.
@@ -180,7 +204,7 @@ impl Known {
         last_instance
             && last(Sort::Push, &newer.pushes)
             && last(Sort::Contact, &newer.contacts)
-            && (newer.user_agent.is_empty() || *newer.user_agent == *self.agent)
+            && (newer.user_agent.is_empty() || self.has_agent(&newer.user_agent))
             && (newer.source.is_none() || newer.source == self.source())
     }
 
@@ -233,6 +257,17 @@ impl Known {
     fn of(&self, sort: Sort) -> impl Iterator<Item = &[u8]> {
         Items(&self.packed).filter(move |item| item.0 == sort).map(|(_, value)| value)
     }
+}
+
+/// Adds what of a User-Agent is the device's own; gives the rest.
+fn put_agent(packed: &mut Packing, agent: &[u8]) -> Agent {
+    let parts = agents::own(agent).and_then(|own| {
+        let at = u8::try_from(own.start).ok()?;
+        Some((at, agent.get(..own.start)?, agent.get(own.clone())?, agent.get(own.end..)?))
+    });
+    let Some((at, before, own, behind)) = parts else { return agents::shared(agent) };
+    put(packed, Sort::Unit, &[&[at], own].concat());
+    agents::shared(&[before, behind].concat())
 }
 
 impl Default for Known {
@@ -292,6 +327,22 @@ mod tests {
         assert!(known.has_all(&Ids { user_agent: ids.user_agent.clone(), ..Ids::default() }));
         let older = Ids { contacts: ids.contacts[..1].to_vec(), ..Ids::default() };
         assert!(!known.has_all(&older));
+    }
+
+    #[test]
+    fn agents_that_differ_in_a_number_of_their_own_come_back_and_share_the_rest() {
+        let agents =
+            ["00012345 a", "a 00012345", "00012346 a", "a", "", "00012345", "aa 12345678:"];
+        for agent in agents {
+            let ids = Ids { user_agent: agent.as_bytes().into(), ..Ids::default() };
+
+            let known = Known::pack(&ids, &[binding(b"sip:1", "192.0.2.1:9", None)]);
+
+            assert_eq!(known.ids(), Ids { source: None, ..ids });
+            assert!(
+                agents.iter().all(|other| known.has_agent(other.as_bytes()) == (*other == agent))
+            );
+        }
     }
 
     #[test]

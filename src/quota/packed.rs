@@ -27,9 +27,11 @@ pub(super) enum Sort {
     UpperUrn,
     /// A place whose end on our side has no number.
     FarPlace,
+    /// What of the User-Agent is the device's own, behind the byte that tells where it stands.
+    Unit,
 }
 
-const SORTS: [Sort; 9] = [
+const SORTS: [Sort; 10] = [
     Sort::Instance,
     Sort::Push,
     Sort::Contact,
@@ -39,6 +41,7 @@ const SORTS: [Sort; 9] = [
     Sort::LowerUrn,
     Sort::UpperUrn,
     Sort::FarPlace,
+    Sort::Unit,
 ];
 
 /// Bytes of an instance that is kept as such.
