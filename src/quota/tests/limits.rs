@@ -116,6 +116,23 @@ fn a_limit_two_levels_up_binds_and_takes_nothing_below() {
 }
 
 #[test]
+fn a_sip_limit_above_comes_before_the_app_limit_of_a_nearer_gate() {
+    let mut world = World::new();
+    let root = world.root();
+    let flat = world.group(root, true);
+    world.put_group(root, SERVER, true, HandOut::Shared, false);
+    world.license(root, 1, 5);
+    world.license(flat, 5, 0);
+    world.claim(flat, "100", "199");
+    world.publish(at(0));
+
+    world.phone(101, "a").register(60, at(1));
+    let app = world.phone(102, "a").app().register(60, at(2));
+
+    assert_eq!(app, Ending::Refused(Cause::SipLimit, Some(Holder::Group(root))));
+}
+
+#[test]
 fn a_user_in_two_groups_counts_in_both() {
     let mut world = World::new();
     let (a, c) = (world.root(), world.root());
