@@ -48,7 +48,7 @@ impl Registrar {
             return Ok(bindings.map_or_else(Vec::new, |bindings| bound(&bindings, now)));
         }
         let mut bindings = self.numbers.entry(request.aor.into()).or_default();
-        *bindings = rules::apply(&bindings, request, &self.limits)?.into();
+        *bindings = exact(rules::apply(&bindings, request, &self.limits)?);
         // Under the entry's lock, so that a drain sees either the old bindings or the mark.
         if bindings.iter().any(Binding::needs_saving) {
             self.mark_dirty(request.aor);
@@ -171,6 +171,17 @@ impl Registrar {
         }
         count
     }
+}
+
+/// The same in as much room as they take. A list that is only cut leaves what was cut off behind in small
+/// pieces, and one is kept for each number.
+fn exact(bindings: Vec<Binding>) -> Box<[Binding]> {
+    if bindings.len() == bindings.capacity() {
+        return bindings.into();
+    }
+    let mut kept = Vec::with_capacity(bindings.len());
+    kept.extend(bindings);
+    kept.into()
 }
 
 /// Keeps those that `stay`; none is moved where all do.
