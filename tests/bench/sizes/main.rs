@@ -1,9 +1,5 @@
-//! What an installation of 100,000 groups, eight levels deep, and 1,000,000 numbers costs, on SQLite and,
+//! What an installation of very many groups, eight levels deep, and numbers costs, on SQLite and,
 //! where `ADMITD_TEST_POSTGRES` names a server, on PostgreSQL. It prints; nothing here passes or fails.
-//!
-//!     cargo bench --bench sizes [-- GROUPS NUMBERS]
-//!     cargo bench --bench sizes -- seats [GROUPS NUMBERS]       only what needs no daemon
-//!     cargo bench --bench sizes -- bindings [GROUPS NUMBERS]    only memory of registered devices
 
 #[path = "../../base/mod.rs"]
 mod base;
@@ -17,21 +13,57 @@ mod site;
 mod wire;
 
 use base::Base;
+use clap::{Parser, ValueEnum};
 use measure::Measure;
 
+/// What a large installation costs in memory and time: its seats and numbers in a process of their own,
+/// its registered devices in a running daemon, and its database. Takes minutes with the defaults.
+#[derive(Parser)]
+struct Options {
+    /// Only this
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+    /// So many groups, for the database
+    #[arg(long, default_value_t = 100_000, value_parser = at_least_eight)]
+    groups: usize,
+    /// So many numbers
+    #[arg(long, default_value_t = 1_000_000, value_parser = at_least_eight)]
+    numbers: usize,
+    /// Cargo says so.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// What needs no daemon: directory, seats, a license that changes, licenses that end
+    Seats,
+    /// What a registered device costs a daemon: its seat, and its binding in the built-in registrar
+    Bindings,
+    /// Loading, changing and importing with a database
+    Database,
+}
+
+fn at_least_eight(text: &str) -> Result<usize, String> {
+    let count = text.parse().map_err(|fault| format!("{fault}"))?;
+    if count < 8 { Err("there are eight levels: take at least 8".to_owned()) } else { Ok(count) }
+}
+
 fn main() {
-    let figures: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
-    let groups = figures.first().copied().unwrap_or(100_000);
-    let numbers = figures.get(1).copied().unwrap_or(1_000_000);
-    let only = |what: &str| std::env::args().any(|word| word == what);
-    if only("bindings") {
-        return bindings::all(numbers);
+    let Options { only, groups, numbers, .. } = Options::parse();
+    let is_wanted = |part| only.is_none_or(|only| only == part);
+    if is_wanted(Part::Seats) {
+        seats::all(numbers);
     }
-    seats::all(numbers);
-    if only("seats") {
-        return;
+    if is_wanted(Part::Bindings) {
+        bindings::all(numbers);
     }
-    bindings::all(numbers);
+    if is_wanted(Part::Database) {
+        databases(groups, numbers);
+    }
+}
+
+fn databases(groups: usize, numbers: usize) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let mut bases = vec![("SQLite", Base::sqlite())];
