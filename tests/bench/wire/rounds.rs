@@ -181,7 +181,7 @@ impl Contender {
     }
 
     /// Some thousand numbers register, once each; what is written behind counts. Then all leave again,
-    /// which doesn't count, until the time is over.
+    /// which doesn't count, nor what is removed behind, until the time is over.
     fn newcomers(&mut self, pace: Pace, work: &Work, time: Duration) -> (Used, Outcome) {
         const AT_ONCE: u64 = 10_000;
         const WRITTEN_BY: Duration = Duration::from_millis(500);
@@ -201,6 +201,7 @@ impl Contender {
             outcome.add(&registered);
             outcome.lost += left.lost;
             outcome.unexpected += left.unexpected;
+            cost::until_idle(self.server.pid());
             assert!(began.elapsed() < WARM_UP, "nobody is answered");
         }
         (used, outcome)
