@@ -13,6 +13,9 @@ use crate::license::{Cause, Holder, RevokeOrder};
 
 /// How many slots are looked at under one lock.
 const BATCH: u32 = 16;
+/// After so many slots whoever hears may rest; fewer are looked at without, for nobody is to hold a seat
+/// beyond its end for the sake of it.
+const LOOKS: u32 = 2_048;
 /// How many give way in one portion.
 const PORTION: usize = 64;
 /// Reservations may come and go meanwhile: so often the pass is made again.
@@ -54,8 +57,8 @@ enum Class {
 }
 
 impl Seats {
-    /// Revokes as long as `is_over` says that a gate is. `hears` is told after each portion, also of one
-    /// in which nothing went; no lock of a seat is held then.
+    /// Revokes as long as `is_over` says that a gate is. `hears` is told after each portion, and now and
+    /// then while seats are only looked at; no lock of a seat is held then.
     pub(super) fn revoke(
         &self,
         is_over: impl Fn() -> bool,
@@ -66,10 +69,13 @@ impl Seats {
             if !is_over() {
                 break;
             }
-            let mut candidates = Vec::new();
+            let (mut candidates, mut looked) = (Vec::new(), 0);
             for index in 0..self.shards().len() {
-                self.find_candidates(index, &mut candidates);
-                hears(Vec::new());
+                looked += self.find_candidates(index, &mut candidates);
+                if looked >= LOOKS {
+                    looked = 0;
+                    hears(Vec::new());
+                }
             }
             candidates.sort_unstable();
             for portion in candidates.chunks(PORTION) {
@@ -78,7 +84,8 @@ impl Seats {
         }
     }
 
-    fn find_candidates(&self, shard: usize, found: &mut Vec<Candidate>) {
+    /// Gives how many slots were looked at.
+    fn find_candidates(&self, shard: usize, found: &mut Vec<Candidate>) -> u32 {
         self.each_of(shard, &mut |slot, entry| {
             let place = |class, since| Candidate {
                 class,
@@ -93,7 +100,7 @@ impl Seats {
             if entry.apps_over().is_some() {
                 found.extend(entry.app_seats().map(|since| place(Class::App, since)));
             }
-        });
+        })
     }
 
     fn evict(&self, candidate: Candidate, now: Now) -> Option<Revoked> {
@@ -122,12 +129,14 @@ impl Seats {
     /// Calls `f` for every entry. Each lock is held for a few entries only; entries that come meanwhile
     /// may be missed.
     pub(super) fn each(&self, mut f: impl FnMut(&Entry)) {
-        (0..self.shards().len()).for_each(|index| self.each_of(index, &mut |_, entry| f(entry)));
+        for index in 0..self.shards().len() {
+            self.each_of(index, &mut |_, entry| f(entry));
+        }
     }
 
-    /// The same for those of one shard, each with its slot.
-    fn each_of(&self, index: usize, f: &mut impl FnMut(u32, &Entry)) {
-        let Some(shard) = self.shards().get(index) else { return };
+    /// The same for those of one shard, each with its slot; gives how many slots there were.
+    fn each_of(&self, index: usize, f: &mut impl FnMut(u32, &Entry)) -> u32 {
+        let Some(shard) = self.shards().get(index) else { return 0 };
         let mut slot = 0;
         loop {
             let shard = shard.lock();
@@ -138,7 +147,7 @@ impl Seats {
                 }
             });
             if end == shard.slots() {
-                break;
+                return end;
             }
             slot = end;
         }
