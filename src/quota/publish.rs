@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
+// Hints, on which nothing depends that packets read: the models leave them out.
+use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use foldhash::HashMap;
 
@@ -16,7 +18,7 @@ use super::path::{Path, Stop};
 use super::revoke::Revoked;
 use super::seats::{Limits, Seats};
 use super::snapshot::{Owned, Snapshot};
-use super::sync::{AtomicI64, AtomicU64, Mutex, Ordering};
+use super::sync::{Mutex, Ordering};
 use super::verdict::Epoch;
 use crate::clock::Now;
 use crate::license::{Cause, Directory, Holder, Moment, Touched, Tree};
