@@ -74,24 +74,15 @@ impl Path {
     /// The refusal that binds, if any gate refuses: the first cause in order of precedence, among
     /// equals the nearest gate. Takes nothing.
     pub fn cause(&self, now: Moment, ask: Ask) -> Option<Refusal> {
-        let open = self.is_open(now, ask.needs);
-        if open && ask.units.is_none() {
+        if ask.units.is_none() && self.is_open(now, ask.needs) {
             return None;
         }
         let mut first: Option<(Cause, &Gate)> = None;
         for stop in &self.stops {
             let here = Ask { claimed: ask.claimed && stop.promises, ..ask };
-            // Where all are open, room is all that one can lack.
-            if open && stop.gate.has_room(here) {
-                continue;
-            }
             let Some(cause) = stop.gate.cause(now, here) else { continue };
             if first.is_none_or(|(worst, _)| cause < worst) {
                 first = Some((cause, &stop.gate));
-            }
-            // And then nothing that a gate above says comes before it.
-            if open && cause == Cause::SipLimit {
-                break;
             }
         }
         first.map(|(cause, gate)| Refusal {
