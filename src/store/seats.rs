@@ -12,7 +12,7 @@ use super::{Result, Store};
 
 /// Rows of one statement: in hundreds a row costs a tenth of what it costs alone.
 const ROWS_AT_ONCE: usize = 200;
-/// Of what is removed, for which nobody waits: a statement is not interrupted, so it is a short one.
+/// Of what is gone, for which nobody waits: a statement is not interrupted, so it is a short one.
 const REMOVED_AT_ONCE: usize = 25;
 
 /// A number that holds a seat, with all that holds it.
@@ -77,8 +77,13 @@ impl SeatStore {
         // Rows that stay are written over: half the work of removing them first.
         let stay: HashSet<&str> = batch.seats.iter().map(|row| &*row.number).collect();
         let gone = batch.seats_of.iter().filter(|number| !stay.contains(&***number));
-        forget(&mut tx, "delete from seats where number in ", gone).await?;
-        forget(&mut tx, "delete from bindings where number in ", batch.bindings_of.iter()).await?;
+        forget(&mut tx, "delete from seats where number in ", gone, REMOVED_AT_ONCE).await?;
+        let bound: HashSet<&str> = batch.bindings.iter().map(|row| &*row.number).collect();
+        let (replaced, gone): (Vec<_>, Vec<_>) =
+            batch.bindings_of.iter().partition(|number| bound.contains(&***number));
+        let unbind = "delete from bindings where number in ";
+        forget(&mut tx, unbind, replaced.into_iter(), ROWS_AT_ONCE).await?;
+        forget(&mut tx, unbind, gone.into_iter(), REMOVED_AT_ONCE).await?;
         let mut seats: Vec<&SeatRow> = batch.seats.iter().collect();
         seats.sort_unstable_by_key(|row| &row.number);
         for rows in seats.chunks(ROWS_AT_ONCE) {
@@ -183,10 +188,11 @@ async fn forget(
     conn: &mut Conn,
     text: &'static str,
     numbers: impl Iterator<Item = &String>,
+    at_once: usize,
 ) -> Result<()> {
     let mut numbers: Vec<&String> = numbers.collect();
     numbers.sort_unstable();
-    for numbers in numbers.chunks(REMOVED_AT_ONCE) {
+    for numbers in numbers.chunks(at_once) {
         let mut delete = sql(text);
         delete.push_list(numbers.iter().map(|number| &***number));
         delete.execute(conn).await?;
