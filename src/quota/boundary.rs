@@ -72,10 +72,9 @@ impl Quota {
         let _one = self.publishing.lock();
         // Acquire: see the move that was announced.
         if self.seats.uneven.swap(false, Ordering::AcqRel) {
-            let mut hears = |revoked| changes.revoked.extend(revoked);
-            self.seats.revoke(|| self.any_is_over(), now, &mut hears);
+            self.revoke(|| self.any_is_over(), now, &mut |portion| changes.add(portion));
         }
-        changes.woken = self.seats.wake(now);
+        changes.add(self.woken(now));
         changes
     }
 }
