@@ -2,6 +2,7 @@
 //! once, and packets go first: so the pulse rests in between. It never waits for the store.
 
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -24,20 +25,19 @@ pub async fn pulse(
     changes: mpsc::Sender<Changes>,
     stop: impl Future<Output = ()>,
 ) {
-    tokio::pin!(stop);
-    loop {
-        let pause = pause_until(quota.next_boundary(), clock.now().wall_ms);
-        tokio::select! {
-            () = &mut stop => return,
-            () = tokio::time::sleep(pause) => {}
+    let (lives, stopped) = std::sync::mpsc::sync_channel::<()>(0);
+    // A thread of its own, that may rest, and that nothing has to wake at a boundary.
+    let beating = tokio::task::spawn_blocking(move || {
+        let pause = || pause_until(quota.next_boundary(), clock.now().wall_ms);
+        while stopped.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
+            beat(&quota, clock.now(), &changes);
         }
-        let (quota, now, changes) = (Arc::clone(&quota), clock.now(), changes.clone());
-        // By a thread that may rest.
-        let beat = tokio::task::spawn_blocking(move || beat(&quota, now, &changes));
-        if let Err(fault) = beat.await {
-            tracing::error!(%fault, "seats were not ended");
-        }
+    });
+    tokio::select! {
+        () = stop => {}
+        ended = beating => tracing::error!(?ended, "the pulse ended: seats do not end by themselves"),
     }
+    drop(lives);
 }
 
 fn beat(quota: &Quota, now: Now, changes: &mpsc::Sender<Changes>) {
