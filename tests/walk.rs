@@ -183,10 +183,14 @@ fn licenses_are_handed_down_from_the_server_to_a_users_app_until_they_end() {
     // The date passes.
     let license = dealer.get(&format!("/groups/{residence}/licenses")).must(200).items("id");
     let license = format!("/licenses/{}", license[0]);
-    dealer.patch(&license, json!({"valid_until": "+2s"})).must(200);
+    // An end is a whole second, and for less than one nobody is let in.
+    dealer.patch(&license, json!({"valid_until": "+3s"})).must(200);
     assert_eq!(first.register(HOUR).status(), 200);
     eventually(Duration::from_secs(10), "the license ends", || {
         figures(&dealer, &of(residence)) == [0, 2, 0]
+    });
+    eventually(Duration::from_secs(1), "the seats end in that second", || {
+        dealer.get(&format!("{own}/state")).must(200).json["sip_numbers"]["in_use"] == 0
     });
     assert_eq!(first.register(HOUR).status(), 403);
     assert_eq!(door.register(HOUR).status(), 403);
@@ -270,6 +274,10 @@ fn a_group_whose_plus_ends_falls_back_to_its_basic() {
     walk.server.patch(&format!("/licenses/{plus}"), ending).must(200);
 
     eventually(Duration::from_secs(10), "Plus ends", || figures(&walk.server, &of(group))[0] == 2);
+    eventually(Duration::from_secs(1), "the newest app gives way in that second", || {
+        let state = walk.server.get(&format!("/groups/{group}/state")).must(200).json;
+        state["mobile_apps"]["in_use"] == 1
+    });
     assert_eq!(apps.each_mut().map(|app| app.register(HOUR).status()), [200, 403]);
     let state = walk.server.get(&format!("/groups/{group}/state")).must(200).json;
     assert_eq!(state["status"], "valid");
