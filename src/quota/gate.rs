@@ -177,6 +177,13 @@ impl Gate {
         invalid(step.status).or(lacks.then_some(Cause::FeatureOff))
     }
 
+    /// Whether what is asked fits, valid or not.
+    #[inline]
+    pub(super) fn has_room(&self, ask: Ask) -> bool {
+        self.full(ask).is_none()
+    }
+
+    #[inline]
     fn full(&self, ask: Ask) -> Option<Cause> {
         let (sip, apps) = unpack(self.left.load(Ordering::Acquire));
         let wants_sip = ask.units.sip > 0;

@@ -74,15 +74,26 @@ impl Path {
     /// The refusal that binds, if any gate refuses: the first cause in order of precedence, among
     /// equals the nearest gate. Takes nothing.
     pub fn cause(&self, now: Moment, ask: Ask) -> Option<Refusal> {
-        if ask.units.is_none() && self.is_open(now, ask.needs) {
+        if ask.units.is_none() && self.verdict(now).lets(ask.needs) {
             return None;
         }
+        // Where nothing is kept, each gate says it below.
+        let known = self.kept.known(&self.epoch, now);
+        let open = known.is_some_and(|verdict| verdict.lets(ask.needs));
         let mut first: Option<(Cause, &Gate)> = None;
         for stop in &self.stops {
             let here = Ask { claimed: ask.claimed && stop.promises, ..ask };
+            // Where all are open, room is all that one can lack.
+            if open && stop.gate.has_room(here) {
+                continue;
+            }
             let Some(cause) = stop.gate.cause(now, here) else { continue };
             if first.is_none_or(|(worst, _)| cause < worst) {
                 first = Some((cause, &stop.gate));
+            }
+            // And then nothing that a gate above says comes before it.
+            if open && cause == Cause::SipLimit {
+                break;
             }
         }
         first.map(|(cause, gate)| Refusal {
@@ -90,12 +101,6 @@ impl Path {
             gate: Some(gate.holder()),
             next_change: gate.next_change(),
         })
-    }
-
-    /// Whether every gate is valid and has the features needed.
-    fn is_open(&self, now: Moment, needs: FeatureSet) -> bool {
-        let verdict = self.verdict(now);
-        verdict.valid && needs.without(verdict.features).is_empty()
     }
 
     fn verdict(&self, now: Moment) -> Verdict {

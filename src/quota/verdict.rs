@@ -66,6 +66,11 @@ impl Default for Epoch {
 }
 
 impl Verdict {
+    /// Whether every gate is valid and has the features needed.
+    pub fn lets(&self, needs: FeatureSet) -> bool {
+        self.valid && needs.without(self.features).is_empty()
+    }
+
     /// Asks every gate. One that changes while it is asked turns the epoch afterwards, so what is found
     /// here is not used for longer than that change takes.
     fn of<'a>(gates: impl Iterator<Item = &'a Gate>) -> Self {
@@ -105,6 +110,11 @@ impl Kept {
         }
     }
 
+    /// What is kept, where it holds at `now`.
+    pub fn known(&self, epoch: &Epoch, now: Moment) -> Option<Verdict> {
+        self.read(epoch.now()).filter(|kept| now.0 < kept.next_change)
+    }
+
     /// What `gates` say at `now`: what is kept, where it still holds.
     pub fn verdict<'a, G: Iterator<Item = &'a Gate>>(
         &self,
@@ -112,9 +122,7 @@ impl Kept {
         gates: impl Fn() -> G,
         now: Moment,
     ) -> Verdict {
-        if let Some(kept) = self.read(epoch.now())
-            && now.0 < kept.next_change
-        {
+        if let Some(kept) = self.known(epoch, now) {
             return kept;
         }
         gates().for_each(|gate| gate.advance(now));
