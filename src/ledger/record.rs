@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Now;
 use crate::license::{Feature, FeatureSet};
-use crate::quota::{Binding, Bound, Call, Device, Ids, Known, Reach, Record, Spans};
+use crate::quota::{Binding, Bound, Call, Device, Ids, Known, Millis, Reach, Record, Spans};
 use crate::store::SeatRow;
 
 /// Marks text that stands for bytes that are no text.
@@ -110,8 +110,8 @@ fn device_text(device: &Device, now: Now) -> DeviceText {
         push: device.push,
         needs: device.needs.iter().map(|feature| feature.name().to_owned()).collect(),
         bindings: device.bindings().map(|binding| binding_text(&binding, now)).collect(),
-        since_ms: device.since_ms,
-        heard_ms: now.wall_at(device.heard_mono_ms),
+        since_ms: device.since_ms.into(),
+        heard_ms: now.wall_at(device.heard_mono_ms.get()),
         dormant: device.dormant,
         over: device.over,
     }
@@ -135,9 +135,9 @@ fn device(text: DeviceText, now: Now) -> Device {
         push: text.push,
         needs: needs.collect::<FeatureSet>(),
         spans: Spans::default(),
-        since_ms: text.since_ms,
-        heard_mono_ms: now.mono_at(text.heard_ms),
-        order: 0,
+        since_ms: text.since_ms.into(),
+        heard_mono_ms: now.mono_at(text.heard_ms).into(),
+        order: Millis::default(),
         dormant: text.dormant,
         over: text.over,
         stored_until_secs: 0,
@@ -244,9 +244,9 @@ mod tests {
             push: true,
             needs: [Feature::Ukey2].into_iter().collect(),
             spans: Spans::default(),
-            since_ms: 900_000,
-            heard_mono_ms: 500_000,
-            order: 0,
+            since_ms: 900_000i64.into(),
+            heard_mono_ms: 500_000u64.into(),
+            order: Millis::default(),
             dormant: false,
             over: true,
             stored_until_secs: 0,
@@ -274,7 +274,7 @@ mod tests {
         assert_eq!((&*read.aor, read.since_ms, read.unchallenged), ("sip:1@e.com", 900_000, true));
         // 50 s are left of 60: ten passed by the wall clock.
         let binding = Binding { until_mono_ms: 51_000, upstream_until_mono_ms: 91_000, ..binding };
-        let expected = Device { heard_mono_ms: 0, ..device }.with(&ids, &[binding]);
+        let expected = Device { heard_mono_ms: Millis::default(), ..device }.with(&ids, &[binding]);
         assert_eq!(read.devices, [expected]);
         assert_eq!(read.calls[0].until_mono_ms, 1_000);
     }

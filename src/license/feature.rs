@@ -53,25 +53,26 @@ impl FromStr for Feature {
 
 /// A set of features.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct FeatureSet(u32);
+pub struct FeatureSet(u16);
 
 impl FeatureSet {
     pub const NONE: Self = Self(0);
 
     /// Every feature: what a path without a gate has.
     pub fn all() -> Self {
-        const ALL: u32 = (1 << Feature::ALL.len()) - 1;
+        // Does not compile with more features than there are bits.
+        const ALL: u16 = u16::MAX >> (16 - Feature::ALL.len());
         Self(ALL)
     }
 
     /// One bit for each feature, as [`FeatureSet::of_bits`] takes them back.
     pub fn bits(self) -> u32 {
-        self.0
+        self.0.into()
     }
 
     /// The features of `bits`; bits of none are left out.
     pub fn of_bits(bits: u32) -> Self {
-        Self(bits & Self::all().0)
+        Self((bits & Self::all().bits()) as u16)
     }
 
     pub fn contains(self, feature: Feature) -> bool {

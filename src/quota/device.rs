@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 
 use super::few::Few;
 use super::known::{Known, Place};
+use super::millis::Millis;
 use super::renew::Renewal;
 use crate::clock::Now;
 use crate::license::FeatureSet;
@@ -209,11 +210,11 @@ pub struct Device {
     /// With [`Device::bindings`] in view of their places, which `ids` keeps.
     pub spans: Spans,
     /// Wall time at which it took its seat.
-    pub since_ms: i64,
+    pub since_ms: Millis,
     /// Monotonic time at which it last registered.
-    pub heard_mono_ms: u64,
+    pub heard_mono_ms: Millis,
     /// Of the request that was last settled for it.
-    pub order: u64,
+    pub order: Millis,
     /// Lost its seat for want of allowance.
     pub dormant: bool,
     /// Let in above the limit by a gate on monitor.
@@ -304,13 +305,13 @@ impl Device {
     ) -> Option<u64> {
         let [span] = &mut *self.spans.0 else { return None };
         let Renewal { reach, reg_id, contact, granted_ms, order, .. } = *renewal;
-        if !self.ids.stays_at(&Place { reach, reg_id, contact }) || self.order > order {
+        if !self.ids.stays_at(&Place { reach, reg_id, contact }) || self.order.get() > order {
             return None;
         }
         let upstream_until_mono_ms = now.mono_ms.saturating_add(granted_ms);
         let until_mono_ms = upstream_until_mono_ms.min(clamp_mono_ms);
         *span = Span::new(until_mono_ms, upstream_until_mono_ms, granted_ms);
-        (self.order, self.heard_mono_ms) = (order, now.mono_ms);
+        (self.order, self.heard_mono_ms) = (order.into(), now.mono_ms.into());
         Some(until_mono_ms)
     }
 

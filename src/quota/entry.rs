@@ -8,6 +8,7 @@ use super::device::{Call, Device, Ids, Spans, State};
 use super::few::Few;
 use super::known::Known;
 use super::measure::Units;
+use super::millis::Millis;
 use super::name::Name;
 use super::rare::{Rare, Unsettled};
 use super::reservation::Reservation;
@@ -265,7 +266,7 @@ impl Entry {
             device.app
                 && device.counts()
                 && !kept.contains(&device.no)
-                && device.heard_mono_ms.saturating_add(after_ms) <= now.mono_ms
+                && device.heard_mono_ms.get().saturating_add(after_ms) <= now.mono_ms
         };
         let devices = self.devices.iter().filter(silent);
         devices.min_by_key(|device| device.heard_mono_ms).map(|device| device.no)
@@ -373,11 +374,22 @@ pub(super) fn newcomer(ids: &Ids, app: bool, push: bool, now: Now) -> Device {
         push,
         needs: crate::license::FeatureSet::NONE,
         spans: Spans::default(),
-        since_ms: now.wall_ms,
-        heard_mono_ms: now.mono_ms,
-        order: 0,
+        since_ms: now.wall_ms.into(),
+        heard_mono_ms: now.mono_ms.into(),
+        order: Millis::default(),
         dormant: false,
         over: false,
         stored_until_secs: 0,
+    }
+}
+
+#[cfg(all(test, not(feature = "loom")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_with_one_device_takes_no_more_room_than_both() {
+        assert_eq!(size_of::<Few<Device>>(), 72);
+        assert_eq!(size_of::<Option<Entry>>(), 152);
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::device::{Call, Device, State};
 use super::entry::Entry;
 use super::measure::{Level, Units};
+use super::millis::Millis;
 use super::name::Name;
 use super::path::Path;
 use super::revoke::Revoked;
@@ -256,7 +257,7 @@ impl Entry {
             state: device.state(now),
             over: device.over,
             apps: u32::from(kind == SeatKind::App && device.counts()),
-            ..seat(kind, device.since_ms, Some(device.until_mono_ms()))
+            ..seat(kind, device.since_ms.into(), Some(device.until_mono_ms()))
         };
         let counted = self.devices.iter().filter(|device| device.counts());
         if let Some(device) = counted.clone().max_by_key(|device| device.until_mono_ms()) {
@@ -316,8 +317,8 @@ impl Entry {
             let Some(device) = self.devices.get_mut(at) else { break };
             let no = device.no;
             // Orders start over with the process: whatever comes now is later.
-            device.order = 0;
-            device.heard_mono_ms = device.heard_mono_ms.min(now.mono_ms);
+            device.order = Millis::default();
+            device.heard_mono_ms = device.heard_mono_ms.min(now.mono_ms.into());
             device.note_record();
             let clamp = path.clamp(now.moment(), device.needs);
             let clamp = clamp.map(|at| now.mono_at(at.0.saturating_mul(1000)));

@@ -17,6 +17,7 @@ mod listing;
 #[cfg(all(test, feature = "loom"))]
 mod loom_;
 mod measure;
+mod millis;
 mod name;
 mod numbered;
 mod packed;
@@ -48,6 +49,7 @@ pub use gate::Gate;
 pub use known::{Known, Names};
 pub use listing::{Counts, Dirty, Record, Seat, SeatKind, Use};
 pub use measure::{Ask, GateView, Level, Overhang, Plan, Units};
+pub use millis::Millis;
 pub use path::{Path, Refusal, Stop};
 pub use publish::{Changes, Quota};
 pub use renew::Renewal;

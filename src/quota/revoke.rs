@@ -178,7 +178,7 @@ impl Entry {
     fn app_seats(&self) -> impl Iterator<Item = i64> {
         let counted = self.devices.iter().filter(|device| device.counts() && device.app);
         let reserved = self.reservations().iter().filter(|one| one.apps > 0);
-        counted.map(|device| device.since_ms).chain(reserved.map(|one| one.since_ms))
+        counted.map(|device| device.since_ms.into()).chain(reserved.map(|one| one.since_ms))
     }
 
     fn lost(&self, stop: &Stop, limit: Cause) -> Revoked {

@@ -187,7 +187,7 @@ impl Entry {
 
     fn remove_gone(&mut self, answer: &Answer, settled: &mut Settled, now: Now) {
         for gone in answer.gone {
-            let older = |device: &&Device| device.order <= answer.order;
+            let older = |device: &&Device| device.order.get() <= answer.order;
             let Some(no) = self.find(gone).filter(older).map(|device| device.no) else { continue };
             settled.gone.extend(self.remove(no, Some(answer.order), now));
         }
@@ -195,7 +195,7 @@ impl Entry {
 
     fn fate(&mut self, granted: &Granted, order: u64) -> Fate {
         match self.find(granted.matcher) {
-            Some(known) if known.order > order => Fate::Stale,
+            Some(known) if known.order.get() > order => Fate::Stale,
             Some(known) if known.counts() => Fate::Renew(known.no),
             Some(known) => Fate::Wake(known.no),
             None if self.was_removed_after(order, granted.matcher) => Fate::Stale,
@@ -283,13 +283,13 @@ impl Entry {
         let device = self.device_mut(no)?;
         if device.dormant {
             device.dormant = false;
-            device.since_ms = now.wall_ms;
+            device.since_ms = now.wall_ms.into();
         }
         // An answer shows no User-Agent: who was an app by that still is one.
         let app = granted.app || device.app && granted.ids.user_agent.is_empty();
         (device.app, device.push, device.needs) = (app, granted.push, granted.needs);
-        device.order = order;
-        device.heard_mono_ms = now.mono_ms;
+        device.order = order.into();
+        device.heard_mono_ms = now.mono_ms.into();
         let mut changed = device.note(&granted.ids, &granted.binding, clamp, now);
         changed |= device.outlives_record();
         let until_mono_ms = device.until_mono_ms();
@@ -307,7 +307,9 @@ impl Entry {
         let unlisted: Vec<u32> = self
             .devices
             .iter()
-            .filter(|device| device.order <= answer.order && !listed(device) && !kept(device.no))
+            .filter(|device| {
+                device.order.get() <= answer.order && !listed(device) && !kept(device.no)
+            })
             .map(|device| device.no)
             .collect();
         for no in unlisted {
