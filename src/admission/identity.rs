@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use super::Settings;
 use crate::license::NumberKind;
-use crate::quota::{Device, Ids, Names};
+use crate::quota::{Device, Ids, Names, Parts};
 use crate::sip::{Contact, Message, Name, Rules, Uri, normalize, uri_eq};
 
 /// A number as a request names it.
@@ -73,14 +73,14 @@ pub fn match_device(device: &Device, shown: &Ids, is_dead: &dyn Fn(&Device) -> b
     let same_phone = is_plain(known)
         && is_plain(shown)
         && known.has_agent(&shown.user_agent)
-        && contact_user(known) == contact_user(shown)
+        && same_contact_user(known, shown)
         && (known.source() == shown.source || is_dead(device));
     same_phone.then_some(3)
 }
 
 /// RFC 3261 19.1.4.
 fn same_contact(known: &impl Names, shown: &Ids) -> bool {
-    known.contacts().any(|one| shown.contacts.iter().any(|other| same_uri(one, other)))
+    known.contacts().any(|one| shown.contacts.iter().any(|other| is_same_contact(one, other)))
 }
 
 /// Shows nothing that only this very device has.
@@ -97,8 +97,16 @@ pub fn same_uri(one: &[u8], other: &[u8]) -> bool {
         }
 }
 
-fn contact_user(ids: &impl Names) -> Option<&[u8]> {
-    Uri::parse(ids.contacts().last()?)?.user
+/// Whether a device's contact is this URI, as [`same_uri`] tells.
+pub fn is_same_contact(known: Parts<'_>, uri: &[u8]) -> bool {
+    known.is(uri) || same_uri(&known.text(), uri)
+}
+
+fn same_contact_user(one: &impl Names, other: &impl Names) -> bool {
+    let [one, other] = [one.contacts().last(), other.contacts().last()];
+    let [one, other] = [one, other].map(|contact| contact.map(|contact| contact.text()));
+    let [one, other] = [&one, &other].map(|contact| Uri::parse(contact.as_ref()?)?.user);
+    one == other
 }
 
 /// Whether this device is a mobile app and so takes an app seat.
@@ -130,8 +138,10 @@ pub fn device_name(ids: &impl Names) -> u32 {
     if let Some(instance) = ids.instances().last() {
         return hash_of(&instance);
     }
-    let strongest = ids.pushes().last().or_else(|| ids.contacts().last());
-    strongest.map_or(0, hash_of)
+    if let Some(push) = ids.pushes().last() {
+        return hash_of(push);
+    }
+    ids.contacts().last().map_or(0, |contact| hash_of(&contact.text()))
 }
 
 /// Whether a device goes by this name.
@@ -148,7 +158,8 @@ pub fn contact_name(uri: &[u8]) -> u32 {
 pub fn has_name(ids: &impl Names, name: u32) -> bool {
     name != 0
         && (ids.instances().any(|id| hash_of(&id) == name)
-            || ids.pushes().chain(ids.contacts()).any(|id| hash_of(id) == name))
+            || ids.pushes().any(|id| hash_of(id) == name)
+            || ids.contacts().any(|id| hash_of(&id.text()) == name))
 }
 
 /// Under the token's own MAC, so it need not be keyed; it must be the same after a restart.
@@ -163,8 +174,10 @@ pub fn display_name(ids: &impl Names) -> String {
     if let Some(instance) = ids.instances().last() {
         return text(&instance);
     }
-    let strongest = ids.contacts().last().or_else(|| ids.pushes().last());
-    strongest.map_or_else(String::new, text)
+    if let Some(contact) = ids.contacts().last() {
+        return text(&contact.text());
+    }
+    ids.pushes().last().map_or_else(String::new, text)
 }
 
 #[cfg(test)]

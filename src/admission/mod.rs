@@ -14,7 +14,7 @@ pub use caller::{Caller, Proof, Told, credentials_of, key_of};
 pub use flows::FlowKey;
 pub use identity::{
     Address, address_of, agent_of, contact_name, device_name, display_name, has_name, ids_of,
-    is_app, is_named, match_device, same_uri,
+    is_app, is_named, is_same_contact, match_device, same_uri,
 };
 pub use pattern::Pattern;
 pub use refresh::Refresh;

@@ -43,7 +43,7 @@ impl Admission {
                     Some(id) => device.ids.has_instance(id),
                     None => {
                         device.ids.instances().next().is_none()
-                            && device.ids.contacts().any(|known| known == uri)
+                            && device.ids.contacts().any(|known| known.is(uri))
                     }
                 };
                 same && device.counts() && (device.app || !app(entry))

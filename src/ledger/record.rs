@@ -148,7 +148,7 @@ fn device(text: DeviceText, now: Now) -> Device {
 fn binding_text(binding: &Bound<'_>, now: Now) -> BindingText {
     BindingText {
         reg_id: binding.reg_id,
-        contact: text(binding.contact),
+        contact: text(&binding.contact.text()),
         transport: binding.reach.transport,
         remote: binding.reach.remote,
         local: binding.reach.local,

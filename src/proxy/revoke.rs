@@ -49,7 +49,8 @@ impl Proxy {
         match &self.registry {
             Registry::BuiltIn(built_in) => {
                 for binding in device.bindings() {
-                    let contact = String::from_utf8_lossy(binding.contact);
+                    let contact = binding.contact.text();
+                    let contact = String::from_utf8_lossy(&contact);
                     built_in.registrar.remove(aor, &Which::Contact(&contact));
                 }
             }
@@ -61,7 +62,7 @@ impl Proxy {
                         aor,
                         device_name(&device.ids),
                         &flow,
-                        binding.contact,
+                        &binding.contact.text(),
                         now,
                     );
                 }

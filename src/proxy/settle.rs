@@ -12,7 +12,8 @@ use super::token::{Errand, Flow, ViaToken};
 use std::sync::atomic::Ordering;
 
 use crate::admission::{
-    Admission, Shown, address_of, contact_name, has_name, is_named, key_of, match_device, same_uri,
+    Admission, Shown, address_of, contact_name, has_name, is_named, is_same_contact, key_of,
+    match_device, same_uri,
 };
 use crate::clock::Now;
 use crate::license::FeatureSet;
@@ -358,8 +359,8 @@ fn is_listed(device: &Device, listed: &[Listed]) -> bool {
     listed.iter().any(|one| {
         one.expires_secs > 0
             && (one.named.is_some_and(|name| is_named(device, name))
-                || device.bindings().any(|known| same_uri(known.contact, &one.contact))
-                || device.ids.contacts().any(|known| same_uri(known, &one.contact))
+                || device.bindings().any(|known| is_same_contact(known.contact, &one.contact))
+                || device.ids.contacts().any(|known| is_same_contact(known, &one.contact))
                 || one.ids.instances.iter().any(|id| device.ids.has_instance(id)))
     })
 }

@@ -84,7 +84,7 @@ impl Proxy {
     pub(super) fn contact_of(&self, seat: &SeatName) -> Option<Box<[u8]>> {
         let contact = |entry: &crate::quota::Entry| {
             let device = entry.devices().iter().find(|device| is_named(device, seat.device))?;
-            device.ids.contacts().last().map(Box::from)
+            device.ids.contacts().last().map(|contact| Box::from(&*contact.text()))
         };
         self.admission.quota().look(&seat.aor, contact).flatten()
     }

@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use super::few::Few;
 use super::known::{Known, Place};
 use super::millis::Millis;
+use super::parts::Parts;
 use super::renew::Renewal;
 use crate::clock::Now;
 use crate::license::FeatureSet;
@@ -98,20 +99,16 @@ impl Binding {
         self.contact == other.contact && self.reach == other.reach
     }
 
-    fn place(&self) -> Place<'_> {
-        Place { reach: self.reach, reg_id: self.reg_id, contact: &self.contact }
-    }
-
     fn span(&self) -> Span {
         Span::new(self.until_mono_ms, self.upstream_until_mono_ms, self.granted_ms)
     }
 }
 
 /// One registered contact as a device keeps it; the fields are those of [`Binding`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Bound<'a> {
     pub reg_id: Option<u32>,
-    pub contact: &'a [u8],
+    pub contact: Parts<'a>,
     pub reach: Reach,
     pub until_mono_ms: u64,
     pub upstream_until_mono_ms: u64,
@@ -122,7 +119,7 @@ impl From<Bound<'_>> for Binding {
     fn from(bound: Bound<'_>) -> Self {
         Self {
             reg_id: bound.reg_id,
-            contact: bound.contact.into(),
+            contact: Box::from(&*bound.contact.text()),
             reach: bound.reach,
             until_mono_ms: bound.until_mono_ms,
             upstream_until_mono_ms: bound.upstream_until_mono_ms,
@@ -278,7 +275,7 @@ impl Device {
         let same = |place: &(usize, Place<'_>)| place.1.reg_id == granted.reg_id;
         let old = self.ids.places().enumerate().find(same);
         if let Some((at, place)) = old
-            && place == granted.place()
+            && place.is(granted.reach, granted.reg_id, &granted.contact)
             && self.ids.has_all(shown)
         {
             if let Some(span) = self.spans.0.get_mut(at) {
@@ -305,7 +302,7 @@ impl Device {
     ) -> Option<u64> {
         let [span] = &mut *self.spans.0 else { return None };
         let Renewal { reach, reg_id, contact, granted_ms, order, .. } = *renewal;
-        if !self.ids.stays_at(&Place { reach, reg_id, contact }) || self.order.get() > order {
+        if !self.ids.stays_at(reach, reg_id, contact) || self.order.get() > order {
             return None;
         }
         let upstream_until_mono_ms = now.mono_ms.saturating_add(granted_ms);

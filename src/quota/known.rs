@@ -1,7 +1,6 @@
 //! What a seat keeps of its device: the ids and the places where it is bound, in one allocation. It is
 //! read in place at every packet, and written anew only when something of it changes.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -9,8 +8,10 @@ use std::ops::Deref;
 use super::agents::{self, Agent};
 use super::device::{Binding, Ids, Reach};
 use super::packed::{
-    Items, Packing, Sort, place_of, put, put_place, put_source, put_urn, take_address,
+    Items, Packing, Sort, place_of, put, put_contact, put_headed, put_place, put_source, put_urn,
+    take_address,
 };
+use super::parts::Parts;
 use super::urn::{self, Letters};
 use crate::license::Whereabouts;
 
@@ -26,7 +27,7 @@ pub struct Known {
 pub trait Names {
     fn instances(&self) -> impl Iterator<Item = Id<'_>>;
     fn pushes(&self) -> impl Iterator<Item = &[u8]>;
-    fn contacts(&self) -> impl Iterator<Item = &[u8]>;
+    fn contacts(&self) -> impl Iterator<Item = Parts<'_>>;
 
     /// Whether this is one of the instances.
     fn has_instance(&self, instance: &[u8]) -> bool {
@@ -54,11 +55,18 @@ impl Deref for Id<'_> {
 }
 
 /// Where one binding leads, and as what it is known there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'a> {
     pub reach: Reach,
     pub reg_id: Option<u32>,
-    pub contact: &'a [u8],
+    pub contact: Parts<'a>,
+}
+
+impl Place<'_> {
+    /// Whether this is it.
+    pub fn is(&self, reach: Reach, reg_id: Option<u32>, contact: &[u8]) -> bool {
+        (self.reach, self.reg_id) == (reach, reg_id) && self.contact.is(contact)
+    }
 }
 
 impl Names for Ids {
@@ -70,8 +78,8 @@ impl Names for Ids {
         self.pushes.iter().map(|id| &**id)
     }
 
-    fn contacts(&self) -> impl Iterator<Item = &[u8]> {
-        self.contacts.iter().map(|id| &**id)
+    fn contacts(&self) -> impl Iterator<Item = Parts<'_>> {
+        self.contacts.iter().map(|id| Parts::whole(id))
     }
 }
 
@@ -87,8 +95,8 @@ impl Names for Known {
         self.of(Sort::Push)
     }
 
-    fn contacts(&self) -> impl Iterator<Item = &[u8]> {
-        self.of(Sort::Contact)
+    fn contacts(&self) -> impl Iterator<Item = Parts<'_>> {
+        Items(&self.packed).filter_map(|(sort, value)| contact_of(sort, value))
     }
 
     fn has_instance(&self, instance: &[u8]) -> bool {
@@ -123,7 +131,7 @@ impl Known {
             }
         }
         ids.pushes.iter().for_each(|push| put(&mut packed, Sort::Push, push));
-        ids.contacts.iter().for_each(|contact| put(&mut packed, Sort::Contact, contact));
+        ids.contacts.iter().for_each(|contact| put_contact(&mut packed, contact));
         if ids.source != bindings.first().map(|first| first.reach.remote) {
             put_source(&mut packed, ids.source);
         }
@@ -142,8 +150,8 @@ impl Known {
         Ids {
             instances: self.instances().map(|id| Box::from(&*id)).collect(),
             pushes: self.pushes().map(Box::from).collect(),
-            contacts: self.contacts().map(Box::from).collect(),
-            user_agent: self.user_agent().into(),
+            contacts: self.contacts().map(|contact| Box::from(&*contact.text())).collect(),
+            user_agent: Box::from(&*self.agent().text()),
             source: self.source(),
         }
     }
@@ -153,31 +161,18 @@ impl Known {
         Whereabouts::of(&*self.packed)
     }
 
-    /// The User-Agent; empty where it showed none.
-    pub fn user_agent(&self) -> Cow<'_, [u8]> {
-        match self.agent_parts() {
-            [whole, [], []] => Cow::Borrowed(whole),
-            parts => Cow::Owned(parts.concat()),
-        }
-    }
-
-    /// Whether this is the User-Agent.
+    /// Whether this is the User-Agent; empty where it showed none.
     pub fn has_agent(&self, shown: &[u8]) -> bool {
-        let mut rest = Some(shown);
-        for part in self.agent_parts() {
-            rest = rest.and_then(|rest| rest.strip_prefix(part));
-        }
-        rest == Some(&[])
+        self.agent().is(shown)
     }
 
-    /// What stands before a number of the device's own, the number, and what stands behind it.
-    fn agent_parts(&self) -> [&[u8]; 3] {
+    fn agent(&self) -> Parts<'_> {
         let unit = self.of(Sort::Unit).next().and_then(<[u8]>::split_first);
         let parts = unit.and_then(|(at, own)| {
             let (before, behind) = self.agent.split_at_checked(usize::from(*at))?;
-            Some([before, own, behind])
+            Some(Parts::of(before, own, behind))
         });
-        parts.unwrap_or([&self.agent, &[], &[]])
+        parts.unwrap_or(Parts::whole(&self.agent))
     }
 
     /// Where it was last heard from.
@@ -190,56 +185,56 @@ impl Known {
 
     /// Whether taking over what `newer` shows would change nothing.
     pub(super) fn has_all(&self, newer: &Ids) -> bool {
-        let last = |sort, values: &[Box<[u8]>]| match values {
+        let last = |values: &[Box<[u8]>], is: &dyn Fn(&[u8]) -> Option<bool>| match values {
             [] => true,
-            [value] => self.of(sort).last() == Some(&**value),
+            [value] => is(value) == Some(true),
             // Rare: who merges them finds out.
             _ => false,
         };
-        let last_instance = match &*newer.instances {
-            [] => true,
-            [value] => self.kept_instances().last().is_some_and(|last| last.is(value)),
-            _ => false,
-        };
-        last_instance
-            && last(Sort::Push, &newer.pushes)
-            && last(Sort::Contact, &newer.contacts)
+        last(&newer.instances, &|value| Some(self.kept_instances().last()?.is(value)))
+            && last(&newer.pushes, &|value| Some(self.pushes().last()? == value))
+            && last(&newer.contacts, &|value| Some(self.contacts().last()?.is(value)))
             && (newer.user_agent.is_empty() || self.has_agent(&newer.user_agent))
             && (newer.source.is_none() || newer.source == self.source())
     }
 
     /// The place of each binding, in order.
     pub(super) fn places(&self) -> impl Iterator<Item = Place<'_>> {
-        let own = self.contacts().last().unwrap_or_default();
+        let own = self.contacts().last().unwrap_or(Parts::whole(&[]));
         let mut items = Items(&self.packed).peekable();
         std::iter::from_fn(move || {
             let (reach, reg_id) = items.find_map(|(sort, value)| place_of(sort, value))?;
             let other = items.next_if(|(sort, _)| *sort == Sort::BoundContact);
-            Some(Place { reach, reg_id, contact: other.map_or(own, |(_, contact)| contact) })
+            Some(Place {
+                reach,
+                reg_id,
+                contact: other.map_or(own, |(_, text)| Parts::whole(text)),
+            })
         })
     }
 
     /// Whether its first binding is this one, and the device was last heard from there: in one go, for
     /// this is asked at every renewal.
-    pub(super) fn stays_at(&self, place: &Place<'_>) -> bool {
-        let (mut contact, mut source, mut here) = (&[][..], None, false);
+    pub(super) fn stays_at(&self, reach: Reach, reg_id: Option<u32>, contact: &[u8]) -> bool {
+        let (mut last, mut source, mut here) = (None, None, false);
         let mut items = Items(&self.packed);
         for (sort, value) in &mut items {
             match sort {
-                Sort::Contact => contact = value,
+                Sort::Contact | Sort::PlainContact => last = contact_of(sort, value),
                 Sort::Source => source = Some(value),
                 Sort::Place | Sort::FarPlace => {
-                    here = place_of(sort, value) == Some((place.reach, place.reg_id));
+                    here = place_of(sort, value) == Some((reach, reg_id));
                     break;
                 }
                 _ => {}
             }
         }
         if let Some((Sort::BoundContact, other)) = items.next() {
-            contact = other;
+            last = Some(Parts::whole(other));
         }
         let source = source.map(|mut own| take_address(&mut own));
-        here && contact == place.contact && source.is_none_or(|own| own == Some(place.reach.remote))
+        here && last.unwrap_or(Parts::whole(&[])).is(contact)
+            && source.is_none_or(|own| own == Some(reach.remote))
     }
 
     fn kept_instances(&self) -> impl Iterator<Item = Instance<'_>> {
@@ -259,6 +254,15 @@ impl Known {
     }
 }
 
+/// The contact of an item; `None` where it is no contact of the device itself.
+fn contact_of(sort: Sort, value: &[u8]) -> Option<Parts<'_>> {
+    match sort {
+        Sort::Contact => Some(Parts::whole(value)),
+        Sort::PlainContact => Parts::of_plain(value),
+        _ => None,
+    }
+}
+
 /// Adds what of a User-Agent is the device's own; gives the rest.
 fn put_agent(packed: &mut Packing, agent: &[u8]) -> Agent {
     let parts = agents::own(agent).and_then(|own| {
@@ -266,7 +270,7 @@ fn put_agent(packed: &mut Packing, agent: &[u8]) -> Agent {
         Some((at, agent.get(..own.start)?, agent.get(own.clone())?, agent.get(own.end..)?))
     });
     let Some((at, before, own, behind)) = parts else { return agents::shared(agent) };
-    put(packed, Sort::Unit, &[&[at], own].concat());
+    put_headed(packed, Sort::Unit, at, own);
     agents::shared(&[before, behind].concat())
 }
 
@@ -320,7 +324,7 @@ mod tests {
 
         assert_eq!(known.ids(), ids);
         let place = |one: &Binding| (one.reach, one.reg_id, one.contact.to_vec());
-        let kept = known.places().map(|one| (one.reach, one.reg_id, one.contact.to_vec()));
+        let kept = known.places().map(|one| (one.reach, one.reg_id, one.contact.text().to_vec()));
         assert_eq!(kept.collect::<Vec<_>>(), bindings.iter().map(place).collect::<Vec<_>>());
         assert!(ids.instances.iter().all(|id| known.has_instance(id)));
         assert!(!known.has_instance(b"b"));
@@ -343,6 +347,34 @@ mod tests {
                 agents.iter().all(|other| known.has_agent(other.as_bytes()) == (*other == agent))
             );
         }
+    }
+
+    #[test]
+    fn a_contact_as_most_are_is_kept_in_less_room_than_a_block_of_64_has() {
+        let instance = b"<urn:uuid:5d3f9a10-7c2e-11ee-b962-0123456789ab>".as_slice();
+        let contact = b"sip:1000000@192.168.100.200:12345;transport=udp".as_slice();
+        let bound = Binding {
+            reach: Reach { socket: 0, ..binding(b"", "192.168.100.200:12345", None).reach },
+            ..binding(contact, "192.168.100.200:12345", None)
+        };
+        let ids = Ids {
+            instances: vec![instance.into()],
+            contacts: vec![contact.into()],
+            source: Some(bound.reach.remote),
+            ..Ids::default()
+        };
+
+        let known = Known::pack(&ids, std::slice::from_ref(&bound));
+
+        // The allocator takes eight more for itself.
+        assert!(known.packed.len() <= 56, "{}", known.packed.len());
+        assert_eq!(known.ids(), ids);
+        assert!(known.has_all(&ids) && known.stays_at(bound.reach, None, contact));
+        for other in [&contact[..contact.len() - 1], &contact[1..], b""] {
+            assert!(!known.stays_at(bound.reach, None, other));
+            assert!(!known.has_all(&Ids { contacts: vec![other.into()], ..Ids::default() }));
+        }
+        assert!(!known.stays_at(bound.reach, Some(0), contact));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::device::Reach;
 use super::numbered::Numbered;
+use super::parts::plain;
 use super::urn::Letters;
 
 /// What an item is. Of one sort the oldest comes first.
@@ -29,9 +30,11 @@ pub(super) enum Sort {
     FarPlace,
     /// What of the User-Agent is the device's own, behind the byte that tells where it stands.
     Unit,
+    /// A contact as most are: what of it is its own, behind the number of its tail.
+    PlainContact,
 }
 
-const SORTS: [Sort; 10] = [
+const SORTS: [Sort; 11] = [
     Sort::Instance,
     Sort::Push,
     Sort::Contact,
@@ -42,6 +45,7 @@ const SORTS: [Sort; 10] = [
     Sort::UpperUrn,
     Sort::FarPlace,
     Sort::Unit,
+    Sort::PlainContact,
 ];
 
 /// Bytes of an instance that is kept as such.
@@ -118,6 +122,21 @@ pub(super) fn put(packed: &mut Packing, sort: Sort, value: &[u8]) {
         }
     }
     packed.extend_from_slice(value);
+}
+
+/// Adds a contact.
+pub(super) fn put_contact(packed: &mut Packing, contact: &[u8]) {
+    match plain(contact) {
+        Some((tail, own)) => put_headed(packed, Sort::PlainContact, tail, own),
+        None => put(packed, Sort::Contact, contact),
+    }
+}
+
+/// Adds an item whose value is one byte and what stands behind it.
+pub(super) fn put_headed(packed: &mut Packing, sort: Sort, head: u8, rest: &[u8]) {
+    let mut value = Packing::from_slice(&[head]);
+    value.extend_from_slice(rest);
+    put(packed, sort, &value);
 }
 
 /// Adds where the device was last heard from.
