@@ -14,6 +14,8 @@ use super::{resident, say};
 
 /// Devices that register before memory is read for the first time: buffers and pools have their size then.
 const EARLIER: usize = 1_000;
+/// With fewer, what pools and buffers take besides is more than what is measured.
+pub const FEWEST: usize = 10_000;
 const FIRST: usize = 20_000_000;
 const LONGEST: Duration = Duration::from_secs(1_800);
 
@@ -31,8 +33,13 @@ pub fn all(numbers: usize) {
     let built_in = registered(numbers, "a seat and its binding, built in", |_| {
         "[registrar]\ntrusted = [\"127.0.0.0/8\"]\n".to_owned()
     });
-    let binding = (built_in - before_registrar).max(0.0);
-    tell(numbers, "a binding, on top of its seat", binding as u128, "bytes");
+    let binding = built_in - before_registrar;
+    tell(numbers, "a binding, on top of its seat", whole(binding), "bytes");
+}
+
+/// Below zero, too: then it was lost in what the machine does besides.
+fn whole(bytes: f64) -> String {
+    format!("{bytes:.0}")
 }
 
 /// Bytes (PSS) of one registered device.
@@ -44,9 +51,9 @@ fn registered(numbers: usize, what: &str, more: impl Fn(&Behind) -> String) -> f
     let before = cost::memory(daemon.pid());
     let count = register(&mut load, &daemon, numbers, EARLIER..EARLIER + numbers);
     let after = cost::memory(daemon.pid());
-    let each = after.saturating_sub(before) as f64 / count.max(1) as f64;
-    tell(numbers, what, each as u128, "bytes");
-    tell(numbers, "  resident then", u128::from(resident(daemon.pid()) / 1024), "MiB");
+    let each = (after as f64 - before as f64) / count.max(1) as f64;
+    tell(numbers, what, whole(each), "bytes");
+    tell(numbers, "  resident then", resident(daemon.pid()) / 1024, "MiB");
     each
 }
 

@@ -13,20 +13,23 @@ mod site;
 mod wire;
 
 use base::Base;
-use clap::{Parser, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, ValueEnum};
 use measure::Measure;
+use wire::stop;
 
 /// What a large installation costs in memory and time: its seats and numbers in a process of their own,
 /// its registered devices in a running daemon, and its database. Takes minutes with the defaults.
 #[derive(Parser)]
+#[command(name = "sizes")]
 struct Options {
     /// Only this
     #[arg(long, value_enum)]
     only: Option<Part>,
-    /// So many groups, for the database
+    /// So many groups, for the database (from 8)
     #[arg(long, default_value_t = 100_000, value_parser = at_least_eight)]
     groups: usize,
-    /// So many numbers
+    /// So many numbers (from 10,000; seats or database alone from 8)
     #[arg(long, default_value_t = 1_000_000, value_parser = at_least_eight)]
     numbers: usize,
     /// Cargo says so.
@@ -52,6 +55,12 @@ fn at_least_eight(text: &str) -> Result<usize, String> {
 fn main() {
     let Options { only, groups, numbers, .. } = Options::parse();
     let is_wanted = |part| only.is_none_or(|only| only == part);
+    if is_wanted(Part::Bindings) && numbers < bindings::FEWEST {
+        let fault =
+            format!("--numbers {numbers}: bindings are measured of {} at least", bindings::FEWEST);
+        Options::command().error(ErrorKind::ValueValidation, fault).exit();
+    }
+    let _folder = stop::leaves_nothing();
     if is_wanted(Part::Seats) {
         seats::all(numbers);
     }

@@ -1,5 +1,6 @@
 //! What numbers and seats cost in memory and in time, without sockets and a store.
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -152,6 +153,6 @@ fn per(since: u64, count: usize) -> u128 {
 }
 
 /// A figure of the report.
-pub fn tell(numbers: usize, what: &str, figure: u128, unit: &str) {
+pub fn tell(numbers: usize, what: &str, figure: impl Display, unit: &str) {
     say(&format!("  {numbers:>9} numbers: {what:<42}{figure:>10} {unit}"));
 }

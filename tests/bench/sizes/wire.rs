@@ -15,5 +15,7 @@ pub mod floor;
 pub mod load;
 #[path = "../wire/message.rs"]
 pub mod message;
+#[path = "../wire/stop.rs"]
+pub mod stop;
 #[path = "../wire/work.rs"]
 pub mod work;

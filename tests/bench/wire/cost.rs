@@ -61,7 +61,8 @@ pub fn memory(pid: u32) -> u64 {
     family(pid).into_iter().map(of).sum()
 }
 
-fn family(pid: u32) -> Vec<u32> {
+/// A process and all below it; of a parent only what its first thread has started.
+pub fn family(pid: u32) -> Vec<u32> {
     let path = format!("/proc/{pid}/task/{pid}/children");
     let below = fs::read_to_string(path).unwrap_or_default();
     let below = below.split_whitespace().filter_map(|pid| pid.parse().ok());

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::behind::Taken;
+use super::behind::{Behind, Taken};
 use super::beside::Beside;
 use super::cost;
 use super::office::Office;
@@ -43,6 +43,23 @@ impl Ending {
     pub fn new(mut office: Office, end: Instant) -> Self {
         let held = seats(&office.wait("GET", &explained(), "").body);
         Self { office, end, due: end, held, left: None, revoked: None }
+    }
+
+    /// De-registrations that come after the turn are answered, too: until there is one of each seat, or
+    /// none came for a while.
+    pub fn take_leaves(&self, behind: &mut Behind, before: Taken) {
+        const QUIET: Duration = Duration::from_secs(5);
+        const LONGEST: Duration = Duration::from_secs(120);
+        let (all, began) = (before.leaves + self.held.unwrap_or(0), Instant::now());
+        let is_quiet = |taken: Taken| {
+            let last = taken.last_leave.map_or(began, |last| last.max(began));
+            last.elapsed() > QUIET
+        };
+        while behind.taken.leaves < all && !is_quiet(behind.taken) && began.elapsed() < LONGEST {
+            if !behind.answer() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
     }
 
     /// How it went, of so many licenses; `before` came before the end.

@@ -48,8 +48,8 @@ pub struct Load {
     request: Vec<u8>,
 }
 
-/// As many as a mark can name.
-const SLOTS: usize = 1 << 16;
+/// Exchanges under way at most: as many as a mark can name.
+pub const SLOTS: usize = 1 << 16;
 /// A device would send again by then (T1 of RFC 3261 17.1.1.1): it counts as lost.
 const PATIENCE: Duration = Duration::from_millis(500);
 const BURST: usize = 32;

@@ -5,6 +5,7 @@
 
 mod behind;
 mod beside;
+mod checks;
 mod cost;
 mod ending;
 mod endpoint;
@@ -22,12 +23,14 @@ mod rival;
 mod rounds;
 mod server;
 mod site;
+mod stop;
 mod swap;
 mod table;
 mod tables;
 mod work;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use options::Options;
 
@@ -36,6 +39,10 @@ fn main() {
     if let (Some(transport), Some(listen)) = (options.floor, options.listen) {
         floor::run(transport, listen, options.upstream);
     }
+    if let Err(fault) = checks::all(&options) {
+        Options::command().error(ErrorKind::ValueValidation, fault).exit();
+    }
+    let _folder = stop::leaves_nothing();
     if options.instructions {
         return instructions::count(&options);
     }

@@ -68,6 +68,9 @@ fn end(options: &Options, contender: &mut Contender, task: Task) -> Meanwhile {
     let outcome = contender.load.run_beside(pace, &work, time, &mut ending);
     let used = cost::used(contender.server.pid()).since(before.0);
     let turn = Turn::of(&used, &outcome, contender.server.pid());
+    if options.deregister {
+        ending.take_leaves(&mut contender.load.behind, before.1);
+    }
     let ended = ending.ended(options.ending, before.1, contender.load.behind.taken);
     Meanwhile { turn, what: Happened::Ended(ended) }
 }

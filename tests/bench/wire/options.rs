@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Parser, ValueEnum};
 
 use super::floor::Transport;
+use super::load;
 use super::work::Pace;
 
 /// Measures what a request costs each server: processor time, latency, memory.
@@ -15,11 +17,11 @@ use super::work::Pace;
 #[derive(Parser)]
 #[command(name = "wire", after_help = EXAMPLES)]
 pub struct Options {
-    /// How often each server has its turn
-    #[arg(long, default_value_t = 5)]
-    pub rounds: usize,
-    /// How long a turn lasts
-    #[arg(long, default_value_t = 5)]
+    /// How often each server has its turn (1 to 100)
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// How many seconds a turn lasts (1 to 600)
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,
     /// Only these tasks
     #[arg(
@@ -32,16 +34,18 @@ pub struct Options {
     /// Only these servers
     #[arg(long, value_enum, value_delimiter = ',', default_value = "floor,admitd,forward,tm")]
     pub servers: Vec<Kind>,
-    /// How many numbers there are, ten to a group
+    /// How many numbers there are, ten to a group (1,000 to 9,000,000)
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1_000..=9_000_000))]
     pub numbers: u32,
-    /// Exchanges at once, each followed by the next
-    #[arg(long, default_value_t = 32)]
+    /// Exchanges at once, each followed by the next (1 to 65,536)
+    #[arg(long, default_value_t = 32, value_parser = up_to(1, load::SLOTS))]
     pub flight: usize,
     /// So many exchanges a second instead, whatever comes back; latency counts from when each was due
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    /// (1 to 1,000,000)
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub rate: Option<u32>,
-    /// So many TCP connections of devices, and TCP to the upstream, instead of UDP on both sides
+    /// So many TCP connections of devices, and TCP to the upstream, instead of UDP on both sides (up to
+    /// 2,000, which admitd takes from one address)
     #[arg(long, default_value_t = 0)]
     pub connections: usize,
     /// Afterwards twice the rate that passed, for as long as a turn; then whether seats were kept. All the
@@ -52,18 +56,20 @@ pub struct Options {
     #[arg(long, value_enum, requires = "rate", conflicts_with = "overload")]
     pub meanwhile: Option<Event>,
     /// So many further licenses end in the same second, each with a number that has a seat
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=900_000))]
+    /// (1 to 900,000)
+    #[arg(long, default_value_t = 100_000, requires = "meanwhile", value_parser = clap::value_parser!(u32).range(1..=900_000))]
     pub ending: u32,
-    /// Revoked seats are de-registered upstream, too ([upstream] trusts_us)
+    /// Revoked seats are de-registered upstream, too ([upstream] trusts_us); with --meanwhile end. After
+    /// the turn it is waited until all are told, for two minutes at most
     #[arg(long)]
     pub deregister: bool,
     /// Count instructions of admitd under callgrind instead (slow, repeatable)
-    #[arg(long, conflicts_with_all = ["rate", "overload", "meanwhile", "servers"])]
+    #[arg(long, conflicts_with_all = ["rate", "overload", "meanwhile", "servers", "json", "svg"])]
     pub instructions: bool,
     /// Write all turns to this file
     #[arg(long)]
     pub json: Option<PathBuf>,
-    /// Draw the cost above the floor into this file
+    /// Draw the cost above the floor into this file; the floor has to be among the servers
     #[arg(long)]
     pub svg: Option<PathBuf>,
     /// Run as the floor
@@ -95,9 +101,12 @@ Examples:
 Columns: CPU is that of all threads and processes of the server, over completed exchanges; 'above floor'
 is without the CPU of a program that only moves the same messages, measured in the same run; 'user' is
 sampled by the kernel. A latency is that of the whole exchange, so of a call from INVITE to the end of BYE.
+'PSS' is memory: of pages that several processes share each counts its part. 'lost' are exchanges that
+nobody answered within half a second, 'wrong' those that ended with another status than the task has to.
 Of an overload: how busy the core of the server was at the peak and then (half of it goes to a program that
-does nothing; far below that, the load had no more to give), what was offered, also as a share of twice the peak, what was completed in that time, and of
-what was passed on, what came back.
+does nothing; far below that, the load had no more to give), what was offered, also as a share of twice the
+peak, what was completed in that time, and of what was passed on, what came back; 'changed' (told otherwise
+later) is how many of all numbers are answered otherwise than before, or not at all, when it is over.
 Rates that divide 250 meet the kernel's clock ticks: take 1987 rather than 2000.";
 
 /// Who is measured.
@@ -136,6 +145,10 @@ pub enum Task {
     Call,
     /// INVITE refused, and its ACK: the license has ended
     Invite,
+}
+
+fn up_to(least: u64, most: usize) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..=most as u64)
 }
 
 impl Options {

@@ -56,12 +56,15 @@ fn draw(options: &Options, rows: &[Row]) -> String {
         y += GAP;
     }
     let title = "Processor time above that of moving the messages, µs for each exchange";
+    let turns = match options.rounds {
+        1 => "one turn".to_owned(),
+        rounds => format!("medians of {rounds} turns"),
+    };
     let _ = writeln!(body, r#"<text class="title" x="0" y="16">{title}</text>"#);
     let _ = writeln!(
         body,
-        r#"<text class="small" x="0" y="36">{}; medians of {} turns; less is better</text>"#,
+        r#"<text class="small" x="0" y="36">{}; {turns}; less is better</text>"#,
         options.setting(),
-        options.rounds,
     );
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-12 -8 {:.0} {:.0}\" role=\"img\" \

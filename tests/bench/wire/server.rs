@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::endpoint::{Endpoint, Peer};
 use super::floor::Transport;
 use super::options::{Kind, Task};
@@ -139,7 +141,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // Kamailio's workers are ended by it.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let _ = self.child.wait();
     }
 }
