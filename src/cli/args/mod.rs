@@ -123,12 +123,13 @@ pub enum Command {
     },
     /// Say whether a number would be admitted now, and what every gate above it says
     ///
-    /// Exits 0 whatever the verdict is.
+    /// Of the id that a refused client was told: why, and the same of its number now; only the running
+    /// daemon remembers it. Exits 0 whatever the verdict is.
     #[command(
-        after_long_help = "Examples:\n  admitd explain sip:101@example.com\n  admitd explain 101@example.com --json"
+        after_long_help = "Examples:\n  admitd explain sip:101@example.com --json\n  admitd explain pfqmitv6e4"
     )]
     Explain {
-        /// The number: sip:101@example.com
+        /// The number, sip:101@example.com, or the id of a refusal, pfqmitv6e4
         number: String,
     },
     /// Reminders: mails before the licenses of a group end

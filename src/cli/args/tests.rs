@@ -53,6 +53,7 @@ fn every_form_is_read() {
         "admitd|seats|a",
         "admitd|seats|free|sip:101@example.com|<urn:uuid:1>",
         "admitd|explain|sip:101@example.com",
+        "admitd|explain|pfqmitv6e4",
         "admitd|import|numbers|a.csv|--dry-run",
         "admitd|import|users|a.csv|--group|SmartHome|--dry-run",
         "admitd|export|users|SmartHome|--csv",
