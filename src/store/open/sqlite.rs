@@ -87,7 +87,14 @@ async fn connect(
 ) -> Result<SqlitePool> {
     create(path)?;
     migrate(&options, schema).await?;
-    Ok(SqlitePoolOptions::new().max_connections(connections).connect_with(options).await?)
+    // Each has a thread of its own, which gives way to others as the one does that opens it: so all are
+    // opened here, once.
+    let pool = SqlitePoolOptions::new()
+        .min_connections(connections)
+        .max_connections(connections)
+        .idle_timeout(None)
+        .max_lifetime(None);
+    Ok(pool.connect_with(options).await?)
 }
 
 /// How every connection is set up. `full`: a commit survives a power cut.
