@@ -185,15 +185,15 @@ impl Known {
 
     /// Whether taking over what `newer` shows would change nothing.
     pub(super) fn has_all(&self, newer: &Ids) -> bool {
-        let last = |values: &[Box<[u8]>], is: &dyn Fn(&[u8]) -> Option<bool>| match values {
+        let last = |values: &[Box<[u8]>], is: &dyn Fn(&[u8]) -> bool| match values {
             [] => true,
-            [value] => is(value) == Some(true),
+            [value] => is(value),
             // Rare: who merges them finds out.
             _ => false,
         };
-        last(&newer.instances, &|value| Some(self.kept_instances().last()?.is(value)))
-            && last(&newer.pushes, &|value| Some(self.pushes().last()? == value))
-            && last(&newer.contacts, &|value| Some(self.contacts().last()?.is(value)))
+        last(&newer.instances, &|id| self.kept_instances().last().is_some_and(|last| last.is(id)))
+            && last(&newer.pushes, &|id| self.pushes().last() == Some(id))
+            && last(&newer.contacts, &|id| self.contacts().last().is_some_and(|last| last.is(id)))
             && (newer.user_agent.is_empty() || self.has_agent(&newer.user_agent))
             && (newer.source.is_none() || newer.source == self.source())
     }
