@@ -15,8 +15,8 @@ use crate::store::{Batch, BindingRow, Result, SeatRow, SeatStore};
 
 pub use record::record;
 
-/// Numbers of one transaction.
-const NUMBERS_AT_ONCE: usize = 5_000;
+/// Numbers of one transaction. What a transaction took in memory stays with the process.
+const NUMBERS_AT_ONCE: usize = 2_000;
 /// The same of numbers that have nothing any more. Very many go at once when a license ends; nobody waits
 /// for that to be written, and after a kill they would be looked at again: the ledger rests in between.
 const GONE_AT_ONCE: usize = 500;
