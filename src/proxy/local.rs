@@ -6,13 +6,13 @@ use super::arrival::Arrival;
 use super::built_in::{BuiltIn, Check};
 use super::parts::Registry;
 use super::pending::Held;
-use super::register::{path_value, subject};
+use super::register::subject;
 use super::reply::unregistrable;
 use super::settle::{Asked, Listed};
 use crate::admission::{Address, Admission, Registration, address_of, device_name};
 use crate::quota::{Decision, Ids, Standing, Ticket};
-use crate::registrar::{Asked as Wish, Bound, Registering, Which};
-use crate::transport::{Outbox, Protocol};
+use crate::registrar::{Asked as Wish, Bound, CallId, Registering, Which};
+use crate::transport::Outbox;
 
 impl Proxy {
     /// Asks for credentials: 401 to a REGISTER, 407 to everything else.
@@ -95,15 +95,13 @@ impl Proxy {
     ) {
         let message = &arrival.message;
         let wishes: Vec<Wish<'_>> = message.contacts().filter_map(Wish::read).collect();
-        let call_id = String::from_utf8_lossy(message.call_id());
         let device = registration.adds.first().map_or(0, |shown| device_name(&shown.ids));
-        let path =
-            path_value(&self.names, &self.flow_token(arrival, aor, device), arrival, Protocol::Udp);
+        let path = self.keys.flow_text(&arrival.flow(), device);
         let request = Registering {
             aor,
             contacts: &wishes,
             star: registration.star,
-            call_id: &call_id,
+            call_id: CallId::of(message.call_id()),
             cseq: message.cseq().map_or(0, |cseq| cseq.number),
             path: Some(&path),
             expires_secs: message.expires(),

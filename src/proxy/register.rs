@@ -6,7 +6,6 @@ use super::Proxy;
 use super::arrival::Arrival;
 use super::forward::{Hop, Onward};
 use super::invite::flow_key;
-use super::names::Names;
 use super::parts::{Registry, Upstream};
 use super::pending::{Held, Patience};
 use super::routes::Routed;
@@ -299,24 +298,6 @@ impl Proxy {
             patch.replace_contact_uri(message, contact, uri.as_bytes());
         }
     }
-
-    /// The token that leads back to the device.
-    pub(super) fn flow_token(&self, arrival: &Arrival<'_>, aor: &str, device: u32) -> String {
-        let seat = SeatName { aor: aor.to_owned(), device };
-        self.keys.seal_flow(&RouteToken::Device { flow: arrival.flow(), seat })
-    }
-}
-
-/// Our Path value for this device. Upstreams reach us at `bind`; the built-in registrar never sends
-/// it anywhere.
-pub(super) fn path_value(
-    names: &Names,
-    token: &str,
-    arrival: &Arrival<'_>,
-    protocol: Protocol,
-) -> String {
-    let local = names.bound(arrival.source.local);
-    names.route(token, Side::Upstream, local, protocol)
 }
 
 /// Whole seconds until `at`, rounded down.

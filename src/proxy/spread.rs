@@ -1,5 +1,5 @@
 //! An admitted request at the built-in registrar: to every device of the number, by the flow that
-//! each one's Path names.
+//! each one registered by.
 
 use super::Proxy;
 use super::answers::Returned;
@@ -11,12 +11,11 @@ use super::invite::{errand_of, session_timer};
 use super::parts::Registry;
 use super::pending::Branch;
 use super::routes::Routed;
-use super::token::{Flow, RouteToken, SeatName};
+use super::token::SeatName;
 use crate::admission::{Address, address_of};
 use crate::license::Cause;
 use crate::quota::Refusal;
-use crate::registrar::Target;
-use crate::sip::{Index, Method, NameAddr};
+use crate::sip::{Index, Method};
 use crate::transport::Outbox;
 
 impl Proxy {
@@ -102,24 +101,16 @@ impl Proxy {
         let mut seen: Vec<u32> = Vec::new();
         let mut legs = Vec::new();
         for target in built_in.registrar.targets(aor, arrival.now) {
-            let Some((flow, seat)) = self.flow_of_target(&target) else { continue };
-            if seen.contains(&seat.device) {
+            let named = target.path.and_then(|path| self.keys.read_flow_text(&path));
+            let Some((flow, device)) = named.filter(|(_, device)| !seen.contains(device)) else {
                 continue;
-            }
+            };
+            let seat = SeatName { aor: aor.to_owned(), device };
             let Some(flow) = self.reachable(&flow, &seat, arrival) else { continue };
-            seen.push(seat.device);
+            seen.push(device);
             legs.push((Hop::Device { flow, seat }, target.contact));
         }
         legs
-    }
-
-    fn flow_of_target(&self, target: &Target) -> Option<(Flow, SeatName)> {
-        let path = NameAddr::parse(target.path.as_ref()?.as_bytes())?;
-        let token = std::str::from_utf8(path.uri.user?).ok()?;
-        match self.keys.open_flow(token)? {
-            RouteToken::Device { flow, seat } => Some((flow, seat)),
-            RouteToken::Upstream { .. } => None,
-        }
     }
 
     /// Where a request for a number with exactly one device went: what its ACK and CANCEL need.

@@ -1,9 +1,10 @@
 //! The shapes of the registrar: what a REGISTER asks, what is kept of it, what is given out.
 
 use std::borrow::Cow;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
 
 use super::texts::Texts;
 use crate::clock::Now;
@@ -49,17 +50,22 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// What a Contact value asks; `None` for `*` and for a URI that is no UTF-8.
+    /// What a Contact value asks; `None` for `*`, for a URI that is no UTF-8 and for an instance that becomes
+    /// longer than any message in UTF-8.
     pub fn read(contact: &Contact<'a>) -> Option<Self> {
         let uri = contact.addr()?.uri;
         let lossy = |bytes: Cow<'a, [u8]>| match bytes {
             Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
             Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
         };
+        let instance = contact.instance().map(lossy);
+        if instance.as_ref().is_some_and(|instance| instance.len() > Texts::LONGEST) {
+            return None;
+        }
         Some(Self {
             contact: std::str::from_utf8(uri.raw).ok()?,
             expires_secs: contact.expires(),
-            instance: contact.instance().map(lossy),
+            instance,
             reg_id: contact.reg_id(),
             q: contact.q(),
         })
@@ -68,6 +74,18 @@ impl<'a> Asked<'a> {
     /// The key of RFC 5626 6, where the device uses it.
     pub(super) fn flow(&self) -> Option<(&str, u32)> {
         self.instance.as_deref().zip(self.reg_id)
+    }
+}
+
+/// Which Call-ID a request has: its hash, for one is kept of each binding. It is the same after a restart,
+/// so it has no key; whoever looks for two Call-IDs of one hash mistakes requests of his own number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallId(u64);
+
+impl CallId {
+    /// Of this text (RFC 3261 20.8).
+    pub fn of(text: &[u8]) -> Self {
+        Self(SipHasher13::new().hash(text))
     }
 }
 
@@ -81,10 +99,10 @@ pub struct Registering<'a> {
     /// Whether there is a Contact `*`.
     pub star: bool,
     /// Call-ID.
-    pub call_id: &'a str,
+    pub call_id: CallId,
     /// The number of the CSeq.
     pub cseq: u32,
-    /// The Path header (RFC 3327) as it is to be put into Route.
+    /// What leads to the device, in the words of whoever asks for its targets.
     pub path: Option<&'a str>,
     /// The Expires header.
     pub expires_secs: Option<u32>,
@@ -119,7 +137,7 @@ pub struct Bound {
 pub struct Target {
     /// The Request-URI.
     pub contact: String,
-    /// The Route to it (RFC 3327).
+    /// What leads there, as it was told.
     pub path: Option<String>,
     /// `q` in thousandths.
     pub q: u16,
@@ -177,7 +195,7 @@ struct Kept<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reg_id: Option<u32>,
     q: u16,
-    call_id: Cow<'a, str>,
+    call: CallId,
     cseq: u32,
     granted_secs: u32,
 }
@@ -190,6 +208,7 @@ pub(super) const COPIES_MS: u64 = 32_000;
 #[derive(Clone, Debug)]
 pub(super) struct Binding {
     pub(super) texts: Texts,
+    pub(super) call_id: CallId,
     pub(super) reg_id: Option<u32>,
     pub(super) cseq: u32,
     pub(super) granted_secs: u32,
@@ -197,13 +216,19 @@ pub(super) struct Binding {
     /// When it ends; `None`: removed.
     pub(super) until_ms: Option<NonZeroU64>,
     pub(super) updated_ms: u64,
-    /// The end that the store knows of, if what it knows is true but for that.
-    pub(super) saved_until_ms: Option<NonZeroU64>,
+    /// The end that the store knows of, in whole seconds, if what it knows is true but for that.
+    pub(super) saved_until_secs: Option<NonZeroU32>,
 }
 
 /// An end, which is never at 0.
 pub(super) fn end_at(ms: u64) -> Option<NonZeroU64> {
     NonZeroU64::new(ms.max(1))
+}
+
+/// The same as the store's, which is known to the second: never later.
+fn saved_end(ms: u64) -> NonZeroU32 {
+    let secs = u32::try_from(ms / 1000).unwrap_or(u32::MAX);
+    NonZeroU32::new(secs).unwrap_or(NonZeroU32::MIN)
 }
 
 impl Binding {
@@ -269,8 +294,11 @@ impl Binding {
 
     /// Whether what the store knows is wrong, or ends more than a tenth of the granted time early.
     pub(super) fn needs_saving(&self) -> bool {
-        match (self.until_ms, self.saved_until_ms) {
-            (Some(until), Some(saved)) => until.get().saturating_sub(saved.get()) > self.tenth_ms(),
+        match (self.until_ms, self.saved_until_secs) {
+            (Some(until), Some(saved)) => {
+                let later = (until.get() / 1000).saturating_sub(saved.get().into());
+                later * 1000 > self.tenth_ms()
+            }
             (None, None) => false,
             _ => true,
         }
@@ -278,7 +306,7 @@ impl Binding {
 
     /// What to save, taken as saved; `None` for what is removed.
     pub(super) fn save(&mut self, now: Now) -> Option<Saved> {
-        self.saved_until_ms = self.until_ms;
+        self.saved_until_secs = self.until_ms.map(|until| saved_end(until.get()));
         let until_ms = now.wall_at(self.until_ms?.get());
         let contact = self.texts.contact();
         let key = match (self.texts.instance(), self.reg_id) {
@@ -292,7 +320,7 @@ impl Binding {
             instance: self.texts.instance().map(Cow::from),
             reg_id: self.reg_id,
             q: self.q,
-            call_id: self.texts.call_id().into(),
+            call: self.call_id,
             cseq: self.cseq,
             granted_secs: self.granted_secs,
         };
@@ -304,7 +332,8 @@ impl Binding {
         let kept: Kept<'_> = serde_json::from_str(&saved.details).ok()?;
         let (path, instance) = (kept.path.as_deref(), kept.instance.as_deref());
         let mut binding = Self {
-            texts: Texts::new(&kept.contact, path, instance, &kept.call_id),
+            texts: Texts::new(&kept.contact, path, instance),
+            call_id: kept.call,
             reg_id: kept.reg_id,
             cseq: kept.cseq,
             granted_secs: kept.granted_secs,
@@ -312,7 +341,7 @@ impl Binding {
             until_ms: None,
             // The last request may have come just before the stop; its copies are still on the way.
             updated_ms: now.mono_ms,
-            saved_until_ms: end_at(now.mono_at(saved.until_ms)),
+            saved_until_secs: Some(saved_end(now.mono_at(saved.until_ms))),
         };
         let left_ms = saved.until_ms.saturating_sub(now.wall_ms);
         let longer = left_ms.saturating_add_unsigned(binding.tenth_ms());
@@ -328,6 +357,6 @@ mod tests {
 
     #[test]
     fn a_binding_is_small() {
-        assert_eq!(size_of::<Binding>(), 80);
+        assert_eq!(size_of::<Binding>(), 72);
     }
 }

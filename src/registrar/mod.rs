@@ -12,7 +12,7 @@ mod nonce;
 mod rules;
 mod texts;
 
-pub use binding::{Asked, Bound, Failure, Limits, Registering, Saved, Target, Which};
+pub use binding::{Asked, Bound, CallId, Failure, Limits, Registering, Saved, Target, Which};
 pub use digest::{Asking, Digest, Offer, Outcome};
 pub use nonce::{Key, NonceLimits};
 

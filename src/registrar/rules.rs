@@ -118,7 +118,7 @@ fn names(asked: &Asked<'_>, binding: &Binding) -> bool {
 /// Whether this is the binding of the same device from where it was before. Without reg-id a device
 /// has one binding; an old address would be called in vain until it expires.
 fn moved(asked: &Asked<'_>, binding: &Binding, request: &Registering<'_>) -> bool {
-    let this_request = binding.texts.call_id() == request.call_id && binding.cseq == request.cseq;
+    let this_request = binding.call_id == request.call_id && binding.cseq == request.cseq;
     !this_request
         && asked.reg_id.is_none()
         && binding.reg_id.is_none()
@@ -129,7 +129,7 @@ fn moved(asked: &Asked<'_>, binding: &Binding, request: &Registering<'_>) -> boo
 /// CSeq orders requests of one Call-ID (RFC 3261 10.3), as long as an older one can still be on its
 /// way; after that a lower number is a device that restarted and counts from 1.
 fn order(binding: &Binding, request: &Registering<'_>) -> Result<Order, Failure> {
-    if binding.texts.call_id() != request.call_id || !binding.is_fresh(request.now) {
+    if binding.call_id != request.call_id || !binding.is_fresh(request.now) {
         return Ok(Order::Newer);
     }
     match request.cseq.cmp(&binding.cseq) {
@@ -142,14 +142,15 @@ fn order(binding: &Binding, request: &Registering<'_>) -> Result<Order, Failure>
 fn renewed(asked: &Asked<'_>, secs: u32, request: &Registering<'_>) -> Binding {
     let now_ms = request.now.mono_ms;
     Binding {
-        texts: Texts::new(asked.contact, request.path, asked.instance.as_deref(), request.call_id),
+        texts: Texts::new(asked.contact, request.path, asked.instance.as_deref()),
+        call_id: request.call_id,
         reg_id: asked.reg_id,
         cseq: request.cseq,
         granted_secs: secs,
         q: asked.q,
         until_ms: end_at(now_ms.saturating_add(u64::from(secs) * 1000)),
         updated_ms: now_ms,
-        saved_until_ms: None,
+        saved_until_secs: None,
     }
 }
 
@@ -161,8 +162,8 @@ fn replace(kept: &mut Binding, new: Binding) {
     }
     let rest = |one: &Binding| (one.reg_id, one.q, one.granted_secs);
     let same = texts(&kept.texts) == texts(&new.texts) && rest(kept) == rest(&new);
-    let saved_until_ms = kept.saved_until_ms.filter(|_| same && !kept.is_gone());
-    *kept = Binding { saved_until_ms, ..new };
+    let saved_until_secs = kept.saved_until_secs.filter(|_| same && !kept.is_gone());
+    *kept = Binding { saved_until_secs, ..new };
 }
 
 /// Removes a binding and remembers by which request, or a late copy of an older one would bring it
@@ -170,7 +171,7 @@ fn replace(kept: &mut Binding, new: Binding) {
 fn end(binding: &mut Binding, request: &Registering<'_>) {
     binding.until_ms = None;
     binding.updated_ms = request.now.mono_ms;
-    binding.texts = binding.texts.with_call_id(request.call_id);
+    binding.call_id = request.call_id;
     binding.cseq = request.cseq;
 }
 

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use super::*;
 use crate::clock::Now;
-use crate::registrar::{Bound, Registrar, Saved, Which};
+use crate::registrar::{Bound, CallId, Registrar, Saved, Which};
 use crate::sip::{self, Index};
 
 const AOR: &str = "sip:101@example.com";
@@ -25,7 +25,7 @@ fn request<'a>(contacts: &'a [Asked<'a>], cseq: u32, now: Now) -> Registering<'a
         aor: AOR,
         contacts,
         star: false,
-        call_id: "call",
+        call_id: CallId::of(b"call"),
         cseq,
         path: None,
         expires_secs: Some(600),
@@ -150,7 +150,7 @@ fn an_older_request_of_the_same_call_id_fails_and_a_copy_changes_nothing() {
     assert_eq!(registrar.register(&request(&a, 4, at(10))).unwrap_err().status, 500);
     assert_eq!(registrar.register(&star(4, at(10))).unwrap_err().status, 500);
     assert_eq!(registrar.register(&request(&a, 5, at(10))).unwrap()[0].expires_secs, 590);
-    let other_call = Registering { call_id: "other", ..request(&a, 1, at(10)) };
+    let other_call = Registering { call_id: CallId::of(b"other"), ..request(&a, 1, at(10)) };
     assert_eq!(registrar.register(&other_call).unwrap()[0].expires_secs, 600);
 }
 
@@ -195,11 +195,11 @@ fn a_device_that_moved_has_one_binding_and_two_devices_with_one_address_have_two
     let home = [device("sip:101@192.168.0.5", "<urn:x>", None)];
     let twin = [device("sip:101@192.168.0.5", "<urn:y>", None)];
     registrar.register(&request(&home, 1, at(0))).unwrap();
-    let other = Registering { call_id: "twin", ..request(&twin, 1, at(1)) };
+    let other = Registering { call_id: CallId::of(b"twin"), ..request(&twin, 1, at(1)) };
     assert_eq!(registrar.register(&other).unwrap().len(), 2);
 
     let away = [device("sip:101@10.0.0.9", "<urn:x>", None)];
-    let bound = Registering { call_id: "later", ..request(&away, 1, at(2)) };
+    let bound = Registering { call_id: CallId::of(b"later"), ..request(&away, 1, at(2)) };
     let bound = registrar.register(&bound).unwrap();
 
     assert_eq!(uris(&bound), ["sip:101@10.0.0.9", "sip:101@192.168.0.5"]);
