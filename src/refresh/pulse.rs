@@ -15,7 +15,7 @@ use crate::quota::{Changes, Quota};
 const REST: Duration = Duration::from_micros(200);
 /// So long one beat may take with its rests; then it does without, for who holds a seat of a license that
 /// ended is to lose it within a second.
-const UNHURRIED: Duration = Duration::from_millis(700);
+const UNHURRIED: Duration = Duration::from_millis(500);
 
 /// Crosses boundaries of licenses and ends seats whose time has come, once a second and exactly at
 /// boundaries, until `stop`.
