@@ -79,6 +79,8 @@ impl Tree {
         let id = user.id;
         let old = self.user(id).cloned();
         let moved = old.as_ref().is_some_and(|old| old.groups != user.groups);
+        // Whoever stands alone under what is kept changes no sum of it as long as he has nothing.
+        let is_shared = old.is_none() && user.groups.len() > 1;
         if moved {
             self.forget_items(Holder::User(id));
         }
@@ -101,7 +103,7 @@ impl Tree {
                 self.users.insert(id, Arc::new(node));
             }
         }
-        if moved {
+        if moved || is_shared {
             self.forget_items(Holder::User(id));
         }
     }

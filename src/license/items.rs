@@ -15,6 +15,8 @@ pub struct Items {
     pub numbers: i64,
     /// Created numbers in the whole subtree, whatever gates are between.
     pub numbers_below: i64,
+    /// Whether somebody below is in several groups, of which another may count him as well.
+    pub has_shared: bool,
 }
 
 /// Counts a user once; `cut`: another gate below the top has him among its items.
@@ -39,7 +41,7 @@ impl Tree {
             },
             Holder::User(_) => {
                 let numbers = i64::try_from(self.created(holder).total()).unwrap_or(i64::MAX);
-                Arc::new(Items { gates: Vec::new(), numbers, numbers_below: numbers })
+                Arc::new(Items { numbers, numbers_below: numbers, ..Items::default() })
             }
         }
     }
@@ -57,6 +59,11 @@ impl Tree {
                 items.gates.push(Holder::Group(id));
             }
             let cut = cut || is_gate;
+            // Of what stands under a gate only the sum counts here, and it may be known.
+            if let Some(known) = node.items.get().filter(|known| cut && !known.has_shared) {
+                items.numbers_below += known.numbers_below;
+                continue;
+            }
             items.numbers_below += created;
             items.numbers += if cut { 0 } else { created };
             for user in node.members.iter().filter_map(|user| self.users.get(user)) {
@@ -67,6 +74,7 @@ impl Tree {
             }
             open.extend(node.children.values().map(|child| (*child, cut)));
         }
+        items.has_shared = !elsewhere_too.is_empty();
         elsewhere_too.sort_unstable();
         elsewhere_too.dedup();
         for user in elsewhere_too {
@@ -101,6 +109,9 @@ impl Tree {
 
     /// Empties what is kept for every group that the holder stands under, itself included.
     pub(super) fn forget_items(&mut self, holder: Holder) {
+        if self.is_loading {
+            return;
+        }
         for id in self.ancestry(holder) {
             if let Some(node) = self.groups.get_mut(&id) {
                 Arc::make_mut(node).items = Arc::default();
@@ -110,6 +121,9 @@ impl Tree {
 
     /// A new gate with nothing under it: one more item where items are kept.
     pub(super) fn add_item_gate(&mut self, gate: Holder) {
+        if self.is_loading {
+            return;
+        }
         let places = self.ancestry(gate);
         let mut between = false;
         // A group has one way up, so up to the first gate it is an item of each.
@@ -124,7 +138,7 @@ impl Tree {
 
     /// `by` more created numbers of `owner`, where items are kept.
     pub(super) fn add_item_numbers(&mut self, owner: Holder, by: i64) {
-        if by == 0 {
+        if by == 0 || self.is_loading {
             return;
         }
         let alone = matches!(owner, Holder::User(_)) && self.is_gate(owner);
@@ -183,7 +197,23 @@ impl Tree {
 
 #[cfg(test)]
 mod tests {
-    use crate::license::{Created, GroupId, Holder, NumberKind, SERVER, Tree};
+    use crate::license::{
+        Created, Group, GroupId, HandOut, Holder, NumberKind, SERVER, Tree, User, UserId,
+    };
+
+    fn group(id: GroupId, parent: GroupId, restricted: bool) -> Group {
+        Group {
+            id,
+            parent: Some(parent),
+            name: id.to_string(),
+            kind: "dealer".into(),
+            restricted,
+            hand_out: HandOut::Split,
+            time_zone: None,
+            monitor: false,
+            admin_emails: Vec::new(),
+        }
+    }
 
     #[test]
     fn a_copy_keeps_the_items_it_had_whoever_asks_first() {
@@ -196,6 +226,44 @@ mod tests {
         assert_eq!(copy.items(server).numbers, 3);
         assert_eq!(tree.items(server).numbers, 0);
         assert_eq!(tree.items(Holder::Group(GroupId(99))).numbers, 0);
+    }
+
+    #[test]
+    fn a_sum_is_the_same_whether_gates_below_were_asked_before_or_not() {
+        let mut tree = Tree::default();
+        let [top, gate, below, other] = [10, 11, 12, 13].map(GroupId);
+        for (id, parent, restricted) in
+            [(top, SERVER, true), (gate, top, true), (below, gate, false), (other, top, true)]
+        {
+            tree.upsert_group(group(id, parent, restricted));
+        }
+        let user = |id, groups: &[GroupId]| User {
+            id: UserId(id),
+            name: id.to_string(),
+            email: None,
+            groups: groups.to_vec(),
+        };
+        let five = Created::default().with(NumberKind::Phone, 5);
+        tree.upsert_user(user(1, &[below]));
+        tree.set_created(Holder::User(UserId(1)), five);
+        tree.set_created(Holder::Group(other), five);
+        let asked = |tree: &Tree| tree.items(Holder::Group(top)).numbers_below;
+
+        let (mut first, mut later) = (tree.clone(), tree);
+        later.items(Holder::Group(gate));
+        assert_eq!((asked(&first), asked(&later)), (10, 10));
+
+        // Somebody who stands under two of them counts once.
+        for tree in [&mut first, &mut later] {
+            tree.items(Holder::Group(gate));
+            tree.upsert_user(user(2, &[below, other]));
+            tree.set_created(Holder::User(UserId(2)), five);
+            tree.items(Holder::Group(other));
+            assert_eq!(asked(tree), 15);
+        }
+        let mut copy = later.clone();
+        copy.upsert_user(user(2, &[below]));
+        assert_eq!((asked(&copy), copy.items(Holder::Group(other)).numbers_below), (15, 5));
     }
 
     #[test]

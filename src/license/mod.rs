@@ -54,6 +54,6 @@ pub use roles::{Assignment, Assignments, Denial, Role, Viewer, What};
 pub use state::{Effective, FeatureState, FeatureStatus, Figures, NextChange, State};
 pub use text::Text;
 pub use touched::Touched;
-pub use tree::{Created, Tree};
+pub use tree::{Created, Loading, Tree};
 pub use usage::{NoSeats, Usage};
 pub use world::{Removal, World};

@@ -20,7 +20,13 @@ pub struct Tree {
     pub(super) user_names: Shards<Arc<str>, UserId>,
     pub(super) licenses: Shards<LicenseId, Arc<License>>,
     default_zone: Tz,
+    /// Nobody has asked for sums or taken a copy yet, so that none has to follow what changes.
+    pub(super) is_loading: bool,
 }
+
+/// A tree that is being filled.
+#[derive(Debug)]
+pub struct Loading(Tree);
 
 /// How many numbers somebody created, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +72,43 @@ impl Created {
     }
 }
 
+impl Loading {
+    /// The server alone, as [`Tree::new`] makes it.
+    pub fn new(default_zone: Tz) -> Self {
+        Self(Tree { is_loading: true, ..Tree::new(default_zone) })
+    }
+
+    /// Adds a group. Parents come first.
+    pub fn group(&mut self, group: Group) {
+        self.0.upsert_group(group);
+    }
+
+    /// Adds a user.
+    pub fn user(&mut self, user: User) {
+        self.0.upsert_user(user);
+    }
+
+    /// Adds a license. Its holder comes first.
+    pub fn license(&mut self, license: License) {
+        self.0.upsert_license(license);
+    }
+
+    /// Says how many numbers the holder owns that somebody created.
+    pub fn created(&mut self, holder: Holder, created: Created) {
+        self.0.set_created(holder, created);
+    }
+
+    /// Whether the holder is in the tree.
+    pub fn contains(&self, holder: Holder) -> bool {
+        self.0.contains(holder)
+    }
+
+    /// All of it.
+    pub fn loaded(self) -> Tree {
+        Tree { is_loading: false, ..self.0 }
+    }
+}
+
 impl Default for Tree {
     fn default() -> Self {
         Self::new(Tz::UTC)
@@ -81,6 +124,7 @@ impl Tree {
             user_names: Shards::new(),
             licenses: Shards::new(),
             default_zone,
+            is_loading: false,
         };
         tree.upsert_group(Group {
             id: SERVER,

@@ -200,7 +200,8 @@ impl Quota {
     }
 
     fn plan_gates(&self, tree: &Tree, scope: &Scope, now: Now) {
-        for holder in &scope.gates {
+        // What is below has the higher id, mostly: so its sums are known when those above are made.
+        for holder in scope.gates.iter().rev() {
             if !tree.is_gate(*holder) {
                 continue;
             }
@@ -294,16 +295,20 @@ struct Scope {
 
 impl Scope {
     fn of(tree: &Tree, touched: &Touched, old: &Snapshot) -> Self {
-        let mut gates: BTreeSet<Holder> = BTreeSet::new();
-        let mut owners: BTreeSet<Holder> = BTreeSet::new();
         match touched {
             Touched::Everything => {
-                owners.extend(tree.groups().map(|group| Holder::Group(group.id)));
-                owners.extend(tree.users().map(|user| Holder::User(user.id)));
-                gates.extend(owners.iter().copied());
+                let groups = tree.groups().map(|group| Holder::Group(group.id));
+                let mut gates: Vec<Holder> = groups.collect();
+                gates.extend(tree.users().map(|user| Holder::User(user.id)));
+                gates.sort_unstable();
+                let mut owners = gates.clone();
                 owners.extend(old.holders());
+                owners.sort_unstable();
+                owners.dedup();
+                Self { gates, owners }
             }
             Touched::These { holders, .. } => {
+                let (mut gates, mut owners) = (BTreeSet::new(), BTreeSet::new());
                 for holder in holders {
                     below(tree, *holder, &mut owners);
                     // What is granted or created here weighs on every gate above, and where it
@@ -313,9 +318,9 @@ impl Scope {
                     gates.extend(before.map(|stop| stop.gate.holder()));
                 }
                 gates.extend(owners.iter().copied());
+                Self { gates: gates.into_iter().collect(), owners: owners.into_iter().collect() }
             }
         }
-        Self { gates: gates.into_iter().collect(), owners: owners.into_iter().collect() }
     }
 }
 

@@ -80,7 +80,8 @@ impl Step {
 
     fn put_users(&mut self, users: &[User]) -> bool {
         users.iter().all(|user| {
-            let Some(user) = placed_user(&self.world.tree, user) else { return false };
+            let is_there = |group| self.world.tree.group(group).is_some();
+            let Some(user) = placed_user(user, is_there) else { return false };
             self.put_user(user);
             true
         })

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 
 use crate::license::{
-    Created, Group, GroupId, Holder, License, NumberKind, SERVER, Tree, User, UserId,
+    Created, Group, GroupId, Holder, License, Loading, NumberKind, SERVER, Tree, User, UserId,
 };
 
 use super::sql::{Conn, sql};
@@ -18,12 +18,12 @@ pub type CreatedByOwner = foldhash::HashMap<Holder, Created>;
 impl Everything {
     /// The tree of all records; what has no place in it moves to the findings.
     pub fn tree(&mut self, default_zone: Tz, created: &CreatedByOwner) -> Tree {
-        let mut tree = Tree::new(default_zone);
+        let mut tree = Loading::new(default_zone);
         let findings = &mut self.findings;
         insert_groups(&mut tree, &self.groups, findings);
         for user in &self.users {
-            match placed_user(&tree, user) {
-                Some(user) => tree.upsert_user(user),
+            match placed_user(user, |group| tree.contains(Holder::Group(group))) {
+                Some(user) => tree.user(user),
                 None => findings.add(format!("user {:?} is in no group", user.name)),
             }
         }
@@ -31,7 +31,7 @@ impl Everything {
             insert_license(&mut tree, license, findings);
         }
         for claim in &self.claims {
-            if tree.group(claim.group).is_none() {
+            if !tree.contains(Holder::Group(claim.group)) {
                 findings.add(format!(
                     "claim {} of group {}, which is not there",
                     claim.id, claim.group
@@ -40,24 +40,24 @@ impl Everything {
         }
         for (holder, created) in created {
             if tree.contains(*holder) {
-                tree.set_created(*holder, *created);
+                tree.created(*holder, *created);
             } else {
                 findings
                     .add(format!("{} numbers of {holder:?}, who is not there", created.total()));
             }
         }
-        tree
+        tree.loaded()
     }
 }
 
 /// The user with the groups that exist; none without any, or the numbers would know no limit.
-pub fn placed_user(tree: &Tree, user: &User) -> Option<User> {
+pub fn placed_user(user: &User, is_there: impl Fn(GroupId) -> bool) -> Option<User> {
     let mut user = user.clone();
-    user.groups.retain(|group| tree.group(*group).is_some());
+    user.groups.retain(|group| is_there(*group));
     Some(user).filter(|user| !user.groups.is_empty())
 }
 
-fn insert_groups(tree: &mut Tree, groups: &[Group], findings: &mut Findings) {
+fn insert_groups(tree: &mut Loading, groups: &[Group], findings: &mut Findings) {
     let mut below: BTreeMap<Option<GroupId>, Vec<&Group>> = BTreeMap::new();
     for group in groups {
         below.entry(group.parent).or_default().push(group);
@@ -65,7 +65,7 @@ fn insert_groups(tree: &mut Tree, groups: &[Group], findings: &mut Findings) {
     let mut open = below.remove(&None).unwrap_or_default();
     open.retain(|group| group.id == SERVER);
     while let Some(group) = open.pop() {
-        tree.upsert_group(group.clone());
+        tree.group(group.clone());
         open.extend(below.remove(&Some(group.id)).unwrap_or_default());
     }
     for group in below.values().flatten() {
@@ -73,9 +73,9 @@ fn insert_groups(tree: &mut Tree, groups: &[Group], findings: &mut Findings) {
     }
 }
 
-fn insert_license(tree: &mut Tree, license: &License, findings: &mut Findings) {
+fn insert_license(tree: &mut Loading, license: &License, findings: &mut Findings) {
     if tree.contains(license.holder) {
-        tree.upsert_license(license.clone());
+        tree.license(license.clone());
     } else {
         findings.add(format!("license {} of {:?}, who is not there", license.id, license.holder));
     }
