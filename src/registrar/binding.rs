@@ -195,6 +195,8 @@ struct Kept<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reg_id: Option<u32>,
     q: u16,
+    /// Rows of the first builds have the whole text, under another name.
+    #[serde(default)]
     call: CallId,
     cseq: u32,
     granted_secs: u32,

@@ -264,6 +264,18 @@ fn drained(registrar: &Registrar, now: Now) -> Vec<Saved> {
 }
 
 #[test]
+fn what_an_earlier_build_saved_is_read_back() {
+    let details = r#"{"contact":"sip:a@192.0.2.1","path":"<sip:token@192.0.2.2;lr>","q":1000,
+        "call_id":"call","cseq":7,"granted_secs":600}"#;
+    let until_ms = at(600).wall_ms;
+    let saved = Saved { key: "sip:a@192.0.2.1".into(), until_ms, details: details.into() };
+    let registrar = registrar();
+
+    assert_eq!(registrar.restore(AOR, &[saved], at(0)), 1);
+    assert_eq!(uris(&registrar.bindings(AOR, at(1))), ["sip:a@192.0.2.1"]);
+}
+
+#[test]
 fn bindings_outlive_a_restart() {
     let registrar = registrar();
     let flow = [device("sip:a@b", "<urn:x>", Some(1))];
