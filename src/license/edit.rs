@@ -79,7 +79,7 @@ impl Tree {
         let id = user.id;
         let old = self.user(id).cloned();
         let moved = old.as_ref().is_some_and(|old| old.groups != user.groups);
-        // Whoever stands alone under what is kept changes no sum of it as long as he has nothing.
+        // Who is new changes no sum, but where sums are kept it is kept as well that he is counted once.
         let is_shared = old.is_none() && user.groups.len() > 1;
         if moved {
             self.forget_items(Holder::User(id));
