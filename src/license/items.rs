@@ -107,12 +107,15 @@ impl Tree {
         None
     }
 
+    /// Every group that the holder stands under, itself included, where each may keep its items: while the
+    /// tree is being filled none does.
+    fn keepers(&self, holder: Holder) -> Vec<GroupId> {
+        if self.is_loading { Vec::new() } else { self.ancestry(holder) }
+    }
+
     /// Empties what is kept for every group that the holder stands under, itself included.
     pub(super) fn forget_items(&mut self, holder: Holder) {
-        if self.is_loading {
-            return;
-        }
-        for id in self.ancestry(holder) {
+        for id in self.keepers(holder) {
             if let Some(node) = self.groups.get_mut(&id) {
                 Arc::make_mut(node).items = Arc::default();
             }
@@ -121,10 +124,7 @@ impl Tree {
 
     /// A new gate with nothing under it: one more item where items are kept.
     pub(super) fn add_item_gate(&mut self, gate: Holder) {
-        if self.is_loading {
-            return;
-        }
-        let places = self.ancestry(gate);
+        let places = self.keepers(gate);
         let mut between = false;
         // A group has one way up, so up to the first gate it is an item of each.
         for id in places.into_iter().skip(1) {
@@ -138,11 +138,11 @@ impl Tree {
 
     /// `by` more created numbers of `owner`, where items are kept.
     pub(super) fn add_item_numbers(&mut self, owner: Holder, by: i64) {
-        if by == 0 || self.is_loading {
+        if by == 0 {
             return;
         }
         let alone = matches!(owner, Holder::User(_)) && self.is_gate(owner);
-        for top in self.ancestry(owner) {
+        for top in self.keepers(owner) {
             let counts = !alone
                 && self
                     .places(owner)
